@@ -1,0 +1,45 @@
+/* Evidence: what the sums of a pair say, slot by slot, layer by layer. Pure functions of the sweep; the same
+ * on every rank. */
+#ifndef COGNATE_EVIDENCE_H
+#define COGNATE_EVIDENCE_H
+
+#include "cognate/anatomy.h"
+#include "cognate/plan.h"
+#include "cognate/sweep.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Student's t: the decimal logarithm of P(T > t) with `freedom` degrees of freedom, for any t; far tails do
+ * not underflow. By the continued fraction of the incomplete beta function (DLMF 8.17.22) in logarithms; NaN
+ * for NaN. */
+double cg_t_log10_tail(double t, double freedom);
+
+/* The t whose tail has that logarithm: log10_p < 0. */
+double cg_t_of_log10_tail(double log10_p, double freedom);
+
+/* Bonferroni: the logarithm of min(1, n p). */
+double cg_bonferroni(double log10_p, int64_t tests);
+
+/* A slot in a pair. Absent numbers are NaN. */
+struct cg_comparison {
+    bool compared;  /* both models fill the slot with tensors of one shape */
+    bool identical; /* same SHA-256 and same stored type */
+    bool equal;     /* every decoded element is equal */
+    bool constant;  /* one value throughout, in both */
+    double cosine, centred_cosine, relative_difference;
+    struct cg_shift_null null;
+    double log10_p; /* of t, one-sided, not corrected */
+};
+
+/* Compares models a and b in a slot. */
+struct cg_comparison cg_compare_slot(const struct cg_anatomy *anatomy, const struct cg_plan *plan,
+                                     const struct cg_sweep *sweep, int64_t slot, int a, int b);
+
+/* Facts of one member, from its moments; NaN where there is no finite element. */
+struct cg_description {
+    double l2norm, mean, std, minimum, maximum;
+    int64_t nonfinite;
+};
+struct cg_description cg_describe(const struct cg_moments *moments);
+
+#endif

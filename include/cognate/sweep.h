@@ -1,0 +1,82 @@
+/* The sweep: every stored byte is read once, hashed, decoded and multiplied while it is in the cache, and the
+ * sums of all ranks meet in one exact reduction.
+ */
+#ifndef COGNATE_SWEEP_H
+#define COGNATE_SWEEP_H
+
+#include "cognate/anatomy.h"
+#include "cognate/comm.h"
+#include "cognate/features.h"
+#include "cognate/plan.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+enum cg_feature_kind { CG_FEATURES_NONE, CG_FEATURES_HEAD, CG_FEATURES_SKETCH };
+
+struct cg_sweep_options {
+    int64_t buffer;       /* bytes a rank for pieces of files, both halves together */
+    double stall_timeout; /* seconds without a read completed, or without a sign of life from a rank */
+    enum cg_feature_kind feature_kind;
+    int64_t feature_length; /* the N of head:N or sketch:N */
+};
+
+/* Smallest buffer that the widest bundle of the plan can be swept with. */
+int64_t cg_sweep_least_buffer(const struct cg_plan *plan);
+
+/* What the sweep keeps in memory on a rank besides Open MPI's own: buffers, reduced table, panels, metadata.
+ */
+int64_t cg_sweep_memory(const struct cg_plan *plan, const struct cg_sweep_options *options);
+
+/* Whether a member is a sample of the PCA: a matrix inside a layer, two axes of more than one element, and
+ * for head:N at least N elements. Samples are numbered by model, then in canonical order. */
+bool cg_is_sample(const struct cg_slot *slot, const struct cg_member *member,
+                  const struct cg_checkpoint *model, const struct cg_sweep_options *options);
+
+/* Over the finite elements of one member. */
+struct cg_moments {
+    int64_t elements, nonfinite;
+    double sum, squares, minimum, maximum; /* minimum and maximum NaN when no element is finite */
+};
+
+/* Over the elements of a pair that are finite in both. */
+struct cg_products {
+    int64_t elements;
+    double product;    /* sum of a b */
+    double difference; /* sum of (b - a)^2; 0 exactly when every decoded element of the pair is equal */
+    double sum_a, sum_b, squares_a, squares_b;
+};
+
+/* The shift null of a pair of panels (3-evidence: the residual axis rolled by 31 shifts); NaN where it cannot
+ * be taken. */
+struct cg_shift_null {
+    double cosine, mean, sd, t;
+};
+
+/* Input embeddings are kept when all of them together are no larger than CG_KEEP_BYTES. */
+enum { CG_SHIFTS = 31, CG_KEEP_BYTES = 32 << 20, CG_PANEL_ELEMENTS = 1 << 18, CG_SHA256 = 32 };
+
+/* All that the sweep found; the same on every rank, but for `features` and the rank's own figures. */
+struct cg_sweep {
+    uint8_t (*digest)[CG_SHA256]; /* [nmembers] */
+    struct cg_moments *moments;   /* [nmembers], elements 0 where the member has no plain values */
+    int64_t *first_pair;          /* [nbundles + 1] index of a bundle's first pair */
+    struct cg_products *products; /* by pair */
+    struct cg_shift_null *null;   /* by pair */
+    struct cg_features features;  /* this rank's rows */
+    uint8_t **kept; /* [models] the stored bytes of small input embeddings, for the tokens; NULL: not kept */
+    int models;
+    int64_t bytes_read;  /* by this rank */
+    double read_seconds; /* this rank, in read calls */
+};
+
+/* The index of the pair of positions i != j of a bundle. In products a is the lower position. */
+int64_t cg_sweep_pair(const struct cg_sweep *sweep, int64_t bundle, int32_t i, int32_t j);
+
+/* Collective, agreed. Progress goes to the log of rank 0. A rank that gives no sign of life for stall_timeout
+ * aborts the job, with its number and the file and offset it was at. */
+int cg_sweep_run(const struct cg_comm *comm, const struct cg_checkpoint *const *models,
+                 const struct cg_anatomy *anatomy, const struct cg_plan *plan,
+                 const struct cg_sweep_options *options, struct cg_sweep *out, struct cg_err *err);
+void cg_sweep_release(struct cg_sweep *sweep);
+
+#endif

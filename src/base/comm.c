@@ -1,0 +1,116 @@
+#include "cognate/comm.h"
+#include "cognate/mem.h"
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* MPI counts are ints, and Open MPI is at its best below a gigabyte a call. */
+enum { PART = 1 << 27 };
+
+int cg_comm_init(struct cg_comm *comm, int *argc, char ***argv, struct cg_err *err)
+{
+    int provided;
+    if (MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS)
+        return cg_fail(err, CG_EUNSUPPORTED, "MPI does not start");
+    comm->mpi = MPI_COMM_WORLD;
+    MPI_Comm_rank(comm->mpi, &comm->rank);
+    MPI_Comm_size(comm->mpi, &comm->size);
+    return 0;
+}
+
+void cg_comm_finalize(struct cg_comm *comm)
+{
+    MPI_Finalize();
+    *comm = (struct cg_comm){0};
+}
+
+void cg_comm_abort(const struct cg_comm *comm, const char *format, ...)
+{
+    char text[CG_ERR_TEXT];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    fprintf(stderr, "cognate: error: rank %d: %s\n", comm->rank, text);
+    MPI_Abort(comm->mpi, 1);
+    abort();
+}
+
+int cg_agree(const struct cg_comm *comm, int result, struct cg_err *err)
+{
+    int mine = result < 0 ? comm->rank : comm->size, lowest;
+    MPI_Allreduce(&mine, &lowest, 1, MPI_INT, MPI_MIN, comm->mpi);
+    if (lowest == comm->size)
+        return 0;
+    MPI_Bcast(err, (int)sizeof *err, MPI_BYTE, lowest, comm->mpi);
+    return -1;
+}
+
+int cg_broadcast(const struct cg_comm *comm, struct cg_buf *buf, struct cg_err *err)
+{
+    int64_t size = (int64_t)buf->size;
+    MPI_Bcast(&size, 1, MPI_INT64_T, 0, comm->mpi);
+    int result = 0;
+    if (comm->rank != 0) {
+        cg_buf_release(buf);
+        buf->data = cg_new((size_t)size + 1, 1, err);
+        buf->size = (size_t)size;
+        buf->capacity = (size_t)size + 1;
+        result = buf->data ? 0 : -1;
+    }
+    if (cg_agree(comm, result, err) < 0)
+        return -1;
+    for (int64_t at = 0; at < size; at += PART)
+        MPI_Bcast(buf->data + at, (int)(size - at < PART ? size - at : PART), MPI_BYTE, 0, comm->mpi);
+    return 0;
+}
+
+void cg_sum_doubles(const struct cg_comm *comm, double *values, int64_t n)
+{
+    for (int64_t at = 0; at < n; at += PART)
+        MPI_Allreduce(MPI_IN_PLACE, values + at, (int)(n - at < PART ? n - at : PART), MPI_DOUBLE, MPI_SUM,
+                      comm->mpi);
+}
+
+void cg_or_bytes(const struct cg_comm *comm, uint8_t *bytes, int64_t n)
+{
+    for (int64_t at = 0; at < n; at += PART)
+        MPI_Allreduce(MPI_IN_PLACE, bytes + at, (int)(n - at < PART ? n - at : PART), MPI_BYTE, MPI_BOR,
+                      comm->mpi);
+}
+
+int64_t cg_sum_int(const struct cg_comm *comm, int64_t value)
+{
+    MPI_Allreduce(MPI_IN_PLACE, &value, 1, MPI_INT64_T, MPI_SUM, comm->mpi);
+    return value;
+}
+
+int64_t cg_max_int(const struct cg_comm *comm, int64_t value)
+{
+    MPI_Allreduce(MPI_IN_PLACE, &value, 1, MPI_INT64_T, MPI_MAX, comm->mpi);
+    return value;
+}
+
+double cg_sum_double(const struct cg_comm *comm, double value)
+{
+    MPI_Allreduce(MPI_IN_PLACE, &value, 1, MPI_DOUBLE, MPI_SUM, comm->mpi);
+    return value;
+}
+
+double cg_max_double(const struct cg_comm *comm, double value)
+{
+    MPI_Allreduce(MPI_IN_PLACE, &value, 1, MPI_DOUBLE, MPI_MAX, comm->mpi);
+    return value;
+}
+
+/* A host is counted by the lowest rank on it. */
+int cg_count_hosts(const struct cg_comm *comm)
+{
+    MPI_Comm host;
+    int rank_on_host;
+    MPI_Comm_split_type(comm->mpi, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &host);
+    MPI_Comm_rank(host, &rank_on_host);
+    MPI_Comm_free(&host);
+    return (int)cg_sum_int(comm, rank_on_host == 0);
+}

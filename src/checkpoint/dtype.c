@@ -1,0 +1,175 @@
+#include "cognate/dtype.h"
+#include "cognate/clones.h"
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+static const struct {
+    const char *name;
+    int bits;
+    bool real;
+} dtypes[CG_DTYPE_COUNT] = {
+#define CG_DTYPE_ROW(id, name, bits, real) [id] = {name, bits, real},
+    CG_DTYPE_LIST(CG_DTYPE_ROW)
+#undef CG_DTYPE_ROW
+};
+
+const char *cg_dtype_name(enum cg_dtype dtype)
+{
+    return dtypes[dtype].name;
+}
+
+int cg_dtype_bits(enum cg_dtype dtype)
+{
+    return dtypes[dtype].bits;
+}
+
+bool cg_dtype_is_real(enum cg_dtype dtype)
+{
+    return dtypes[dtype].real;
+}
+
+int cg_dtype_of_name(const char *name)
+{
+    for (int dtype = 0; dtype < CG_DTYPE_COUNT; dtype++)
+        if (strcmp(dtypes[dtype].name, name) == 0)
+            return dtype;
+    return -1;
+}
+
+int64_t cg_dtype_bytes(enum cg_dtype dtype, int64_t n)
+{
+    int64_t bits = dtypes[dtype].bits;
+    if (bits % 8 == 0)
+        return n * (bits / 8);
+    assert(n * bits % 8 == 0);
+    return n * bits / 8;
+}
+
+/* A loop over elements of one type; `value` says in terms of the element x what it stands for. */
+#define DECODER(name, type, value)                                                                           \
+    CG_CLONES static void decode_##name(const unsigned char *restrict stored, size_t n,                      \
+                                        double *restrict values)                                             \
+    {                                                                                                        \
+        for (size_t i = 0; i < n; i++) {                                                                     \
+            type x;                                                                                          \
+            __builtin_memcpy(&x, stored + i * sizeof x, sizeof x);                                           \
+            values[i] = (double)(value);                                                                     \
+        }                                                                                                    \
+    }
+
+DECODER(u8, uint8_t, x)
+DECODER(i8, int8_t, x)
+DECODER(u16, uint16_t, x)
+DECODER(i16, int16_t, x)
+DECODER(u32, uint32_t, x)
+DECODER(i32, int32_t, x)
+DECODER(u64, uint64_t, x)
+DECODER(i64, int64_t, x)
+DECODER(f32, float, x)
+DECODER(f64, double, x)
+
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+
+ALWAYS_INLINE float float_of_bits(uint32_t bits)
+{
+    float value;
+    __builtin_memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+/* What the largest patterns of a small format mean. */
+enum ending {
+    FINITE, /* numbers like all others */
+    IEEE,   /* the largest exponent is infinity and NaN */
+    FN,     /* all ones is NaN, there is no infinity */
+    FNUZ    /* minus zero is NaN, there is no infinity */
+};
+
+/* The value of a floating-point format of up to 16 bits: sign, exponent, mantissa, from the top. The fields
+ * move to their places in a float and the exponent is rebiased. A subnormal gets a leading one by taking the
+ * smallest normal exponent, and loses it again by a subtraction, which is exact. No branch, so that loops
+ * over it vectorise. */
+ALWAYS_INLINE float small_float(uint32_t x, int exponent_bits, int mantissa_bits, int bias,
+                                enum ending ending)
+{
+    uint32_t mask = (1u << (exponent_bits + mantissa_bits)) - 1, top = (1u << exponent_bits) - 1;
+    uint32_t magnitude = x & mask, exponent = magnitude >> mantissa_bits;
+    uint32_t rebias = (uint32_t)(127 - bias) + (exponent == 0);
+    if (ending == IEEE)
+        rebias = exponent == top ? 255 - top : rebias;
+    float leading_one = float_of_bits(exponent == 0 ? (uint32_t)(128 - bias) << 23 : 0);
+    float value = float_of_bits((magnitude << (23 - mantissa_bits)) + (rebias << 23)) - leading_one;
+    if (ending == FN)
+        value = magnitude == mask ? NAN : value;
+    if (ending == FNUZ)
+        value = x == mask + 1 ? NAN : value;
+    return x > mask ? -value : value;
+}
+
+/* Definitions: OCP Microscaling Formats (MX) v1.0 for F4, F6 and F8_E8M0, arXiv 2209.05433 for F8_E4M3 and
+ * F8_E5M2, arXiv 2206.02915 for FNUZ, as the list of dtypes in safetensors/src/tensor.rs cites them. Values
+ * of all patterns compared with PyPI's ml_dtypes 0.6 and numpy. */
+DECODER(bf16, uint16_t, float_of_bits((uint32_t)x << 16))
+DECODER(f16, uint16_t, small_float(x, 5, 10, 15, IEEE))
+DECODER(f8_e4m3, uint8_t, small_float(x, 4, 3, 7, FN))
+DECODER(f8_e5m2, uint8_t, small_float(x, 5, 2, 15, IEEE))
+DECODER(f8_e4m3fnuz, uint8_t, small_float(x, 4, 3, 8, FNUZ))
+DECODER(f8_e5m2fnuz, uint8_t, small_float(x, 5, 2, 16, FNUZ))
+DECODER(f8_e8m0, uint8_t, x == 0xFF ? NAN : ldexp(1.0, x - 127))
+
+/* Two elements in a byte, the first in the low nibble (torch's float4_e2m1fn_x2 packs so). */
+CG_CLONES static void decode_f4(const unsigned char *restrict stored, size_t n, double *restrict values)
+{
+    for (size_t i = 0; i < n; i++)
+        values[i] = (double)small_float(stored[i / 2] >> (i % 2 * 4) & 0xF, 2, 1, 1, FINITE);
+}
+
+/* Element k in bits 6k to 6k + 5, counted from the lowest bit of the first byte. No program is known to write
+ * these types yet; the order is that of F4 carried over. */
+ALWAYS_INLINE uint32_t six_bits(const unsigned char *stored, size_t k)
+{
+    size_t byte = k * 6 / 8, shift = k * 6 % 8;
+    uint32_t high = shift > 2 ? stored[byte + 1] : 0;
+    return (stored[byte] | high << 8) >> shift & 0x3F;
+}
+
+static void decode_f6_e2m3(const unsigned char *restrict stored, size_t n, double *restrict values)
+{
+    for (size_t i = 0; i < n; i++)
+        values[i] = (double)small_float(six_bits(stored, i), 2, 3, 1, FINITE);
+}
+
+static void decode_f6_e3m2(const unsigned char *restrict stored, size_t n, double *restrict values)
+{
+    for (size_t i = 0; i < n; i++)
+        values[i] = (double)small_float(six_bits(stored, i), 3, 2, 3, FINITE);
+}
+
+void cg_dtype_decode(enum cg_dtype dtype, const void *stored, size_t n, double *values)
+{
+    static void (*const decode[CG_DTYPE_COUNT])(const unsigned char *restrict, size_t, double *restrict) = {
+        [CG_U8] = decode_u8,
+        [CG_I8] = decode_i8,
+        [CG_U16] = decode_u16,
+        [CG_I16] = decode_i16,
+        [CG_U32] = decode_u32,
+        [CG_I32] = decode_i32,
+        [CG_U64] = decode_u64,
+        [CG_I64] = decode_i64,
+        [CG_F16] = decode_f16,
+        [CG_BF16] = decode_bf16,
+        [CG_F32] = decode_f32,
+        [CG_F64] = decode_f64,
+        [CG_F8_E4M3] = decode_f8_e4m3,
+        [CG_F8_E5M2] = decode_f8_e5m2,
+        [CG_F8_E4M3FNUZ] = decode_f8_e4m3fnuz,
+        [CG_F8_E5M2FNUZ] = decode_f8_e5m2fnuz,
+        [CG_F8_E8M0] = decode_f8_e8m0,
+        [CG_F4] = decode_f4,
+        [CG_F6_E2M3] = decode_f6_e2m3,
+        [CG_F6_E3M2] = decode_f6_e3m2,
+    };
+    assert(dtypes[dtype].real);
+    decode[dtype](stored, n, values);
+}

@@ -1,0 +1,23 @@
+/* What the user asked `cognate compare` for. */
+#ifndef COGNATE_CMD_COMPARE_H
+#define COGNATE_CMD_COMPARE_H
+
+#include "cognate/manifest.h"
+#include "cognate/sweep.h"
+
+struct compare_options {
+    const char *output, *manifest;
+    struct cg_sweep_options sweep;
+    int components;
+    bool full; /* --evidence full: what needs more than the sweep */
+    bool quiet;
+    bool help;
+    int first_model; /* argv[first_model ...] are models */
+};
+
+/* Parses argv. 0, or -1 with err filled: wrong usage. */
+int compare_parse(struct compare_options *out, int argc, char **argv, struct cg_err *err);
+
+extern const char compare_help[];
+
+#endif

@@ -1,0 +1,187 @@
+#include "compare.h"
+#include <errno.h>
+#include <getopt.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char compare_help[] =
+    "Usage: mpirun -n N cognate compare [OPTIONS] -o RESULT.h5 MODEL MODEL [MODEL ...]\n"
+    "       mpirun -n N cognate compare [OPTIONS] -o RESULT.h5 --manifest MODELS.tsv\n"
+    "\n"
+    "Reads all models once, compares every pair slot by slot, prints a summary and writes\n"
+    "an HDF5 file. MODEL is a folder, a single file, or ORG/NAME in the local Hugging Face\n"
+    "cache; LABEL=MODEL names it. A manifest is a tab-separated table with a header line:\n"
+    "label path family role, of which path alone is required; role is base, target or empty.\n"
+    "With roles every base is compared with every target, without every two models.\n"
+    "\n"
+    "  -o, --output RESULT.h5      the result; replaced only when the run ends well\n"
+    "  -m, --manifest MODELS.tsv   the models, instead of arguments\n"
+    "  -p, --pca head:N|sketch:N|none\n"
+    "                              features of the PCA: the first N elements of each matrix,\n"
+    "                              or a sign sketch of all (default sketch:1024)\n"
+    "  -k, --components K          principal components kept (default 10)\n"
+    "  -e, --evidence quick|full   quick: the sweep alone; full: large embeddings are read\n"
+    "                              again for their tokens (default full)\n"
+    "  -b, --buffer BYTES          memory a rank for pieces of files (default 128M;\n"
+    "                              K, M and G count in 1024s)\n"
+    "  -s, --stall-timeout SECONDS a rank that gives no sign of life for so long ends the\n"
+    "                              run (default 600)\n"
+    "  -q, --quiet                 no progress, no warnings\n"
+    "  -h, --help                  this text\n"
+    "\n"
+    "Exit status: 0 done, whatever the verdict; 1 bad input or failed work, nothing\n"
+    "published; 2 wrong usage.\n";
+
+enum { MOST_FEATURES = 8192, MOST_COMPONENTS = 8192 };
+
+/* A whole number from `least` to `most`, and nothing else. */
+static int parse_integer(const char *text, int64_t least, int64_t most, int64_t *out)
+{
+    char *end;
+    errno = 0;
+    long long value = strtoll(text, &end, 10);
+    if (errno != 0 || end == text || *end != '\0' || value < least || value > most)
+        return -1;
+    *out = value;
+    return 0;
+}
+
+static int parse_bytes(const char *text, int64_t *out, struct cg_err *err)
+{
+    char *end;
+    errno = 0;
+    long long value = strtoll(text, &end, 10);
+    int shift = *end == 'K' ? 10 : *end == 'M' ? 20 : *end == 'G' ? 30 : 0;
+    if (errno != 0 || end == text || value <= 0 || strcmp(end + (shift > 0), "") != 0 ||
+        value > (INT64_MAX >> shift))
+        return cg_fail(err, CG_EUSAGE, "--buffer wants a number of bytes such as 64M, not '%s'", text);
+    *out = value << shift;
+    return 0;
+}
+
+static int parse_seconds(const char *text, double *out, struct cg_err *err)
+{
+    char *end;
+    double value = strtod(text, &end);
+    if (end == text || *end != '\0' || !isfinite(value) || value <= 0)
+        return cg_fail(err, CG_EUSAGE, "--stall-timeout wants a number of seconds above 0, not '%s'", text);
+    *out = value;
+    return 0;
+}
+
+static int parse_features(const char *text, struct cg_sweep_options *out, struct cg_err *err)
+{
+    out->feature_kind = CG_FEATURES_NONE;
+    out->feature_length = 0;
+    if (strcmp(text, "none") == 0)
+        return 0;
+    const char *number = strchr(text, ':');
+    size_t n = number ? (size_t)(number - text) : 0;
+    if (n == 4 && strncmp(text, "head", n) == 0)
+        out->feature_kind = CG_FEATURES_HEAD;
+    else if (n == 6 && strncmp(text, "sketch", n) == 0)
+        out->feature_kind = CG_FEATURES_SKETCH;
+    if (out->feature_kind == CG_FEATURES_NONE ||
+        parse_integer(number + 1, 1, MOST_FEATURES, &out->feature_length) < 0)
+        return cg_fail(err, CG_EUSAGE, "--pca wants head:N, sketch:N (N from 1 to %d) or none, not '%s'",
+                       MOST_FEATURES, text);
+    return 0;
+}
+
+static int parse_components(const char *text, int *out, struct cg_err *err)
+{
+    int64_t value;
+    if (parse_integer(text, 1, MOST_COMPONENTS, &value) < 0)
+        return cg_fail(err, CG_EUSAGE, "--components wants a number from 1 to %d, not '%s'", MOST_COMPONENTS,
+                       text);
+    *out = (int)value;
+    return 0;
+}
+
+static int parse_evidence(const char *text, bool *full, struct cg_err *err)
+{
+    *full = strcmp(text, "full") == 0;
+    if (!*full && strcmp(text, "quick") != 0)
+        return cg_fail(err, CG_EUSAGE, "--evidence wants quick or full, not '%s'", text);
+    return 0;
+}
+
+static int take_option(struct compare_options *out, int option, const char *value, struct cg_err *err)
+{
+    switch (option) {
+    case 'o':
+        out->output = value;
+        return 0;
+    case 'm':
+        out->manifest = value;
+        return 0;
+    case 'p':
+        return parse_features(value, &out->sweep, err);
+    case 'k':
+        return parse_components(value, &out->components, err);
+    case 'e':
+        return parse_evidence(value, &out->full, err);
+    case 'b':
+        return parse_bytes(value, &out->sweep.buffer, err);
+    case 's':
+        return parse_seconds(value, &out->sweep.stall_timeout, err);
+    case 'q':
+        out->quiet = true;
+        return 0;
+    case 'h':
+        out->help = true;
+        return 0;
+    default:
+        return -1;
+    }
+}
+
+/* What is wrong with an option that getopt does not take. */
+static int refuse(const char *argument, int option, struct cg_err *err)
+{
+    return cg_fail(err, CG_EUSAGE,
+                   option == ':' ? "%s wants a value; see cognate compare --help"
+                                 : "no option %s; see cognate compare --help",
+                   argument);
+}
+
+static int check(const struct compare_options *out, int models, struct cg_err *err)
+{
+    if (!out->output)
+        return cg_fail(err, CG_EUSAGE, "where should the result go? give -o RESULT.h5");
+    if (out->manifest && models > 0)
+        return cg_fail(err, CG_EUSAGE, "give models either as arguments or by --manifest, not both");
+    if (!out->manifest && models < 2)
+        return cg_fail(err, CG_EUSAGE, "compare wants at least two models; see cognate compare --help");
+    return 0;
+}
+
+int compare_parse(struct compare_options *out, int argc, char **argv, struct cg_err *err)
+{
+    static const struct option options[] = {{"output", required_argument, NULL, 'o'},
+                                            {"manifest", required_argument, NULL, 'm'},
+                                            {"pca", required_argument, NULL, 'p'},
+                                            {"components", required_argument, NULL, 'k'},
+                                            {"evidence", required_argument, NULL, 'e'},
+                                            {"buffer", required_argument, NULL, 'b'},
+                                            {"stall-timeout", required_argument, NULL, 's'},
+                                            {"quiet", no_argument, NULL, 'q'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {0}};
+    *out = (struct compare_options){.components = 10,
+                                    .full = true,
+                                    .sweep = {.buffer = 128 << 20,
+                                              .stall_timeout = 600,
+                                              .feature_kind = CG_FEATURES_SKETCH,
+                                              .feature_length = 1024}};
+    opterr = 0;
+    for (int option; (option = getopt_long(argc, argv, ":o:m:p:k:e:b:s:qh", options, NULL)) != -1;) {
+        if (option == '?' || option == ':')
+            return refuse(argv[optind - 1], option, err);
+        if (take_option(out, option, optarg, err) < 0)
+            return -1;
+    }
+    out->first_model = optind;
+    return out->help ? 0 : check(out, argc - optind, err);
+}

@@ -1,0 +1,250 @@
+#include "inspect.h"
+#include "result/summary_parts.h"
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MODELS_A_TABLE = 4, NAMES_SHOWN = 20, DTYPES_ROOM = 24 * CG_DTYPE_COUNT, DIFFERENCES_ROOM = 256 };
+
+/* A range of layers or experts: "0-47", "3"; with gaps how many it holds: "0-46 (24)". */
+static struct cg_number show_range(int32_t first, int32_t last, int32_t count)
+{
+    struct cg_number out = {"-"};
+    if (first < 0)
+        return out;
+    int n = snprintf(out.text, sizeof out.text, first == last ? "%d" : "%d-%d", first, last);
+    if (count < last - first + 1)
+        snprintf(out.text + n, sizeof out.text - (size_t)n, " (%d)", count);
+    return out;
+}
+
+static struct cg_number show_shape(int64_t rows, int64_t columns)
+{
+    struct cg_number out;
+    if (rows == 1)
+        snprintf(out.text, sizeof out.text, "%.14s", cg_show_count(columns).text);
+    else
+        snprintf(out.text, sizeof out.text, "%.13s x %.14s", cg_show_count(rows).text,
+                 cg_show_count(columns).text);
+    return out;
+}
+
+static void print_dtypes(struct cg_page page, const struct cg_checkpoint *model)
+{
+    char text[DTYPES_ROOM] = "-";
+    int64_t counts[CG_DTYPE_COUNT];
+    inspect_count_dtypes(model, counts);
+    for (int d = 0, at = 0; d < CG_DTYPE_COUNT; d++)
+        if (counts[d] > 0)
+            at += snprintf(text + at, sizeof text - (size_t)at, "%s%s %s", at > 0 ? ", " : "",
+                           cg_dtype_name((enum cg_dtype)d), cg_show_count(counts[d]).text);
+    cg_page_field(page, "dtypes", "%s", text);
+}
+
+static void print_model(struct cg_page page, const struct inspection *in, int m)
+{
+    const struct cg_checkpoint *model = &in->models[m];
+    const struct cg_config *config = &model->config;
+    cg_page_heading(page, model->label);
+    cg_page_field(page, "path", "%s", model->given);
+    if (config->present)
+        cg_page_field(page, "type", "%s%s%s", *config->model_type ? config->model_type : "-",
+                      *config->architecture ? ", " : "", config->architecture);
+    else
+        cg_page_field(page, "type", "not known: there is no config.json");
+    if (*config->quant_method)
+        cg_page_field(page, "quantised", "%s", config->quant_method);
+    cg_page_field(page, "files", "%s", cg_show_count((int64_t)model->nfiles).text);
+    cg_page_field(page, "tensors", "%s", cg_show_count((int64_t)model->ntensors).text);
+    cg_page_field(page, "parameters", "%s", cg_show_count(cg_checkpoint_parameters(model)).text);
+    cg_page_field(page, "bytes", "%s", cg_show_count(cg_checkpoint_bytes(model)).text);
+    print_dtypes(page, model);
+    cg_page_field(page, "tied embeddings", "%s", cg_ties_embeddings(model) ? "yes" : "no");
+    cg_page_field(page, "tokenizer.json", "%s", inspect_has_tokenizer(model) ? "yes" : "no");
+}
+
+static int print_slots(struct cg_page page, const struct inspection *in, int model, struct cg_err *err)
+{
+    static const char *const heads[] = {"role", "slots", "layers", "experts", "shape (out x in)"};
+    struct cg_text_table table = {.kinds = "lrlll"};
+    struct slot_group *groups = NULL;
+    size_t ngroups = 0;
+    int result = -1;
+    CG_TRY(inspect_group_slots(in, model, &groups, &ngroups, err));
+    CG_TRY(cg_text_table_heads(&table, heads, err));
+    for (size_t i = 0; i < ngroups; i++) {
+        const struct slot_group *g = &groups[i];
+        int32_t experts = g->last_expert - g->first_expert + 1;
+        CG_TRY(cg_text_table_add(&table, err, "%s", cg_role_name(g->role)));
+        CG_TRY(cg_text_table_add(&table, err, "%s", cg_show_count(g->slots).text));
+        CG_TRY(
+            cg_text_table_add(&table, err, "%s", show_range(g->first_layer, g->last_layer, g->layers).text));
+        CG_TRY(
+            cg_text_table_add(&table, err, "%s", show_range(g->first_expert, g->last_expert, experts).text));
+        CG_TRY(cg_text_table_add(&table, err, "%s", show_shape(g->rows, g->columns).text));
+    }
+    fputc('\n', page.out);
+    cg_text_table_print(&table, page);
+    result = 0;
+done:
+    free(groups);
+    cg_text_table_release(&table);
+    return result;
+}
+
+static void print_unknown(struct cg_page page, const struct inspection *in, int model)
+{
+    int64_t unknown = inspect_count_unknown(in, model), shown = 0;
+    if (unknown == 0)
+        return;
+    fprintf(page.out, "\n  Tensors that no naming table knows: %s, each in a slot of its own\n",
+            cg_show_count(unknown).text);
+    for (int64_t s = 0; s < in->anatomy.nslots && shown < NAMES_SHOWN; s++) {
+        int32_t tensor = cg_member_of(&in->anatomy, s, model)->tensor;
+        if (in->anatomy.slots[s].role != CG_ROLE_OTHER || tensor < 0)
+            continue;
+        char name[CG_FIT_BYTES];
+        cg_page_items(page, 4, "", cg_printable(name, sizeof name, in->models[model].tensors[tensor].name));
+        shown++;
+    }
+    if (unknown > shown)
+        fprintf(page.out, "    and %s more\n", cg_show_count(unknown - shown).text);
+}
+
+static bool fact_differs(const struct inspection *in, int fact)
+{
+    for (size_t m = 1; m < in->n; m++)
+        if (in->architectures[m].fact[fact] != in->architectures[0].fact[fact])
+            return true;
+    return false;
+}
+
+/* The models from `first` to before `end` side by side. */
+static int print_facts(struct cg_page page, const struct inspection *in, size_t first, size_t end,
+                       struct cg_err *err)
+{
+    static const char *const kinds[MODELS_A_TABLE] = {"llR", "llRR", "llRRR", "llRRRR"};
+    struct cg_text_table table = {.kinds = kinds[end - first - 1]};
+    int result = -1;
+    CG_TRY(cg_text_table_add(&table, err, "%s", ""));
+    CG_TRY(cg_text_table_add(&table, err, "%s", ""));
+    for (size_t m = first; m < end; m++)
+        CG_TRY(cg_text_table_add(&table, err, "%s", in->models[m].label));
+    for (int f = 0; f < CG_FACT_COUNT; f++) {
+        CG_TRY(cg_text_table_add(&table, err, "%s", cg_fact_name((enum cg_fact)f)));
+        CG_TRY(cg_text_table_add(&table, err, "%s", fact_differs(in, f) ? "!" : ""));
+        for (size_t m = first; m < end; m++)
+            CG_TRY(cg_text_table_add(&table, err, "%s%s", in->architectures[m].from_shapes[f] ? "*" : "",
+                                     cg_show_count(in->architectures[m].fact[f]).text));
+    }
+    cg_text_table_print(&table, page);
+    result = 0;
+done:
+    cg_text_table_release(&table);
+    return result;
+}
+
+static int print_architectures(struct cg_page page, const struct inspection *in, struct cg_err *err)
+{
+    cg_page_heading(page, "Architecture");
+    for (size_t first = 0, end; first < in->n; first = end) {
+        end = in->n - first > MODELS_A_TABLE ? first + MODELS_A_TABLE : in->n;
+        if (first > 0)
+            fputc('\n', page.out);
+        if (print_facts(page, in, first, end, err) < 0)
+            return -1;
+    }
+    cg_page_caption(page, in->n > 1
+                              ? "*: from the tensors, config.json does not say; !: models differ; -: unknown"
+                              : "*: from the tensors, config.json does not say; -: unknown");
+    return 0;
+}
+
+/* An empty cell for none. */
+static int add_count(struct cg_text_table *table, int64_t count, struct cg_err *err)
+{
+    return cg_text_table_add(table, err, "%s", count > 0 ? cg_show_count(count).text : "");
+}
+
+/* What can be compared slot by slot and what cannot, role by role. */
+static int add_roles(struct cg_text_table *table, const struct pairing *pairing, struct cg_err *err)
+{
+    int result = -1;
+    for (int i = 0; i < 2 * CG_ROLE_COUNT; i++) {
+        const struct role_tally *tally = &pairing->tally[i / 2][i % 2];
+        const struct cg_member *a = &tally->a, *b = &tally->b;
+        if (tally->same_shape + tally->other_shape + tally->only_a + tally->only_b == 0)
+            continue;
+        CG_TRY(cg_text_table_add(table, err, "%s%s", i % 2 ? "experts' " : "",
+                                 cg_role_name((enum cg_role)(i / 2))));
+        CG_TRY(add_count(table, tally->same_shape, err));
+        CG_TRY(add_count(table, tally->other_shape, err));
+        CG_TRY(add_count(table, tally->only_a, err));
+        CG_TRY(add_count(table, tally->only_b, err));
+        if (tally->other_shape > 0)
+            CG_TRY(cg_text_table_add(table, err, "%" PRId64 "x%" PRId64 ", %" PRId64 "x%" PRId64, a->rows,
+                                     a->columns, b->rows, b->columns));
+        else
+            CG_TRY(cg_text_table_add(table, err, "%s", ""));
+    }
+    result = 0;
+done:
+    return result;
+}
+
+static double share(int64_t part, int64_t whole)
+{
+    return whole > 0 ? (double)part / (double)whole : 0;
+}
+
+static int print_pair(struct cg_page page, const struct inspection *in, int a, int b, struct cg_err *err)
+{
+    static const char *const heads[] = {"role", "alike", "differ", "only 1st", "only 2nd", "shapes"};
+    struct cg_text_table table = {.kinds = "lrrrrL"};
+    char heading[CG_FIT_BYTES], differences[DIFFERENCES_ROOM];
+    struct pairing pairing;
+    int result = -1;
+    inspect_pair(in, a, b, &pairing);
+    inspect_differences(in, a, b, differences, sizeof differences);
+    snprintf(heading, sizeof heading, "%s and %s", in->models[a].label, in->models[b].label);
+    cg_page_heading(page, heading);
+    if (cg_architecture_same(&in->architectures[a], &in->architectures[b]))
+        cg_page_field(page, "architecture", "the same");
+    else
+        cg_page_field(page, "architecture", "%s%s", *differences ? "differs: " : "not known on both sides",
+                      differences);
+    cg_page_field(
+        page, "slot by slot", "%s slots of the same shape, of %s and %s: %s and %s of the parameters",
+        cg_show_count(pairing.same_shape).text, cg_show_count(pairing.slots_a).text,
+        cg_show_count(pairing.slots_b).text, cg_show_share(share(pairing.same_a, pairing.parameters_a)).text,
+        cg_show_share(share(pairing.same_b, pairing.parameters_b)).text);
+    CG_TRY(cg_text_table_heads(&table, heads, err));
+    CG_TRY(add_roles(&table, &pairing, err));
+    if (pairing.same_shape < pairing.slots_a || pairing.same_shape < pairing.slots_b)
+        cg_text_table_print(&table, page);
+    result = 0;
+done:
+    cg_text_table_release(&table);
+    return result;
+}
+
+int inspect_print_text(FILE *out, const struct inspection *in, struct cg_err *err)
+{
+    struct cg_page page = {out, cg_style_of(out)};
+    int n = (int)in->n;
+    for (int m = 0; m < n; m++) {
+        print_model(page, in, m);
+        if (print_slots(page, in, m, err) < 0)
+            return -1;
+        print_unknown(page, in, m);
+        if (in->models[m].warnings.size > 0)
+            cg_page_items(page, 2, "warning: ", in->models[m].warnings.data);
+    }
+    if (print_architectures(page, in, err) < 0)
+        return -1;
+    for (int a = 0; a < n; a++)
+        for (int b = a + 1; b < n; b++)
+            if (print_pair(page, in, a, b, err) < 0)
+                return -1;
+    return 0;
+}

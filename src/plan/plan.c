@@ -1,0 +1,73 @@
+#include "cognate/plan.h"
+#include "bundles.h"
+#include "cognate/mem.h"
+#include "deal.h"
+#include <stdlib.h>
+
+int64_t cg_chunk_elements(int64_t rows, int64_t columns)
+{
+    if (rows == 0 || columns == 0)
+        return 0;
+    int64_t whole_rows = CG_CHUNK_ELEMENTS / columns;
+    whole_rows -= whole_rows % 8; /* chunks of types under 8 bits begin at a byte */
+    if (whole_rows == 0)
+        return CG_CHUNK_ELEMENTS;
+    return (whole_rows < rows ? whole_rows : rows) * columns;
+}
+
+int64_t cg_chunk_count(int64_t rows, int64_t columns)
+{
+    int64_t chunk = cg_chunk_elements(rows, columns);
+    return chunk == 0 ? 0 : (rows * columns + chunk - 1) / chunk;
+}
+
+/* Cells of the reduced table: one for a bundle that one rank sums whole, one a chunk for a split one. */
+static void number_cells(struct cg_plan *plan)
+{
+    plan->ncells = 0;
+    for (int64_t i = 0; i < plan->nbundles; i++) {
+        struct cg_bundle *bundle = &plan->bundles[i];
+        bundle->cell = plan->ncells;
+        bundle->cells = bundle->split ? cg_chunk_count(bundle->rows, bundle->columns) : 1;
+        plan->ncells += bundle->cells;
+    }
+}
+
+int cg_plan_build(struct cg_plan *out, const struct cg_anatomy *anatomy,
+                  const struct cg_checkpoint *const *models, int ranks, struct cg_err *err)
+{
+    *out = (struct cg_plan){.ranks = ranks};
+    int result = -1;
+    CG_TRY(cg_bundles_build(out, anatomy, models, err));
+    CG_TRY(cg_deal(out, err));
+    number_cells(out);
+    result = 0;
+done:
+    if (result < 0)
+        cg_plan_release(out);
+    return result;
+}
+
+void cg_plan_release(struct cg_plan *plan)
+{
+    free(plan->bundles);
+    free(plan->members);
+    free(plan->places);
+    free(plan->tasks);
+    free(plan->first_task);
+    free(plan->load);
+    free(plan->bytes);
+    *plan = (struct cg_plan){0};
+}
+
+double cg_plan_imbalance(const struct cg_plan *plan)
+{
+    int64_t most = 0;
+    for (int r = 0; r < plan->ranks; r++)
+        if (plan->load[r] > most)
+            most = plan->load[r];
+    double best = (double)plan->total_load / plan->ranks;
+    if (best < (double)plan->largest)
+        best = (double)plan->largest;
+    return best > 0 ? (double)most / best - 1.0 : 0.0;
+}

@@ -1,0 +1,55 @@
+/* The parts of cg_result_collect: a function a group, and the comparisons they share. */
+#ifndef COGNATE_RESULT_COLLECT_H
+#define COGNATE_RESULT_COLLECT_H
+
+#include "cognate/findings.h"
+
+/* All slots of all pairs compared once: [nslots * npairs], the comparison of pair p in slot s is [s * npairs
+ * + p]. */
+struct cg_comparisons {
+    struct cg_comparison *cell;
+    int64_t npairs;
+};
+
+static inline const struct cg_comparison *cg_comparison_at(const struct cg_comparisons *all, int64_t slot,
+                                                           int64_t pair)
+{
+    return &all->cell[slot * all->npairs + pair];
+}
+
+/* Whether a slot may carry weight in the verdict: no norm, not one value throughout, values that can be
+ * compared. */
+bool cg_slot_counts(const struct cg_slot *slot, const struct cg_comparison *comparison);
+
+/* Whether the slot has two axes of more than one element (in model b of the pair). */
+bool cg_slot_is_matrix(const struct cg_findings *findings, int64_t slot, int64_t pair);
+
+/* Slots of the pair whose t is judged: the number of tests that p-values are corrected for. */
+int64_t cg_tests(const struct cg_findings *findings, const struct cg_comparisons *all, int64_t pair);
+
+/* A p-value as it stands after correction for `tests`, of a slot that counts; NaN otherwise. */
+double cg_corrected_log10_p(const struct cg_slot *slot, const struct cg_comparison *comparison,
+                            int64_t tests);
+
+/* The p below which a slot passes: log10. */
+extern const double CG_PASS_LOG10_P;
+bool cg_slot_passes(const struct cg_slot *slot, const struct cg_comparison *comparison, int64_t tests);
+
+int cg_collect_models(struct cg_result *out, const struct cg_findings *findings, struct cg_err *err);
+int cg_collect_pairs(struct cg_result *out, const struct cg_findings *findings,
+                     const struct cg_comparisons *all, struct cg_err *err);
+int cg_collect_tensors(struct cg_result *out, const struct cg_findings *findings,
+                       const struct cg_comparisons *all, struct cg_err *err);
+int cg_collect_layers(struct cg_result *out, const struct cg_findings *findings,
+                      const struct cg_comparisons *all, struct cg_err *err);
+int cg_collect_experts(struct cg_result *out, const struct cg_findings *findings,
+                       const struct cg_comparisons *all, struct cg_err *err);
+int cg_collect_embeddings(struct cg_result *out, const struct cg_findings *findings, struct cg_err *err);
+int cg_collect_pca(struct cg_result *out, const struct cg_findings *findings, struct cg_err *err);
+
+/* Writes verdict, relation, log10_p, detection_limit and reasons of every pair; the other groups must stand.
+ */
+int cg_judge(struct cg_result *out, const struct cg_findings *findings, const struct cg_comparisons *all,
+             struct cg_err *err);
+
+#endif

@@ -1,0 +1,94 @@
+#include "cognate/mem.h"
+#include "collect.h"
+#include <math.h>
+#include <stdlib.h>
+
+/* One expert of b against the expert of a with the same layer and number. */
+struct match {
+    int32_t pair, layer, expert;
+    double sum, log10_p;
+    int64_t cosines;
+};
+
+struct matches {
+    struct match *list;
+    size_t n, capacity;
+};
+
+/* The slots of an expert are many roles apart in canonical order: matches of one pair are found by sorting.
+ */
+static int by_place(const void *a, const void *b)
+{
+    const struct match *x = a, *y = b;
+    if (x->pair != y->pair)
+        return x->pair < y->pair ? -1 : 1;
+    if (x->layer != y->layer)
+        return x->layer < y->layer ? -1 : 1;
+    return x->expert < y->expert ? -1 : x->expert > y->expert;
+}
+
+static int list_slots(struct matches *matches, const struct cg_findings *findings,
+                      const struct cg_comparisons *all, int64_t p, struct cg_err *err)
+{
+    int64_t tests = cg_tests(findings, all, p);
+    for (int64_t s = 0; s < findings->anatomy->nslots; s++) {
+        const struct cg_slot *slot = &findings->anatomy->slots[s];
+        const struct cg_comparison *comparison = cg_comparison_at(all, s, p);
+        if (slot->expert < 0 || !comparison->compared || isnan(comparison->cosine))
+            continue;
+        if (cg_grow((void **)&matches->list, &matches->capacity, matches->n + 1, sizeof *matches->list, err) <
+            0)
+            return -1;
+        matches->list[matches->n++] =
+            (struct match){.pair = (int32_t)p,
+                           .layer = slot->layer,
+                           .expert = slot->expert,
+                           .sum = comparison->cosine,
+                           .cosines = 1,
+                           .log10_p = cg_corrected_log10_p(slot, comparison, tests)};
+    }
+    return 0;
+}
+
+/* Joins the entries of one expert and keeps those that pass. */
+static void join(struct matches *matches)
+{
+    size_t kept = 0, end;
+    qsort(matches->list, matches->n, sizeof *matches->list, by_place);
+    for (size_t i = 0; i < matches->n; i = end) {
+        struct match match = matches->list[i];
+        for (end = i + 1; end < matches->n && by_place(&matches->list[i], &matches->list[end]) == 0; end++) {
+            match.sum += matches->list[end].sum;
+            match.cosines++;
+            match.log10_p = fmin(match.log10_p, matches->list[end].log10_p);
+        }
+        if (match.log10_p < CG_PASS_LOG10_P)
+            matches->list[kept++] = match;
+    }
+    matches->n = kept;
+}
+
+int cg_collect_experts(struct cg_result *out, const struct cg_findings *findings,
+                       const struct cg_comparisons *all, struct cg_err *err)
+{
+    struct matches matches = {0};
+    int result = -1;
+    for (int64_t p = 0; p < findings->npairs; p++)
+        CG_TRY(list_slots(&matches, findings, all, p, err));
+    if (matches.n > 0)
+        join(&matches);
+    out->size[CG_DIM_EXPERT_MATCH] = (int64_t)matches.n;
+    CG_TRY(cg_result_allocate(out, "/experts", err));
+    for (size_t i = 0; i < matches.n; i++) {
+        const struct match *match = &matches.list[i];
+        out->experts.pair[i] = match->pair;
+        out->experts.layer_a[i] = out->experts.layer_b[i] = match->layer;
+        out->experts.expert_a[i] = out->experts.expert_b[i] = match->expert;
+        out->experts.cosine[i] = match->sum / (double)match->cosines;
+        out->experts.log10_p[i] = match->log10_p;
+    }
+    result = 0;
+done:
+    free(matches.list);
+    return result;
+}

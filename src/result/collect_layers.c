@@ -1,0 +1,152 @@
+#include "cognate/mem.h"
+#include "collect.h"
+#include <math.h>
+#include <stdlib.h>
+
+enum { GROUP_ATTENTION, GROUP_FFN, GROUP_NORM, GROUP_ALL, GROUPS };
+
+/* Sums over the slots of one layer. */
+struct layer {
+    double sum[GROUPS], matrix_sum, log10_p;
+    int64_t n[GROUPS], matrices;
+};
+
+static int report_group(enum cg_role role)
+{
+    switch (cg_role_group(role)) {
+    case CG_GROUP_ATTENTION:
+        return GROUP_ATTENTION;
+    case CG_GROUP_FFN:
+        return GROUP_FFN;
+    case CG_GROUP_NORM:
+        return GROUP_NORM;
+    default:
+        return GROUP_ALL;
+    }
+}
+
+static void add_slot(struct layer *layer, const struct cg_slot *slot, const struct cg_comparison *comparison,
+                     bool matrix, int64_t tests)
+{
+    double p = cg_corrected_log10_p(slot, comparison, tests);
+    if (p < layer->log10_p || (isnan(layer->log10_p) && !isnan(p)))
+        layer->log10_p = p;
+    if (isnan(comparison->cosine))
+        return;
+    int group = report_group(slot->role);
+    layer->sum[GROUP_ALL] += comparison->cosine;
+    layer->n[GROUP_ALL]++;
+    if (group != GROUP_ALL) {
+        layer->sum[group] += comparison->cosine;
+        layer->n[group]++;
+    }
+    if (matrix) {
+        layer->matrix_sum += comparison->cosine;
+        layer->matrices++;
+    }
+}
+
+static void set_layer(struct cg_result *out, int64_t p, int64_t l, const struct layer *layer)
+{
+    int64_t layers = out->size[CG_DIM_LAYER_B], at = p * layers + l;
+    for (int g = 0; g < GROUPS; g++)
+        out->layers.cosine[at * GROUPS + g] = layer->n[g] > 0 ? layer->sum[g] / (double)layer->n[g] : NAN;
+    if (layer->matrices > 0 && l < out->size[CG_DIM_LAYER_A])
+        out->layers.similarity[(p * out->size[CG_DIM_LAYER_A] + l) * layers + l] =
+            layer->matrix_sum / (double)layer->matrices;
+    out->layers.layer_log10_p[at] = layer->log10_p;
+    out->layers.layer_map[at] = layer->log10_p < CG_PASS_LOG10_P ? (int32_t)l : -1;
+}
+
+static void set_pair(struct cg_result *out, const struct cg_findings *findings,
+                     const struct cg_comparisons *all, int64_t p, struct layer *layers)
+{
+    int64_t n = out->size[CG_DIM_LAYER_B], tests = cg_tests(findings, all, p);
+    for (int64_t l = 0; l < n; l++)
+        layers[l] = (struct layer){.log10_p = NAN};
+    for (int64_t s = 0; s < findings->anatomy->nslots; s++) {
+        const struct cg_slot *slot = &findings->anatomy->slots[s];
+        if (slot->layer >= 0 && slot->layer < n)
+            add_slot(&layers[slot->layer], slot, cg_comparison_at(all, s, p),
+                     cg_slot_is_matrix(findings, s, p), tests);
+    }
+    for (int64_t l = 0; l < n; l++)
+        set_layer(out, p, l, &layers[l]);
+}
+
+/* One more than the highest layer that model m fills. */
+static int64_t layers_of(const struct cg_findings *findings, int m)
+{
+    int64_t layers = 0;
+    for (int64_t s = 0; s < findings->anatomy->nslots; s++)
+        if (cg_member_of(findings->anatomy, s, m)->tensor >= 0 && findings->anatomy->slots[s].layer >= layers)
+            layers = findings->anatomy->slots[s].layer + 1;
+    return layers;
+}
+
+/* How the mean cosine of a layer's matrices runs over depth; norms say nothing. Alike is 0.8, low is 0.5. */
+static const char *pattern_of(const double *diagonal, int64_t n)
+{
+    double lowest = INFINITY, highest = -INFINITY, early = 0, late = 0;
+    int64_t known = 0, third;
+    for (int64_t i = 0; i < n; i++)
+        if (!isnan(diagonal[i]))
+            known++;
+    third = known > 2 ? known / 3 : 1;
+    for (int64_t i = 0, seen = 0; i < n; i++) {
+        if (isnan(diagonal[i]))
+            continue;
+        lowest = fmin(lowest, diagonal[i]);
+        highest = fmax(highest, diagonal[i]);
+        early += seen < third ? diagonal[i] / (double)third : 0;
+        late += seen >= known - third ? diagonal[i] / (double)third : 0;
+        seen++;
+    }
+    return known == 0                           ? "incomparable"
+           : lowest >= 0.8                      ? "alike throughout"
+           : highest < 0.5                      ? "low throughout"
+           : early - late > 0.1 && early >= 0.5 ? "early layers alike, late layers less"
+                                                : "some layers alike";
+}
+
+static int set_pattern(struct cg_result *out, int64_t p, double *diagonal, struct cg_err *err)
+{
+    int64_t layers_a = out->size[CG_DIM_LAYER_A], layers_b = out->size[CG_DIM_LAYER_B];
+    int64_t n = layers_a < layers_b ? layers_a : layers_b;
+    for (int64_t l = 0; l < n; l++)
+        diagonal[l] = out->layers.similarity[(p * layers_a + l) * layers_b + l];
+    return cg_result_text(&out->root.layer_pattern[p], pattern_of(diagonal, n), err);
+}
+
+int cg_collect_layers(struct cg_result *out, const struct cg_findings *findings,
+                      const struct cg_comparisons *all, struct cg_err *err)
+{
+    static const char *const names[GROUPS] = {"attention", "ffn", "norm", "all"};
+    int64_t most[2] = {0, 0};
+    for (int64_t p = 0; p < findings->npairs; p++)
+        for (int k = 0; k < 2; k++) {
+            int64_t layers = layers_of(findings, findings->pairs[p][k]);
+            most[k] = layers > most[k] ? layers : most[k];
+        }
+    out->size[CG_DIM_LAYER_A] = most[0];
+    out->size[CG_DIM_LAYER_B] = most[1];
+    out->size[CG_DIM_ROLE_GROUP] = GROUPS;
+    struct layer *layers = NULL;
+    double *diagonal = NULL;
+    int result = -1;
+    CG_TRY(cg_result_allocate(out, "/layers", err));
+    for (int g = 0; g < GROUPS; g++)
+        CG_TRY(cg_result_text(&out->layers.role_group[g], names[g], err));
+    if (!(layers = cg_new((size_t)most[1], sizeof *layers, err)) ||
+        !(diagonal = cg_new((size_t)most[1], sizeof *diagonal, err)))
+        goto done;
+    for (int64_t p = 0; p < findings->npairs; p++) {
+        set_pair(out, findings, all, p, layers);
+        CG_TRY(set_pattern(out, p, diagonal, err));
+    }
+    result = 0;
+done:
+    free(layers);
+    free(diagonal);
+    return result;
+}

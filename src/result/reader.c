@@ -1,0 +1,302 @@
+#include "reader.h"
+#include "cognate/mem.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* Deflate makes nothing more than this many times smaller. */
+enum { DEFLATE_LIMIT = 1032 };
+
+static int check_regular(const char *path, struct cg_err *err)
+{
+    struct stat info;
+    if (stat(path, &info) < 0)
+        return cg_fail(err, errno == ENOENT ? CG_EMISSING : CG_EIO, "%s", strerror(errno));
+    if (S_ISDIR(info.st_mode))
+        return cg_fail(err, CG_EFORMAT, "is a folder, not a result file");
+    return S_ISREG(info.st_mode) ? 0 : cg_fail(err, CG_EFORMAT, "is no regular file");
+}
+
+static int check_version(hid_t file, struct cg_err *err)
+{
+    int32_t version = 0;
+    if (cg_h5_read_value(file, "cognate_schema", H5T_STD_I32LE, &version, err) < 0)
+        return -1;
+    if (version != CG_SCHEMA_VERSION)
+        return cg_fail(err, CG_EUNSUPPORTED, "has version %d of the schema; this cognate reads %d",
+                       (int)version, CG_SCHEMA_VERSION);
+    return 0;
+}
+
+/* The open group, or -1. */
+static hid_t open_group(hid_t file, const char *path, struct cg_err *err)
+{
+    hid_t group = H5Gopen2(file, path, H5P_DEFAULT);
+    if (group < 0)
+        cg_fail(err, CG_EMISSING, "group %s is missing", path);
+    return group;
+}
+
+static int check_status(hid_t file, struct cg_err *err)
+{
+    char *status = NULL;
+    hid_t run = open_group(file, "/run", err);
+    if (run < 0)
+        return -1;
+    int result = cg_h5_read_text(run, "status", &status, err);
+    H5Gclose(run);
+    if (result < 0 || strcmp(status, "complete") != 0)
+        result = cg_fail(err, CG_EFORMAT, "is not complete: /run has no status \"complete\"");
+    free(status);
+    return result;
+}
+
+/* No locks: a finished result never changes, and some network file systems have none. */
+static hid_t open_file(const char *path, struct cg_err *err)
+{
+    hid_t file = -1, access = H5Pcreate(H5P_FILE_ACCESS);
+    CG_TRY(cg_h5_check(access, "file", "describe", err));
+    CG_TRY(cg_h5_check(H5Pset_fclose_degree(access, H5F_CLOSE_STRONG), "file", "describe", err));
+    CG_TRY(cg_h5_check(H5Pset_file_locking(access, false, true), "file", "turn locks off", err));
+    file = H5Fopen(path, H5F_ACC_RDONLY, access);
+    if (cg_h5_check(file, "HDF5 file", "open", err) < 0)
+        err->code = CG_EFORMAT;
+done:
+    if (access >= 0)
+        H5Pclose(access);
+    return file;
+}
+
+/* The rank of a dataset, its extents in extent[CG_MAX_DIMENSIONS + 1]; -1 when it has too many. */
+static int shape_of(hid_t dataset, hsize_t extent[CG_MAX_DIMENSIONS + 1])
+{
+    hid_t space = H5Dget_space(dataset);
+    int rank = space < 0 ? -1 : H5Sget_simple_extent_ndims(space);
+    if (rank > CG_MAX_DIMENSIONS + 1 || (rank > 0 && H5Sget_simple_extent_dims(space, extent, NULL) < 0))
+        rank = -1;
+    if (space >= 0)
+        H5Sclose(space);
+    return rank;
+}
+
+static int read_size(hid_t file, const struct cg_axis *axis, int64_t *size, struct cg_err *err)
+{
+    char path[CG_H5_NAME];
+    hsize_t extent[CG_MAX_DIMENSIONS + 1] = {0};
+    cg_h5_path(path, axis->group, axis->name);
+    hid_t dataset = H5Dopen2(file, path, H5P_DEFAULT);
+    if (dataset < 0)
+        return cg_fail(err, CG_EMISSING, "dimension %s is missing", path);
+    int rank = shape_of(dataset, extent);
+    H5Dclose(dataset);
+    if (rank < 1 || extent[0] > INT64_MAX)
+        return cg_fail(err, CG_EFORMAT, "dimension %s has no length", path);
+    *size = (int64_t)extent[0];
+    return 0;
+}
+
+static int read_sizes(hid_t file, struct cg_result *result, struct cg_err *err)
+{
+    for (enum cg_dimension d = CG_DIM_NONE + 1; d < CG_DIMENSION_COUNT; d++)
+        if (cg_group_is_written(cg_axes[d].group, result) &&
+            read_size(file, &cg_axes[d], &result->size[d], err) < 0)
+            return -1;
+    return 0;
+}
+
+static int check_variable(hid_t dataset, const char *path, const struct cg_variable *variable,
+                          const struct cg_result *result, struct cg_err *err)
+{
+    hsize_t extent[CG_MAX_DIMENSIONS + 1] = {0};
+    hid_t type = H5Dget_type(dataset);
+    bool right = type >= 0 && H5Tequal(type, cg_h5_type(variable->type)) > 0;
+    if (type >= 0)
+        H5Tclose(type);
+    if (!right)
+        return cg_fail(err, CG_EFORMAT, "%s: has the wrong type", path);
+    int axes = cg_variable_rank(variable), rank = shape_of(dataset, extent);
+    right = rank == axes + (variable->type == CG_TYPE_TEXT);
+    for (int i = 0; right && i < axes; i++)
+        right = extent[i] == (hsize_t)result->size[variable->dimension[i]];
+    if (!right || (rank > axes && extent[axes] == 0))
+        return cg_fail(err, CG_EFORMAT, "%s: has the wrong shape", path);
+    return 0;
+}
+
+hid_t cg_result_open_variable(hid_t file, const struct cg_variable *variable, const struct cg_result *result,
+                              struct cg_err *err)
+{
+    char path[CG_H5_NAME];
+    cg_h5_path(path, variable->group, variable->name);
+    hid_t dataset = H5Dopen2(file, path, H5P_DEFAULT);
+    if (dataset < 0)
+        return cg_fail(err, CG_EMISSING, "%s: is missing", path);
+    if (check_variable(dataset, path, variable, result, err) < 0) {
+        H5Dclose(dataset);
+        return -1;
+    }
+    return dataset;
+}
+
+/* Numbers and characters: nothing that points elsewhere in the file. */
+static bool is_plain(hid_t type)
+{
+    H5T_class_t class = H5Tget_class(type);
+    return class == H5T_INTEGER || class == H5T_FLOAT ||
+           (class == H5T_STRING && H5Tis_variable_str(type) == 0);
+}
+
+/* The dataset's bytes, after checking that so many can be in the file at all. */
+static int size_of(hid_t file, hid_t dataset, hid_t type, const char *name, size_t *size, struct cg_err *err)
+{
+    hsize_t in_file = 0, stored = H5Dget_storage_size(dataset);
+    CG_TRY(cg_h5_check(H5Fget_filesize(file, &in_file), name, "read the file's size", err));
+    hid_t space = H5Dget_space(dataset);
+    CG_TRY(cg_h5_check(space, name, "read the shape", err));
+    hssize_t elements = H5Sget_simple_extent_npoints(space);
+    H5Sclose(space);
+    if (elements < 0 || !is_plain(type) ||
+        __builtin_mul_overflow((size_t)elements, H5Tget_size(type), size) || stored > in_file ||
+        *size / DEFLATE_LIMIT > stored || (*size > 0 && stored == 0))
+        return cg_fail(err, CG_EFORMAT, "%s: is no plain data or is larger than the file", name);
+    return 0;
+done:
+    return -1;
+}
+
+static int check_hash(hid_t dataset, const char *name, const char *bytes, size_t size, struct cg_err *err)
+{
+    char computed[CG_SHA256_HEX], *stored = NULL;
+    int result = cg_h5_sha256(bytes, size, computed, err);
+    if (result == 0 && (result = cg_h5_read_text(dataset, "sha256", &stored, err)) < 0)
+        return cg_h5_blame(name, err);
+    if (result == 0 && strcmp(stored, computed) != 0)
+        result = cg_fail(err, CG_EFORMAT, "%s: does not have the SHA-256 that was stored with it", name);
+    free(stored);
+    return result;
+}
+
+char *cg_result_load(hid_t file, hid_t dataset, const char *name, size_t *size, struct cg_err *err)
+{
+    int result = -1;
+    char *bytes = NULL;
+    hid_t type = H5Dget_type(dataset);
+    CG_TRY(cg_h5_check(type, name, "read the type", err));
+    CG_TRY(size_of(file, dataset, type, name, size, err));
+    if (!(bytes = cg_new(*size, 1, err)))
+        goto done;
+    if (*size > 0)
+        CG_TRY(cg_h5_check(H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, bytes), name, "read", err));
+    result = check_hash(dataset, name, bytes, *size, err);
+done:
+    if (type >= 0)
+        H5Tclose(type);
+    if (result == 0)
+        return bytes;
+    free(bytes);
+    return NULL;
+}
+
+/* Rows of `width` characters, padded with NUL, into texts. */
+static int decode_text(char **text, size_t cells, const char *rows, size_t size, struct cg_err *err)
+{
+    size_t width = cells > 0 ? size / cells : 0;
+    for (size_t i = 0; i < cells; i++)
+        if (!(text[i] = cg_copy_text(rows + i * width, strnlen(rows + i * width, width), err)))
+            return -1;
+    return 0;
+}
+
+static int keep_variable(const struct cg_variable *variable, struct cg_result *result, char *bytes,
+                         size_t size, struct cg_err *err)
+{
+    if (variable->type != CG_TYPE_TEXT) {
+        cg_variable_set(variable, result, bytes);
+        return 0;
+    }
+    int64_t cells = cg_variable_cells(variable, result, err);
+    void *text = cells < 0 ? NULL : cg_new((size_t)cells, sizeof(char *), err);
+    if (text)
+        cg_variable_set(variable, result, text);
+    int outcome = text ? decode_text((char **)text, (size_t)cells, bytes, size, err) : -1;
+    free(bytes);
+    return outcome;
+}
+
+static int read_variable(hid_t file, const struct cg_variable *variable, struct cg_result *result,
+                         struct cg_err *err)
+{
+    size_t size = 0;
+    char name[CG_H5_NAME];
+    cg_h5_path(name, variable->group, variable->name);
+    hid_t dataset = cg_result_open_variable(file, variable, result, err);
+    if (dataset < 0)
+        return -1;
+    char *bytes = cg_result_load(file, dataset, name, &size, err);
+    H5Dclose(dataset);
+    return bytes ? keep_variable(variable, result, bytes, size, err) : -1;
+}
+
+static int read_fields(hid_t file, const char *path, struct cg_result *result, struct cg_err *err)
+{
+    hid_t group = open_group(file, path, err);
+    int outcome = group < 0 ? -1 : 0;
+    for (size_t i = 0; i < cg_attribute_count && outcome == 0; i++) {
+        const struct cg_attribute *row = &cg_attributes[i];
+        void *field = (char *)result + row->offset;
+        if (strcmp(row->group, path) == 0)
+            outcome = row->type == CG_TYPE_TEXT
+                          ? cg_h5_read_text(group, row->name, (char **)field, err)
+                          : cg_h5_read_value(group, row->name, cg_h5_type(row->type), field, err);
+    }
+    if (group >= 0)
+        H5Gclose(group);
+    return outcome < 0 ? -1 : 0;
+}
+
+static int read_all_fields(hid_t file, struct cg_result *result, struct cg_err *err)
+{
+    htri_t has_pca = H5Lexists(file, "pca", H5P_DEFAULT);
+    if (cg_h5_check(has_pca, "/pca", "look for the group", err) < 0)
+        return -1;
+    for (size_t i = 0; i < CG_GROUP_PATHS; i++)
+        if ((has_pca > 0 || strcmp(cg_group_path[i], "/pca") != 0) &&
+            read_fields(file, cg_group_path[i], result, err) < 0)
+            return -1;
+    return 0;
+}
+
+hid_t cg_result_open(struct cg_result *result, const char *path, struct cg_err *err)
+{
+    if (check_regular(path, err) < 0)
+        return -1;
+    hid_t file = open_file(path, err);
+    if (file < 0)
+        return -1;
+    CG_TRY(check_version(file, err));
+    CG_TRY(check_status(file, err));
+    CG_TRY(read_all_fields(file, result, err));
+    CG_TRY(read_sizes(file, result, err));
+    return file;
+done:
+    H5Fclose(file);
+    return -1;
+}
+
+int cg_result_read(struct cg_result *out, const char *path, struct cg_err *err)
+{
+    struct cg_h5_quiet quiet = cg_h5_quiet_begin();
+    hid_t file = cg_result_open(out, path, err);
+    int outcome = file < 0 ? -1 : 0;
+    for (size_t i = 0; i < cg_variable_count && outcome == 0; i++)
+        if (cg_group_is_written(cg_variables[i].group, out))
+            outcome = read_variable(file, &cg_variables[i], out, err);
+    if (file >= 0)
+        H5Fclose(file);
+    cg_h5_quiet_end(quiet);
+    if (outcome == 0)
+        return 0;
+    cg_result_release(out);
+    return cg_h5_blame(path, err);
+}

@@ -1,0 +1,306 @@
+/* The verdict of a pair, from identity and the shift null.
+ *
+ *   IDENTICAL     every slot of both models has equal values
+ *   DERIVED       slots of at least two roles in at least two groups (embedding, attention, ffn) pass, p <
+ * 1e-12 after correction for all slots tested PARTIAL       only one group passes, while others were tested
+ * and do not NO EVIDENCE   nothing passes, and relatives that keep a tenth of the weights' variance would
+ * have INCONCLUSIVE  the tests could not be run, cover too little of b, or had no power
+ *
+ * Norms, plain cosine and PCA carry no weight; neither does anything that config.json says.
+ */
+#include "cognate/mem.h"
+#include "collect.h"
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const double KEPT_VARIANCE = 0.10; /* that a relative must keep to be seen, for NO EVIDENCE */
+static const double LEAST_COVER = 0.50; /* share of b's parameters that must be comparable, for NO EVIDENCE */
+
+/* What the tests of one pair came to. */
+struct facts {
+    int64_t slots, compared, equal, identical, same_type,
+        same_name; /* slots that either model fills; those compared, ... */
+    int64_t tests, passing, constant;
+    int64_t tested[CG_GROUP_COUNT], passed[CG_GROUP_COUNT];
+    bool role_passed[CG_ROLE_COUNT];
+    int first_layer[CG_GROUP_COUNT], last_layer[CG_GROUP_COUNT]; /* among passing slots */
+    double best, limit; /* log10 p of the strongest slot, corrected; cosine that would have been seen */
+    double matrix_sum, largest_difference;
+    int64_t matrices;
+};
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* The cosine at which a slot would just pass, given the shifts of this very pair. */
+static double needed_cosine(const struct cg_shift_null *null, double critical_t)
+{
+    return null->mean + critical_t * null->sd * sqrt(1 + 1.0 / CG_SHIFTS);
+}
+
+/* A role sees a relative when half of its slots do; the verdict needs two roles: the second smallest median.
+ */
+static int find_limit(struct facts *facts, const struct cg_findings *findings,
+                      const struct cg_comparisons *all, int64_t p, struct cg_err *err)
+{
+    int64_t nslots = findings->anatomy->nslots;
+    double *needed = cg_new((size_t)nslots, sizeof *needed, err), lowest = INFINITY, second = INFINITY;
+    if (!needed)
+        return -1;
+    double critical = cg_t_of_log10_tail(
+        CG_PASS_LOG10_P - log10((double)(facts->tests > 0 ? facts->tests : 1)), CG_SHIFTS - 1);
+    for (int role = 0; role < CG_ROLE_COUNT; role++) {
+        int64_t n = 0;
+        for (int64_t s = 0; s < nslots; s++) {
+            const struct cg_comparison *comparison = cg_comparison_at(all, s, p);
+            if (findings->anatomy->slots[s].role == (enum cg_role)role && cg_slot_is_matrix(findings, s, p) &&
+                cg_slot_counts(&findings->anatomy->slots[s], comparison) && !isnan(comparison->log10_p))
+                needed[n++] = needed_cosine(&comparison->null, critical);
+        }
+        if (n == 0)
+            continue;
+        qsort(needed, (size_t)n, sizeof *needed, by_value);
+        double median = needed[n / 2];
+        second = median < lowest ? lowest : fmin(second, median);
+        lowest = fmin(lowest, median);
+    }
+    free(needed);
+    facts->limit = second <= 1 ? second : NAN;
+    return 0;
+}
+
+static void count_pass(struct facts *facts, const struct cg_slot *slot)
+{
+    enum cg_group group = cg_role_group(slot->role);
+    facts->passing++;
+    facts->role_passed[slot->role] = true;
+    if (slot->layer >= 0 && (facts->passed[group] == 0 || slot->layer < facts->first_layer[group]))
+        facts->first_layer[group] = slot->layer;
+    if (slot->layer > facts->last_layer[group])
+        facts->last_layer[group] = slot->layer;
+    facts->passed[group]++;
+}
+
+static void count_slot(struct facts *facts, const struct cg_findings *findings,
+                       const struct cg_comparison *comparison, int64_t s, int64_t p)
+{
+    const struct cg_slot *slot = &findings->anatomy->slots[s];
+    const struct cg_member *a = cg_member_of(findings->anatomy, s, findings->pairs[p][0]);
+    const struct cg_member *b = cg_member_of(findings->anatomy, s, findings->pairs[p][1]);
+    if ((a->tensor < 0 || a->tied) && (b->tensor < 0 || b->tied))
+        return;
+    facts->slots++;
+    if (!comparison->compared)
+        return;
+    const struct cg_tensor *in_a = &findings->models[findings->pairs[p][0]]->tensors[a->tensor];
+    const struct cg_tensor *in_b = &findings->models[findings->pairs[p][1]]->tensors[b->tensor];
+    facts->compared++;
+    facts->equal += comparison->equal;
+    facts->identical += comparison->identical;
+    facts->same_type += in_a->dtype == in_b->dtype;
+    facts->same_name += strcmp(in_a->name, in_b->name) == 0;
+    facts->constant += comparison->constant;
+    if (comparison->relative_difference > facts->largest_difference)
+        facts->largest_difference = comparison->relative_difference;
+    if (cg_slot_is_matrix(findings, s, p) && !isnan(comparison->cosine)) {
+        facts->matrices++;
+        facts->matrix_sum += comparison->cosine;
+    }
+    if (!cg_slot_counts(slot, comparison) || isnan(comparison->log10_p))
+        return;
+    facts->tested[cg_role_group(slot->role)]++;
+    double corrected = cg_corrected_log10_p(slot, comparison, facts->tests);
+    facts->best = isnan(facts->best) ? corrected : fmin(facts->best, corrected);
+    if (cg_slot_passes(slot, comparison, facts->tests))
+        count_pass(facts, slot);
+}
+
+static int find_facts(struct facts *facts, const struct cg_findings *findings,
+                      const struct cg_comparisons *all, int64_t p, struct cg_err *err)
+{
+    *facts = (struct facts){.tests = cg_tests(findings, all, p), .best = NAN};
+    for (int g = 0; g < CG_GROUP_COUNT; g++)
+        facts->first_layer[g] = facts->last_layer[g] = -1;
+    for (int64_t s = 0; s < findings->anatomy->nslots; s++)
+        count_slot(facts, findings, cg_comparison_at(all, s, p), s, p);
+    return find_limit(facts, findings, all, p, err);
+}
+
+static int count_true(const bool *flags, int n)
+{
+    int count = 0;
+    for (int i = 0; i < n; i++)
+        count += flags[i];
+    return count;
+}
+
+static int count_positive(const int64_t *numbers, int n)
+{
+    int count = 0;
+    for (int i = 0; i < n; i++)
+        count += numbers[i] > 0;
+    return count;
+}
+
+static bool all_equal(const struct facts *facts)
+{
+    return facts->compared == facts->slots && facts->equal == facts->slots &&
+           facts->constant < facts->compared;
+}
+
+static const char *verdict_of(const struct facts *facts, double cover)
+{
+    if (all_equal(facts))
+        return "IDENTICAL";
+    int groups = count_positive(facts->passed, CG_GROUP_COUNT);
+    if (groups >= 2 && count_true(facts->role_passed, CG_ROLE_COUNT) >= 2)
+        return "DERIVED";
+    if (groups >= 1)
+        return "PARTIAL";
+    bool power = facts->limit * facts->limit <= KEPT_VARIANCE;
+    return power && cover >= LEAST_COVER ? "NO EVIDENCE" : "INCONCLUSIVE";
+}
+
+static const char *identical_relation(const struct facts *facts)
+{
+    return facts->same_type < facts->compared   ? "other type"
+           : facts->same_name < facts->compared ? "same values, other container"
+                                                : "same bytes";
+}
+
+/* The group of a PARTIAL verdict, with its layers. */
+static int name_part(struct cg_buf *text, const struct facts *facts, struct cg_err *err)
+{
+    for (int g = 0; g < CG_GROUP_COUNT; g++) {
+        if (facts->passed[g] == 0)
+            continue;
+        if (cg_buf_printf(text, err, "%s", cg_group_name((enum cg_group)g)) < 0)
+            return -1;
+        if (facts->last_layer[g] >= 0 &&
+            cg_buf_printf(text, err, " of layers %d to %d", facts->first_layer[g], facts->last_layer[g]) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int relation_of(struct cg_buf *text, const char *verdict, const struct facts *facts,
+                       const struct cg_result *out, int64_t p, struct cg_err *err)
+{
+    if (strcmp(verdict, "IDENTICAL") == 0)
+        return cg_buf_printf(text, err, "%s", identical_relation(facts));
+    if (strcmp(verdict, "PARTIAL") == 0)
+        return name_part(text, facts, err);
+    if (strcmp(verdict, "DERIVED") != 0)
+        return cg_buf_append(text, "", 0, err);
+    /* Where only some layers or widths match, the mean over all compared matrices says nothing about how far
+     * training went. */
+    double mean = facts->matrices > 0 ? facts->matrix_sum / (double)facts->matrices : NAN;
+    const char *how = mean > 0.95 ? "fine-tuned" : mean >= 0.5 ? "continued pre-training" : "shared ancestry";
+    bool vocabulary = out->embeddings.rows_a[p] != out->embeddings.rows_b[p];
+    return cg_buf_printf(text, err, "%s%s", how, vocabulary ? ", vocabulary changed" : "");
+}
+
+static int reason_identity(struct cg_buf *text, const struct facts *facts, struct cg_err *err)
+{
+    if (facts->constant > 0 &&
+        cg_buf_printf(text, err,
+                      "%" PRId64
+                      " compared slots hold one value throughout; they prove nothing and are left out.\n",
+                      facts->constant) < 0)
+        return -1;
+    if (all_equal(facts))
+        return cg_buf_printf(text, err,
+                             "All %" PRId64 " slots have equal values, %" PRId64 " of them the same bytes.\n",
+                             facts->slots, facts->identical);
+    return 0;
+}
+
+static int reason_passing(struct cg_buf *text, const struct facts *facts, struct cg_err *err)
+{
+    if (facts->tests == 0)
+        return cg_buf_printf(
+            text, err, "No slot could be tested: no matrix of one shape with a residual axis in both.\n");
+    if (facts->passing == 0)
+        return cg_buf_printf(text, err,
+                             "None of %" PRId64
+                             " slots tested by the shift null passes p < 1e-12; the strongest has "
+                             "p = 1e%.0f after correction.\n",
+                             facts->tests, facts->best);
+    if (cg_buf_printf(text, err,
+                      "%" PRId64 " of %" PRId64
+                      " slots tested by the shift null pass p < 1e-12 after correction for all of "
+                      "them, the strongest with p = 1e%.0f:",
+                      facts->passing, facts->tests, facts->best) < 0)
+        return -1;
+    for (int g = 0; g < CG_GROUP_COUNT; g++)
+        if (facts->tested[g] > 0 &&
+            cg_buf_printf(text, err, " %s %" PRId64 " of %" PRId64 ",", cg_group_name((enum cg_group)g),
+                          facts->passed[g], facts->tested[g]) < 0)
+            return -1;
+    text->data[text->size - 1] = '.';
+    return cg_buf_append(text, "\n", 1, err);
+}
+
+static int reason_power(struct cg_buf *text, const char *verdict, const struct facts *facts, double cover,
+                        struct cg_err *err)
+{
+    if (strcmp(verdict, "NO EVIDENCE") != 0 && strcmp(verdict, "INCONCLUSIVE") != 0)
+        return 0;
+    if (!isnan(facts->limit) &&
+        cg_buf_printf(text, err,
+                      "Related matrices would have been seen from a cosine of %.3f on in two roles.\n",
+                      facts->limit) < 0)
+        return -1;
+    if (!(cover >= LEAST_COVER) &&
+        cg_buf_printf(
+            text, err,
+            "Only %.1f%% of the later model's parameters lie in slots of one shape: the rest was not "
+            "compared.\n",
+            isnan(cover) ? 0 : 100 * cover) < 0)
+        return -1;
+    return cg_buf_printf(
+        text, err,
+        "Slots were compared in their own basis: permuted units, a rotated residual stream or "
+        "moved layers would not be seen by this test.\n");
+}
+
+static int judge_pair(struct cg_result *out, const struct cg_findings *findings,
+                      const struct cg_comparisons *all, int64_t p, struct cg_err *err)
+{
+    struct facts facts;
+    struct cg_buf relation = {0}, reasons = {0};
+    double cover = out->root.comparable_fraction[p];
+    int result = -1;
+    CG_TRY(find_facts(&facts, findings, all, p, err));
+    const char *verdict = verdict_of(&facts, cover);
+    CG_TRY(relation_of(&relation, verdict, &facts, out, p, err));
+    CG_TRY(reason_identity(&reasons, &facts, err));
+    CG_TRY(reason_passing(&reasons, &facts, err));
+    CG_TRY(reason_power(&reasons, verdict, &facts, cover, err));
+    if (reasons.size > 0)
+        reasons.data[--reasons.size] = '\0'; /* lines are separated, not ended */
+    out->root.log10_p[p] = facts.best;
+    out->root.detection_limit[p] = facts.limit;
+    CG_TRY(cg_result_text(&out->root.verdict[p], verdict, err));
+    CG_TRY(cg_result_text(&out->root.relation[p], relation.data, err));
+    CG_TRY(cg_result_text(&out->root.reasons[p], reasons.data ? reasons.data : "", err));
+    result = 0;
+done:
+    cg_buf_release(&relation);
+    cg_buf_release(&reasons);
+    return result;
+}
+
+int cg_judge(struct cg_result *out, const struct cg_findings *findings, const struct cg_comparisons *all,
+             struct cg_err *err)
+{
+    for (int64_t p = 0; p < findings->npairs; p++)
+        if (judge_pair(out, findings, all, p, err) < 0)
+            return -1;
+    return 0;
+}

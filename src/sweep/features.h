@@ -1,0 +1,32 @@
+/* What the PCA sees of each matrix: its first N elements, or a seeded sign sketch of all of them.
+ *
+ * sketch[k] is the sum over all elements e = k mod N of s(e) x(e), where the signs s are pseudo-random and
+ * depend on e alone: inner products of sketches are, in expectation over the signs, those of the matrices.
+ */
+#ifndef COGNATE_SWEEP_FEATURES_H
+#define COGNATE_SWEEP_FEATURES_H
+
+#include "cognate/anatomy.h"
+#include "cognate/err.h"
+#include "cognate/sweep.h"
+
+/* Every sample's index: by model, then in canonical order. */
+struct cg_samples {
+    int64_t n;
+    int64_t *index; /* [nslots * models], -1: no sample */
+};
+int cg_samples_number(struct cg_samples *samples, const struct cg_anatomy *anatomy,
+                      const struct cg_checkpoint *const *models, const struct cg_sweep_options *options,
+                      struct cg_err *err);
+void cg_samples_release(struct cg_samples *samples);
+
+/* Room for `local` rows, zeroed and unassigned. */
+int cg_features_init(struct cg_features *features, const struct cg_samples *samples,
+                     const struct cg_sweep_options *options, int64_t local, struct cg_err *err);
+
+/* Takes from a block that begins at element `first` (a multiple of CG_BLOCK from the chunk's start is not
+ * needed). `row` is the sample's row of values. */
+void cg_features_take(const struct cg_sweep_options *options, double *row, int64_t first,
+                      const double *values, size_t n);
+
+#endif

@@ -1,0 +1,24 @@
+/* Descriptors of the data files of a run, opened on demand, a few at a time. Local, one thread. */
+#ifndef COGNATE_SWEEP_FILES_H
+#define COGNATE_SWEEP_FILES_H
+
+#include "cognate/checkpoint.h"
+
+struct cg_files;
+
+/* same_host: whether the files' device numbers were read on this host. */
+struct cg_files *cg_files_create(bool same_host, struct cg_err *err);
+
+/* Closes all. NULL is fine. */
+void cg_files_destroy(struct cg_files *files);
+
+/* Reads exactly `bytes` bytes at `offset`; loops over short reads and interruptions. A file that is not the
+ * one whose header was read, or that ends too early, fails with CG_ECHANGED. `name` is the tensor, for the
+ * message. */
+int cg_files_read(struct cg_files *files, const struct cg_file *file, const char *name, int64_t offset,
+                  uint8_t *out, size_t bytes, struct cg_err *err);
+
+/* Whether any of the files still open has changed since its header was read. */
+int cg_files_check(const struct cg_files *files, struct cg_err *err);
+
+#endif

@@ -1,0 +1,37 @@
+/* The arithmetic of the sweep on one block of decoded values.
+ *
+ * A block is up to CG_BLOCK values, 64-byte aligned where the caller can. Every sum runs in 16 double lanes:
+ * element i belongs to lane i % 16, a lane adds in the order of its elements, and the lanes fold as
+ * ((0+8)+(4+12)) + ... in one fixed tree. With products exact in double (bf16, f16, f32 values) and no
+ * contraction
+ * (-ffp-contract=off) the bits are the same for every instruction set and every compiler.
+ * All functions local and pure.
+ */
+#ifndef COGNATE_SWEEP_KERNELS_H
+#define COGNATE_SWEEP_KERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { CG_BLOCK = 1024, CG_LANES = 16 };
+
+struct cg_block_moments {
+    double sum, squares, minimum, maximum; /* of n >= 1 finite values */
+};
+
+/* With a NaN or an infinity among the values `squares` is not finite, and nothing else is promised. */
+void cg_block_moments(const double *x, size_t n, struct cg_block_moments *out);
+
+/* The sum of a[i] * b[i]; n of any size. */
+double cg_block_product(const double *a, const double *b, size_t n);
+
+/* The sum of (b[i] - a[i])^2. */
+double cg_block_difference(const double *a, const double *b, size_t n);
+
+/* signs[i] is -1 where bit i of bits (bits[i / 64] >> i % 64) is set, else 1; CG_BLOCK of them. */
+void cg_block_signs(const uint64_t *bits, double *signs);
+
+/* sums[i] += x[i] * signs[i]. */
+void cg_block_signed_add(double *sums, const double *x, const double *signs, size_t n);
+
+#endif

@@ -1,0 +1,43 @@
+/* Panels and the shift null.
+ *
+ * A panel is the residual axis of a slot whole by evenly spread lines of the other axis, at most
+ * CG_PANEL_ELEMENTS elements, kept as float. The residual stream's basis is arbitrary: training commutes with
+ * a permutation of its dimensions, so that for independent models any shift of that axis in one of them is as
+ * likely as none (exchangeability: Zhu et al. 2025, arXiv 2502.12292). The centred cosine of two panels is
+ * judged by those it has when b's panel is rolled along the residual axis by CG_SHIFTS shifts: shift_k = 1 +
+ * k (n - 1) / S,  k = 0 .. S - 1  (integer division),  S = CG_SHIFTS t = (cosine - mean) / (sd sqrt(1 + 1 /
+ * S)),  S - 1 degrees of freedom, sd with S - 1 in the denominator.
+ */
+#ifndef COGNATE_SWEEP_PANEL_H
+#define COGNATE_SWEEP_PANEL_H
+
+#include "block.h"
+#include "cognate/roles.h"
+#include "cognate/sweep.h"
+
+/* Which elements of a (rows, columns) matrix the panel holds. */
+struct cg_panel_shape {
+    bool by_rows;     /* the residual axis runs over the rows; otherwise over the columns */
+    int64_t residual; /* its length; 0: the slot has no panel */
+    int64_t lines;    /* lines kept */
+    int64_t all;      /* lines there are */
+    int64_t columns;  /* of the matrix */
+};
+
+/* Pure. No panel for a slot without residual axis, for an empty one, and for an axis too short for CG_SHIFTS
+ * shifts. */
+struct cg_panel_shape cg_panel_shape_of(enum cg_role role, int64_t rows, int64_t columns);
+
+/* Takes what the panel wants from a block that begins at the matrix's element `first`.
+ * panel is [lines][residual]. A value that is not finite counts as 0. */
+void cg_panel_take(const struct cg_panel_shape *shape, float *panel, int64_t first, const double *values,
+                   size_t n);
+
+/* The null of two panels. scratch holds 3 * residual doubles. NaN when a panel is constant. */
+struct cg_shift_null cg_panel_compare(const struct cg_panel_shape *shape, const float *a, const float *b,
+                                      double *scratch);
+
+/* t of a cosine against the mean and sd of its shifts; NaN when sd is not positive. */
+double cg_shift_t(double cosine, double mean, double sd);
+
+#endif

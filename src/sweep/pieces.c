@@ -1,0 +1,63 @@
+#include "pieces.h"
+
+/* What one read call brings in: large enough for a parallel file system, small enough for the cache's
+ * outskirts. */
+enum { MOST_BYTES = 16 << 20 };
+
+int32_t cg_task_first_member(const struct cg_task *task)
+{
+    return task->work == CG_WORK_STREAM ? task->member : 0;
+}
+
+int32_t cg_task_members(const struct cg_plan *plan, const struct cg_task *task)
+{
+    return task->work == CG_WORK_STREAM ? 1 : plan->bundles[task->bundle].members;
+}
+
+int64_t cg_piece_elements(const struct cg_plan *plan, const struct cg_task *task, int64_t half)
+{
+    const struct cg_bundle *bundle = &plan->bundles[task->bundle];
+    const struct cg_bundle_member *member = &plan->members[bundle->first_member + cg_task_first_member(task)];
+    int64_t bits = 0, widest = 0;
+    for (int32_t m = 0; m < cg_task_members(plan, task); m++) {
+        int64_t own = cg_dtype_bits(member[m].dtype);
+        bits += own;
+        widest = own > widest ? own : widest;
+    }
+    int64_t steps = half / (bits * CG_STEP / 8), most = MOST_BYTES / (widest * CG_STEP / 8);
+    steps = steps < most ? steps : most;
+    int64_t elements = (steps > 1 ? steps : 1) * CG_STEP,
+            chunk = cg_chunk_elements(bundle->rows, bundle->columns);
+    return elements < chunk ? elements : chunk;
+}
+
+bool cg_piece_next(struct cg_piece_cursor *cursor, struct cg_piece *piece)
+{
+    if (cursor->task == cursor->end)
+        return false;
+    const struct cg_task *task = cursor->task;
+    const struct cg_bundle *bundle = &cursor->plan->bundles[task->bundle];
+    int64_t total = bundle->rows * bundle->columns,
+            chunk_size = cg_chunk_elements(bundle->rows, bundle->columns);
+    *piece = (struct cg_piece){.task = task,
+                               .chunk = task->first_chunk + cursor->chunk_done,
+                               .at = cursor->at,
+                               .members = cg_task_members(cursor->plan, task)};
+    int64_t start = piece->chunk * chunk_size;
+    int64_t in_chunk = total - start < chunk_size ? total - start : chunk_size;
+    int64_t left = in_chunk - cursor->at, most = cg_piece_elements(cursor->plan, task, cursor->half);
+    piece->first = start + cursor->at;
+    piece->elements = left < most ? left : most;
+    cursor->at += piece->elements;
+    piece->ends_chunk = cursor->at == in_chunk;
+    if (piece->ends_chunk) {
+        cursor->at = 0;
+        cursor->chunk_done++;
+    }
+    piece->ends_task = piece->ends_chunk && task->first_chunk + cursor->chunk_done >= task->end_chunk;
+    if (piece->ends_task) {
+        cursor->chunk_done = 0;
+        cursor->task++;
+    }
+    return true;
+}

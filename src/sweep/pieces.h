@@ -1,0 +1,26 @@
+/* How a rank's tasks fall into pieces. Pure arithmetic. */
+#ifndef COGNATE_SWEEP_PIECES_H
+#define COGNATE_SWEEP_PIECES_H
+
+#include "stream.h"
+
+/* The largest number of elements in a piece of this task, so that the bytes of all its members fit into
+ * `half`. */
+int64_t cg_piece_elements(const struct cg_plan *plan, const struct cg_task *task, int64_t half);
+
+/* The members that a task reads: the first, and how many. */
+int32_t cg_task_first_member(const struct cg_task *task);
+int32_t cg_task_members(const struct cg_plan *plan, const struct cg_task *task);
+
+/* Walks a rank's pieces: set task, end and half, all else zero. */
+struct cg_piece_cursor {
+    const struct cg_plan *plan;
+    const struct cg_task *task, *end;
+    int64_t half; /* bytes of one half of the buffer */
+    int64_t chunk_done, at;
+};
+
+/* Fills all of *piece but data and bytes; false after the last. */
+bool cg_piece_next(struct cg_piece_cursor *cursor, struct cg_piece *piece);
+
+#endif

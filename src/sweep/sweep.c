@@ -1,0 +1,137 @@
+#include "cognate/sweep.h"
+#include "cognate/mem.h"
+#include "cognate/pulse.h"
+#include "exchange.h"
+#include "pieces.h"
+#include "stream.h"
+#include "worker.h"
+#include <stdlib.h>
+
+int64_t cg_sweep_least_buffer(const struct cg_plan *plan)
+{
+    int64_t widest = 0;
+    for (int64_t i = 0; i < plan->nbundles; i++) {
+        const struct cg_bundle *bundle = &plan->bundles[i];
+        int64_t bits = 0;
+        for (int32_t m = 0; m < bundle->members; m++)
+            bits += cg_dtype_bits(plan->members[bundle->first_member + m].dtype);
+        widest = bits > widest ? bits : widest;
+    }
+    return 2 * widest * CG_STEP / 8;
+}
+
+int64_t cg_sweep_memory(const struct cg_plan *plan, const struct cg_sweep_options *options)
+{
+    int64_t widest = 1;
+    for (int64_t i = 0; i < plan->nbundles; i++)
+        widest = plan->bundles[i].members > widest ? plan->bundles[i].members : widest;
+    int64_t panels = widest * CG_PANEL_ELEMENTS * (int64_t)sizeof(float);
+    return options->buffer + cg_table_bytes(plan) + panels + 3 * CG_PANEL_ELEMENTS * (int64_t)sizeof(double);
+}
+
+int64_t cg_sweep_pair(const struct cg_sweep *sweep, int64_t bundle, int32_t i, int32_t j)
+{
+    return sweep->first_pair[bundle] + cg_pair_index(i, j);
+}
+
+/* Takes piece after piece until the last, a failure, or another rank's failure. */
+static int take_all(struct cg_worker *worker, struct cg_stream *stream, struct cg_pulse *pulse,
+                    struct cg_err *err)
+{
+    int64_t done = 0;
+    for (;;) {
+        struct cg_piece piece;
+        int got = cg_stream_next(stream, worker->options->stall_timeout, &piece, err);
+        if (got <= 0)
+            return got;
+        int64_t bytes = 0;
+        for (int32_t m = 0; m < piece.members; m++)
+            bytes += (int64_t)piece.bytes[m];
+        if (cg_worker_take(worker, &piece, err) < 0)
+            return -1;
+        done += bytes;
+        char position[480] = "";
+        if (cg_pulse_due(pulse))
+            cg_stream_position(stream, position, sizeof position);
+        if (!cg_pulse_beat(pulse, done, position))
+            return 0; /* the rank that failed will say why */
+    }
+}
+
+/* This rank's tasks, from the first byte to the last; no collective inside but the pulse's end. */
+static int sweep_own(const struct cg_comm *comm, struct cg_worker *worker, struct cg_pulse *pulse,
+                     struct cg_sweep *out, struct cg_err *err)
+{
+    struct cg_stream *stream =
+        cg_stream_create(worker->models, worker->plan, comm->rank, worker->options->buffer, err);
+    int result = stream ? take_all(worker, stream, pulse, err) : -1;
+    if (result == -2)
+        cg_comm_abort(comm, "%s", err->text);
+    if (result == 0)
+        result = cg_stream_check(stream, err);
+    cg_pulse_end(pulse, result < 0);
+    if (stream) {
+        out->bytes_read = cg_stream_bytes(stream);
+        out->read_seconds = cg_stream_read_seconds(stream);
+    }
+    cg_stream_destroy(stream);
+    return result;
+}
+
+/* Small embeddings, each kept by one rank while all others hold zeros, reach every rank. */
+static void share_kept(const struct cg_comm *comm, struct cg_worker *worker, struct cg_sweep *out)
+{
+    for (int64_t i = 0; i < worker->anatomy->nslots; i++)
+        for (int m = 0; worker->anatomy->slots[i].role == CG_ROLE_EMBED && m < worker->anatomy->models; m++) {
+            int32_t tensor = cg_member_of(worker->anatomy, i, m)->tensor;
+            if (tensor >= 0 && worker->kept[m])
+                cg_or_bytes(comm, worker->kept[m], worker->models[m]->tensors[tensor].bytes);
+        }
+    out->kept = worker->kept;
+    out->models = worker->anatomy->models;
+    worker->kept = NULL;
+}
+
+int cg_sweep_run(const struct cg_comm *comm, const struct cg_checkpoint *const *models,
+                 const struct cg_anatomy *anatomy, const struct cg_plan *plan,
+                 const struct cg_sweep_options *options, struct cg_sweep *out, struct cg_err *err)
+{
+    *out = (struct cg_sweep){0};
+    struct cg_worker worker;
+    struct cg_pulse *pulse = NULL;
+    int64_t total = 0;
+    for (int r = 0; r < plan->ranks; r++)
+        total += plan->bytes[r];
+    int result = cg_worker_init(&worker, models, anatomy, plan, comm->rank, options, err);
+    CG_TRY(result = cg_agree(comm, result, err));
+    pulse = cg_pulse_create(comm, "sweep", total, options->stall_timeout, err);
+    CG_TRY(result = pulse ? 0 : -1);
+    result = sweep_own(comm, &worker, pulse, out, err);
+    CG_TRY(result = cg_agree(comm, result, err));
+    CG_TRY(result = cg_exchange_panels(comm, &worker, err));
+    CG_TRY(result = cg_table_reduce(comm, &worker.table, out, err));
+    share_kept(comm, &worker, out);
+    out->features = worker.features;
+    worker.features = (struct cg_features){0};
+done:
+    cg_pulse_destroy(pulse);
+    cg_worker_release(&worker);
+    if (result < 0)
+        cg_sweep_release(out);
+    return result;
+}
+
+void cg_sweep_release(struct cg_sweep *sweep)
+{
+    free(sweep->digest);
+    free(sweep->moments);
+    free(sweep->first_pair);
+    free(sweep->products);
+    free(sweep->null);
+    for (int m = 0; sweep->kept && m < sweep->models; m++)
+        free(sweep->kept[m]);
+    free(sweep->kept);
+    free(sweep->features.sample);
+    free(sweep->features.value);
+    *sweep = (struct cg_sweep){0};
+}

@@ -1,0 +1,307 @@
+#include "worker.h"
+#include "cognate/mem.h"
+#include "pieces.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int32_t widest_bundle(const struct cg_plan *plan)
+{
+    int32_t widest = 1;
+    for (int64_t i = 0; i < plan->nbundles; i++)
+        if (plan->bundles[i].members > widest)
+            widest = plan->bundles[i].members;
+    return widest;
+}
+
+/* The sample that a bundle's member is, or -1. */
+static int64_t sample_of(const struct cg_worker *worker, int64_t bundle, int32_t member)
+{
+    const struct cg_bundle *of = &worker->plan->bundles[bundle];
+    int model = worker->plan->members[of->first_member + member].model;
+    return worker->samples.index[of->slot * worker->anatomy->models + model];
+}
+
+static int64_t count_samples(const struct cg_worker *worker, int rank)
+{
+    int64_t n = 0;
+    for (int64_t i = worker->plan->first_task[rank]; i < worker->plan->first_task[rank + 1]; i++) {
+        const struct cg_task *task = &worker->plan->tasks[i];
+        for (int32_t m = 0; task->work != CG_WORK_SUMS && m < cg_task_members(worker->plan, task); m++)
+            n += sample_of(worker, task->bundle, cg_task_first_member(task) + m) >= 0;
+    }
+    return n;
+}
+
+static int64_t embedding_bytes(const struct cg_plan *plan, const struct cg_anatomy *anatomy)
+{
+    int64_t bytes = 0;
+    for (int64_t i = 0; i < plan->nbundles; i++)
+        if (anatomy->slots[plan->bundles[i].slot].role == CG_ROLE_EMBED)
+            bytes += plan->bundles[i].bytes;
+    return bytes;
+}
+
+/* Room for the input embeddings, on every rank: they meet in the reduction. */
+static int begin_keeping(struct cg_worker *worker, struct cg_err *err)
+{
+    const struct cg_plan *plan = worker->plan;
+    if (!(worker->kept = cg_new((size_t)worker->anatomy->models, sizeof *worker->kept, err)))
+        return -1;
+    if (embedding_bytes(plan, worker->anatomy) > CG_KEEP_BYTES)
+        return 0;
+    for (int64_t i = 0; i < plan->nbundles; i++) {
+        const struct cg_bundle *bundle = &plan->bundles[i];
+        const struct cg_bundle_member *member = &plan->members[bundle->first_member];
+        bool embedding = worker->anatomy->slots[bundle->slot].role == CG_ROLE_EMBED;
+        for (int32_t m = 0; embedding && m < bundle->members; m++) {
+            const struct cg_tensor *tensor = &worker->models[member[m].model]->tensors[member[m].tensor];
+            if (!worker->kept[member[m].model] &&
+                !(worker->kept[member[m].model] = cg_new((size_t)tensor->bytes, 1, err)))
+                return -1;
+        }
+    }
+    return 0;
+}
+
+int cg_worker_init(struct cg_worker *worker, const struct cg_checkpoint *const *models,
+                   const struct cg_anatomy *anatomy, const struct cg_plan *plan, int rank,
+                   const struct cg_sweep_options *options, struct cg_err *err)
+{
+    *worker = (struct cg_worker){.models = models, .anatomy = anatomy, .plan = plan, .options = options};
+    int32_t members = widest_bundle(plan);
+    if (cg_samples_number(&worker->samples, anatomy, models, options, err) < 0 ||
+        cg_features_init(&worker->features, &worker->samples, options, count_samples(worker, rank), err) <
+            0 ||
+        begin_keeping(worker, err) < 0 || cg_table_init(&worker->table, plan, err) < 0 ||
+        cg_block_init(&worker->block, members, err) < 0 || !(worker->sums = cg_sums_create(members, err)) ||
+        !(worker->digests = cg_digests_create((size_t)members, err)) ||
+        !(worker->panel = cg_new((size_t)members, sizeof *worker->panel, err)) ||
+        !(worker->feature = cg_new((size_t)members, sizeof *worker->feature, err)) ||
+        !(worker->scratch = cg_new_aligned((size_t)3 * CG_PANEL_ELEMENTS, sizeof(double), err)))
+        return -1;
+    return 0;
+}
+
+static void drop_panels(struct cg_worker *worker)
+{
+    for (int32_t m = 0; worker->panel && m < worker->block.members; m++) {
+        free(worker->panel[m]);
+        worker->panel[m] = NULL;
+    }
+}
+
+void cg_worker_release(struct cg_worker *worker)
+{
+    drop_panels(worker);
+    free(worker->panel);
+    free(worker->feature);
+    free(worker->cells);
+    free(worker->scratch);
+    for (size_t i = 0; i < worker->nheld; i++)
+        free(worker->held[i].panel);
+    free(worker->held);
+    cg_digests_destroy(worker->digests);
+    cg_sums_destroy(worker->sums);
+    cg_block_release(&worker->block);
+    cg_table_release(&worker->table);
+    free(worker->features.sample);
+    free(worker->features.value);
+    for (int m = 0; worker->kept && m < worker->anatomy->models; m++)
+        free(worker->kept[m]);
+    free(worker->kept);
+    cg_samples_release(&worker->samples);
+    *worker = (struct cg_worker){0};
+}
+
+/* The next row of features for a member that is a sample. */
+static double *row_for(struct cg_worker *worker, int64_t sample)
+{
+    if (sample < 0)
+        return NULL;
+    worker->features.sample[worker->features.local] = sample;
+    return worker->features.value + worker->features.local++ * worker->features.features;
+}
+
+/* A slot with one member has nothing to compare its panel with. */
+static int begin_panels(struct cg_worker *worker, const struct cg_bundle *bundle, int32_t members,
+                        struct cg_err *err)
+{
+    worker->shape = (struct cg_panel_shape){0};
+    if (bundle->real && bundle->members > 1)
+        worker->shape =
+            cg_panel_shape_of(worker->anatomy->slots[bundle->slot].role, bundle->rows, bundle->columns);
+    size_t size = (size_t)(worker->shape.lines * worker->shape.residual);
+    for (int32_t m = 0; size > 0 && m < members; m++)
+        if (!(worker->panel[m] = cg_new(size, sizeof(float), err)))
+            return -1;
+    return 0;
+}
+
+static int begin_task(struct cg_worker *worker, const struct cg_piece *piece, struct cg_err *err)
+{
+    const struct cg_task *task = piece->task;
+    const struct cg_bundle *bundle = &worker->plan->bundles[task->bundle];
+    worker->chunks = 0;
+    worker->shape = (struct cg_panel_shape){0};
+    for (int32_t m = 0; m < piece->members; m++)
+        worker->feature[m] = NULL;
+    if (task->work == CG_WORK_SUMS)
+        return 0;
+    for (int32_t m = 0; m < piece->members; m++)
+        worker->feature[m] = row_for(worker, sample_of(worker, task->bundle, cg_task_first_member(task) + m));
+    if (begin_panels(worker, bundle, piece->members, err) < 0)
+        return -1;
+    return cg_digests_begin(worker->digests, (size_t)piece->members, err);
+}
+
+static bool has_features(const struct cg_worker *worker, int32_t members)
+{
+    for (int32_t m = 0; m < members; m++)
+        if (worker->feature[m])
+            return true;
+    return false;
+}
+
+/* One block of all members: decoded once, while it is in the cache. */
+static int take_block(struct cg_worker *worker, const struct cg_piece *piece, const uint8_t *const *data,
+                      int64_t first, size_t n, struct cg_err *err)
+{
+    const struct cg_task *task = piece->task;
+    const struct cg_bundle *bundle = &worker->plan->bundles[task->bundle];
+    const struct cg_bundle_member *member =
+        &worker->plan->members[bundle->first_member + cg_task_first_member(task)];
+    for (int32_t m = 0; m < piece->members; m++) {
+        cg_block_decode(&worker->block, m, member[m].dtype, data[m], n);
+        const double *values = worker->block.member[m].values;
+        if (worker->shape.residual > 0)
+            cg_panel_take(&worker->shape, worker->panel[m], first, values, n);
+        if (worker->feature[m])
+            cg_features_take(worker->options, worker->feature[m], first, values, n);
+    }
+    if (task->work == CG_WORK_STREAM)
+        return 0;
+    return cg_sums_add(worker->sums, &worker->block, &worker->table.losses, err);
+}
+
+/* Keeps the bytes of small input embeddings as they pass. A tied output embedding is the same tensor. */
+static void keep_step(struct cg_worker *worker, const struct cg_bundle *bundle, int32_t first_member,
+                      int32_t members, const uint8_t *const *data, const size_t *bytes, int64_t first)
+{
+    if (worker->anatomy->slots[bundle->slot].role != CG_ROLE_EMBED)
+        return;
+    for (int32_t m = 0; m < members; m++) {
+        const struct cg_bundle_member *member =
+            &worker->plan->members[bundle->first_member + first_member + m];
+        int64_t embedding =
+            cg_member_of(worker->anatomy, bundle->slot, member->model)->tensor; /* not an lm_head beside it */
+        if (worker->kept[member->model] && member->tensor == embedding)
+            memcpy(worker->kept[member->model] + cg_dtype_bytes(member->dtype, first), data[m], bytes[m]);
+    }
+}
+
+/* One step of all members: hashed, then decoded block by block. `data` points at the step and moves on. */
+static int take_step(struct cg_worker *worker, const struct cg_piece *piece, const uint8_t **data,
+                     int64_t first, size_t n, struct cg_err *err)
+{
+    const struct cg_bundle *bundle = &worker->plan->bundles[piece->task->bundle];
+    const struct cg_bundle_member *member =
+        &worker->plan->members[bundle->first_member + cg_task_first_member(piece->task)];
+    for (int32_t m = 0; m < piece->members; m++)
+        piece->bytes[m] = (size_t)cg_dtype_bytes(member[m].dtype, (int64_t)n);
+    if (piece->task->work != CG_WORK_SUMS &&
+        cg_digests_update(worker->digests, (size_t)piece->members, data, piece->bytes, err) < 0)
+        return -1;
+    if (piece->task->work != CG_WORK_SUMS)
+        keep_step(worker, bundle, cg_task_first_member(piece->task), piece->members, data, piece->bytes,
+                  first);
+    bool decode = bundle->real && (piece->task->work != CG_WORK_STREAM || worker->shape.residual > 0 ||
+                                   has_features(worker, piece->members));
+    for (size_t at = 0; at < n; at += CG_BLOCK) {
+        size_t count = n - at < CG_BLOCK ? n - at : CG_BLOCK;
+        if (decode && take_block(worker, piece, data, first + (int64_t)at, count, err) < 0)
+            return -1;
+        for (int32_t m = 0; m < piece->members; m++)
+            data[m] += cg_dtype_bytes(member[m].dtype, (int64_t)count);
+    }
+    return 0;
+}
+
+/* The sums of a chunk that has ended go into the table, or wait for the bundle's other chunks. */
+static int end_chunk(struct cg_worker *worker, const struct cg_piece *piece, struct cg_err *err)
+{
+    const struct cg_task *task = piece->task;
+    const struct cg_bundle *bundle = &worker->plan->bundles[task->bundle];
+    if (!bundle->real || task->work == CG_WORK_STREAM)
+        return 0;
+    if (task->work == CG_WORK_SUMS) {
+        cg_sums_end(worker->sums, cg_table_cell(&worker->table, task->bundle, piece->chunk));
+        return 0;
+    }
+    size_t size = (size_t)cg_cell_size(bundle->members);
+    size_t end = ((size_t)worker->chunks + 1) * size;
+    if (cg_grow((void **)&worker->cells, &worker->cells_capacity, end, sizeof *worker->cells, err) < 0)
+        return -1;
+    cg_sums_end(worker->sums, worker->cells + (size_t)worker->chunks++ * size);
+    return 0;
+}
+
+static void compare_panels(struct cg_worker *worker, const struct cg_task *task, int32_t members)
+{
+    const struct cg_shift_null none = {.cosine = NAN, .mean = NAN, .sd = NAN};
+    for (int32_t j = 0; j < members; j++)
+        for (int32_t i = 0; i < j; i++) {
+            struct cg_shift_null null = none;
+            if (worker->shape.residual > 0)
+                null = cg_panel_compare(&worker->shape, worker->panel[i], worker->panel[j], worker->scratch);
+            cg_table_set_null(&worker->table, task->bundle, cg_pair_index(i, j), &null);
+        }
+}
+
+/* A stream of a split bundle: its panel waits for those of the other members. */
+static int hold_panel(struct cg_worker *worker, const struct cg_task *task, struct cg_err *err)
+{
+    if (cg_grow((void **)&worker->held, &worker->held_capacity, worker->nheld + 1, sizeof *worker->held,
+                err) < 0)
+        return -1;
+    worker->held[worker->nheld++] = (struct cg_held_panel){task->bundle, task->member, worker->panel[0]};
+    worker->panel[0] = NULL;
+    return 0;
+}
+
+static int end_task(struct cg_worker *worker, const struct cg_piece *piece, struct cg_err *err)
+{
+    const struct cg_task *task = piece->task;
+    const struct cg_bundle *bundle = &worker->plan->bundles[task->bundle];
+    if (task->work == CG_WORK_SUMS)
+        return 0;
+    int64_t first = bundle->first_member + cg_task_first_member(task);
+    if (cg_digests_end(worker->digests, (size_t)piece->members, worker->table.digest + first, err) < 0)
+        return -1;
+    if (task->work == CG_WORK_STREAM)
+        return hold_panel(worker, task, err);
+    if (bundle->real)
+        cg_cells_fold(worker->cells, worker->chunks, bundle->members,
+                      cg_table_cell(&worker->table, task->bundle, 0));
+    compare_panels(worker, task, bundle->members);
+    drop_panels(worker);
+    return 0;
+}
+
+int cg_worker_take(struct cg_worker *worker, const struct cg_piece *piece, struct cg_err *err)
+{
+    const struct cg_task *task = piece->task;
+    bool first_piece = piece->chunk == task->first_chunk && piece->at == 0;
+    if (first_piece && begin_task(worker, piece, err) < 0)
+        return -1;
+    if (piece->at == 0)
+        cg_sums_begin(worker->sums, worker->plan->bundles[task->bundle].members, task->bundle, piece->chunk);
+    for (int64_t at = 0; at < piece->elements; at += CG_STEP) {
+        size_t n = (size_t)(piece->elements - at < CG_STEP ? piece->elements - at : CG_STEP);
+        if (take_step(worker, piece, piece->data, piece->first + at, n, err) < 0)
+            return -1;
+    }
+    if (piece->ends_chunk && end_chunk(worker, piece, err) < 0)
+        return -1;
+    return piece->ends_task ? end_task(worker, piece, err) : 0;
+}

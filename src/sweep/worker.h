@@ -1,0 +1,54 @@
+/* What one rank does with the pieces it reads: hash, decode, sum, panel, features. Local. */
+#ifndef COGNATE_SWEEP_WORKER_H
+#define COGNATE_SWEEP_WORKER_H
+
+#include "block.h"
+#include "digest.h"
+#include "features.h"
+#include "panel.h"
+#include "stream.h"
+#include "table.h"
+
+/* A panel of a split bundle, kept until its partners' panels come. */
+struct cg_held_panel {
+    int64_t bundle;
+    int32_t member;
+    float *panel;
+};
+
+struct cg_worker {
+    const struct cg_checkpoint *const *models;
+    const struct cg_anatomy *anatomy;
+    const struct cg_plan *plan;
+    const struct cg_sweep_options *options;
+    struct cg_samples samples;
+    struct cg_features features; /* this rank's rows, in the order of its tasks */
+    struct cg_table table;
+    uint8_t *
+        *kept; /* [models] input embeddings that this rank keeps as it hashes them; NULL for the others */
+
+    /* of the task at hand */
+    struct cg_block block;
+    struct cg_sums *sums;
+    struct cg_digests *digests;
+    struct cg_panel_shape shape;
+    float **panel;    /* [members]; NULL: the bundle has none */
+    double **feature; /* [members] row of the sample, NULL for none */
+    double *cells;    /* chunk after chunk, of a bundle summed whole */
+    size_t cells_capacity;
+    int64_t chunks; /* in cells so far */
+    double *scratch;
+
+    struct cg_held_panel *held;
+    size_t nheld, held_capacity;
+};
+
+int cg_worker_init(struct cg_worker *worker, const struct cg_checkpoint *const *models,
+                   const struct cg_anatomy *anatomy, const struct cg_plan *plan, int rank,
+                   const struct cg_sweep_options *options, struct cg_err *err);
+void cg_worker_release(struct cg_worker *worker);
+
+/* The pieces of a task come one after another, in order. */
+int cg_worker_take(struct cg_worker *worker, const struct cg_piece *piece, struct cg_err *err);
+
+#endif
