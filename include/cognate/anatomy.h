@@ -54,7 +54,8 @@ static inline const struct cg_member *cg_member_of(const struct cg_anatomy *anat
 
 /* The architecture of one model: config.json's facts, completed from the tensors' shapes where it is silent
  * (hidden size, layers, intermediate sizes, experts, vocabulary; heads only with head_dim). config.json that
- * contradicts the shapes fails with CG_EMISMATCH, naming both numbers and the tensor. */
+ * contradicts the shapes fails with CG_EMISMATCH, naming both numbers and the tensor; a shard read alone may
+ * lack layers. */
 struct cg_architecture {
     int64_t fact[CG_FACT_COUNT]; /* -1 where unknown */
     bool from_shapes[CG_FACT_COUNT];

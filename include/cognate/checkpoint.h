@@ -73,6 +73,7 @@ struct cg_checkpoint {
     char *given;         /* the path as given */
     char *folder;        /* the folder that was read (for a single file: its folder) */
     char *family, *role; /* from a manifest, else ""; as label */
+    bool alone;          /* one shard of several, given as a file: a part of the model */
     struct cg_config config;
     struct cg_file *files;
     size_t nfiles;
@@ -89,7 +90,8 @@ char *cg_checkpoint_locate(const char *given, struct cg_err *err);
 
 /* Reads the metadata of the model at `given`, located as above. *out must be all zero. Local: rank 0. On
  * failure *out is released. A folder is read by its index (model.safetensors.index.json) or, without one, by
- * all its *.safetensors; a file alone is one shard. Tensors that only one side, index or shards, knows are an
+ * all its *.safetensors; a file is read by itself; one named as a shard of several
+ * is `alone`, and a line in warnings says so. Tensors that only one side, index or shards, knows are an
  * error, and so is a name in two files. All texts are set, "" where there is nothing to say. */
 int cg_checkpoint_open(struct cg_checkpoint *out, const char *given, struct cg_err *err);
 void cg_checkpoint_release(struct cg_checkpoint *checkpoint);

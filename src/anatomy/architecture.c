@@ -90,7 +90,7 @@ static int settle(const struct survey *survey, struct cg_err *err)
         if (survey->config->fact[f] < 0) {
             survey->out->fact[f] = value;
             survey->out->from_shapes[f] = true;
-        } else if (is_by_layer((enum cg_fact)f) && value < survey->config->fact[f]) {
+        } else if (is_by_layer((enum cg_fact)f) && value < survey->config->fact[f] && !survey->model->alone) {
             return contradict_shape(survey, (enum cg_fact)f, tensor, value, err);
         }
     }
@@ -197,7 +197,7 @@ static int count_layers(const struct survey *survey, struct cg_err *err)
         out->fact[CG_NUM_NEXTN_LAYERS] = layers.prediction;
         out->from_shapes[CG_NUM_NEXTN_LAYERS] = true;
     }
-    bool few = layers.main < stated && !layers.unknown;
+    bool few = layers.main < stated && !layers.unknown && !survey->model->alone;
     bool many = stated >= 0 && layers.main - stated > (more > 0 ? more : 0);
     if (!few && !many)
         return 0;

@@ -112,6 +112,9 @@ static const struct row table[] = {
     ROW("cls.predictions.bias", LM_HEAD_BIAS),
 };
 
+/* Tables are sized by these numbers: what lies beyond no model has. */
+enum { MOST_LAYERS = 1024, MOST_EXPERTS = 65536 };
+
 /* A name with each number in it, between two dots, replaced by #. */
 struct shape_of_name {
     char text[128]; /* longer than any pattern */
@@ -178,7 +181,8 @@ struct cg_site cg_site_of(struct cg_naming naming, const char *name)
 {
     struct cg_site site = {CG_ROLE_OTHER, -1, -1};
     struct shape_of_name shape;
-    if (!shape_name(&shape, name))
+    if (!shape_name(&shape, name) || (shape.numbers > 0 && shape.number[0] >= MOST_LAYERS) ||
+        (shape.numbers > 1 && shape.number[1] >= MOST_EXPERTS))
         return site;
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         const struct row *row = &table[i];

@@ -53,6 +53,24 @@ static void take_listing(struct cg_checkpoint *out, struct cg_listing *listing)
     *listing = (struct cg_listing){0};
 }
 
+/* A file given by itself. As one shard of several it is no whole model, whatever config.json says. */
+static int list_file(struct cg_checkpoint *out, struct cg_listing *listing, const char *path,
+                     struct cg_err *err)
+{
+    int k, n = 1;
+    char shown[400];
+    const struct cg_reader *reader;
+    if (cg_listing_add(listing, path, err) < 0)
+        return -1;
+    for (size_t row = 0; !out->alone && (reader = cg_reader_row(row)); row++)
+        out->alone = cg_is_part(path, reader->suffix, &k, &n) && n > 1;
+    return !out->alone
+               ? 0
+               : cg_buf_printf(&out->warnings, err,
+                               "%s: shard %d of %d, read alone: the rest of the model is not looked at\n",
+                               cg_printable(shown, sizeof shown, path), k, n);
+}
+
 int cg_checkpoint_open(struct cg_checkpoint *out, const char *given, struct cg_err *err)
 {
     struct cg_listing listing = {0};
@@ -64,7 +82,7 @@ int cg_checkpoint_open(struct cg_checkpoint *out, const char *given, struct cg_e
     if (is_folder(path))
         CG_TRY(cg_shards_list(&listing, path, &out->warnings, err));
     else
-        CG_TRY(cg_listing_add(&listing, path, err));
+        CG_TRY(list_file(out, &listing, path, err));
     if (listing.ntensors == 0) {
         cg_fail_at(err, CG_EMISSING, path, NULL, -1, "holds no tensor");
         goto done;

@@ -48,6 +48,7 @@ int cg_checkpoint_pack(const struct cg_checkpoint *checkpoint, struct cg_buf *bu
     CG_TRY(cg_pack_text(buf, checkpoint->folder, err));
     CG_TRY(cg_pack_text(buf, checkpoint->family, err));
     CG_TRY(cg_pack_text(buf, checkpoint->role, err));
+    CG_TRY(cg_pack_int(buf, checkpoint->alone, err));
     CG_TRY(pack_config(&checkpoint->config, buf, err));
     CG_TRY(cg_pack_int(buf, (int64_t)checkpoint->nfiles, err));
     for (size_t i = 0; i < checkpoint->nfiles; i++)
@@ -125,6 +126,7 @@ int cg_checkpoint_unpack(struct cg_checkpoint *out, struct cg_unpacker *from, st
     CG_TRY(take_text(&out->folder, from, err));
     CG_TRY(take_text(&out->family, from, err));
     CG_TRY(take_text(&out->role, from, err));
+    out->alone = cg_unpack_int(from) != 0;
     CG_TRY(unpack_config(&out->config, from, err));
     size_t nfiles = (size_t)cg_unpack_int(from);
     out->files = cg_new(nfiles, sizeof *out->files, err);

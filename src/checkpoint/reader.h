@@ -47,6 +47,9 @@ int cg_safetensors_list(struct cg_listing *listing, int descriptor, struct cg_er
 int cg_shards_list(struct cg_listing *listing, const char *folder, struct cg_buf *warnings,
                    struct cg_err *err);
 
+/* The k and n of a name that ends in -0000k-of-0000n and the suffix; false for any other name. */
+bool cg_is_part(const char *name, const char *suffix, int *k, int *n);
+
 /* config.c: FOLDER/config.json. No such file: a line in warnings, and `present` stays false. */
 int cg_config_read(struct cg_config *config, const char *folder, struct cg_buf *warnings, struct cg_err *err);
 

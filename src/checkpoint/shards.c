@@ -201,8 +201,7 @@ done:
 
 /* ---- without an index ---- */
 
-/* The k and n of a name that ends in -0000k-of-0000n.SUFFIX; false for any other name. */
-static bool is_part(const char *name, const char *suffix, int *k, int *n)
+bool cg_is_part(const char *name, const char *suffix, int *k, int *n)
 {
     size_t tail = strlen("-00001-of-00001") + strlen(suffix), length = strlen(name);
     return length > tail && cg_ends_with(name, suffix) &&
@@ -216,7 +215,7 @@ static int check_parts(const struct names *names, const char *suffix, const char
     int last = 0, all = 0;
     for (size_t i = 0; i <= names->n; i++) {
         int k = 1, n = 0;
-        bool part = i < names->n && is_part(names->name[i], suffix, &k, &n);
+        bool part = i < names->n && cg_is_part(names->name[i], suffix, &k, &n);
         if (last < all && (k != last + 1 || n != all))
             return cg_fail_at(err, CG_EMISSING, folder, NULL, -1, "shard %d of %d is missing", last + 1, all);
         if (part && last == all && k != 1)

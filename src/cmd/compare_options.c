@@ -1,3 +1,4 @@
+#include "commands.h"
 #include "compare.h"
 #include <errno.h>
 #include <getopt.h>
@@ -137,15 +138,6 @@ static int take_option(struct compare_options *out, int option, const char *valu
     }
 }
 
-/* What is wrong with an option that getopt does not take. */
-static int refuse(const char *argument, int option, struct cg_err *err)
-{
-    return cg_fail(err, CG_EUSAGE,
-                   option == ':' ? "%s wants a value; see cognate compare --help"
-                                 : "no option %s; see cognate compare --help",
-                   argument);
-}
-
 static int check(const struct compare_options *out, int models, struct cg_err *err)
 {
     if (!out->output)
@@ -178,7 +170,7 @@ int compare_parse(struct compare_options *out, int argc, char **argv, struct cg_
     opterr = 0;
     for (int option; (option = getopt_long(argc, argv, ":o:m:p:k:e:b:s:qh", options, NULL)) != -1;) {
         if (option == '?' || option == ':')
-            return refuse(argv[optind - 1], option, err);
+            return cg_option_error(err, option, argv);
         if (take_option(out, option, optarg, err) < 0)
             return -1;
     }

@@ -3,19 +3,11 @@
 #ifndef COGNATE_CMD_INSPECT_H
 #define COGNATE_CMD_INSPECT_H
 
-#include "cognate/anatomy.h"
-#include "cognate/err.h"
+#include "models.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-
-struct inspection {
-    size_t n;
-    struct cg_checkpoint *models;          /* [n] */
-    struct cg_architecture *architectures; /* [n] */
-    struct cg_anatomy anatomy;             /* of all models together */
-};
 
 /* A model's slots of one role and shape. */
 struct slot_group {
@@ -27,7 +19,7 @@ struct slot_group {
 };
 
 /* The groups of a model's known slots, in the order of roles; *groups is on the heap. */
-int inspect_group_slots(const struct inspection *in, int model, struct slot_group **groups, size_t *ngroups,
+int inspect_group_slots(const struct cg_models *in, int model, struct slot_group **groups, size_t *ngroups,
                         struct cg_err *err);
 
 /* How the slots of one role (of experts, or not) of two models stand to each other. */
@@ -42,18 +34,18 @@ struct pairing {
     int64_t same_a, same_b;                    /* of slots of the same shape */
     struct role_tally tally[CG_ROLE_COUNT][2]; /* [role][is an expert's] */
 };
-void inspect_pair(const struct inspection *in, int a, int b, struct pairing *out);
+void inspect_pair(const struct cg_models *in, int a, int b, struct pairing *out);
 
 /* Of the facts that make an architecture the same, the names of those in which two models differ, in
  * out[size], separated by ", "; "" when they agree. */
-const char *inspect_differences(const struct inspection *in, int a, int b, char *out, size_t size);
+const char *inspect_differences(const struct cg_models *in, int a, int b, char *out, size_t size);
 
 bool inspect_has_tokenizer(const struct cg_checkpoint *model);
 void inspect_count_dtypes(const struct cg_checkpoint *model, int64_t counts[CG_DTYPE_COUNT]);
-int64_t inspect_count_unknown(const struct inspection *in, int model);
+int64_t inspect_count_unknown(const struct cg_models *in, int model);
 
 /* Both write to `out`; whether that worked, ferror says. They fail for want of memory only. */
-int inspect_print_text(FILE *out, const struct inspection *in, struct cg_err *err);
-int inspect_print_json(FILE *out, const struct inspection *in, struct cg_err *err);
+int inspect_print_text(FILE *out, const struct cg_models *in, struct cg_err *err);
+int inspect_print_json(FILE *out, const struct cg_models *in, struct cg_err *err);
 
 #endif

@@ -41,7 +41,7 @@ static void join(struct slot_group *group, const struct slot_group *next)
         group->last_expert = next->last_expert;
 }
 
-int inspect_group_slots(const struct inspection *in, int model, struct slot_group **groups, size_t *ngroups,
+int inspect_group_slots(const struct cg_models *in, int model, struct slot_group **groups, size_t *ngroups,
                         struct cg_err *err)
 {
     const struct cg_anatomy *anatomy = &in->anatomy;
@@ -102,7 +102,7 @@ static void tally_slot(struct pairing *out, struct role_tally *tally, const stru
     }
 }
 
-void inspect_pair(const struct inspection *in, int a, int b, struct pairing *out)
+void inspect_pair(const struct cg_models *in, int a, int b, struct pairing *out)
 {
     memset(out, 0, sizeof *out);
     for (int64_t s = 0; s < in->anatomy.nslots; s++) {
@@ -112,7 +112,7 @@ void inspect_pair(const struct inspection *in, int a, int b, struct pairing *out
     }
 }
 
-const char *inspect_differences(const struct inspection *in, int a, int b, char *out, size_t size)
+const char *inspect_differences(const struct cg_models *in, int a, int b, char *out, size_t size)
 {
     static const enum cg_fact facts[] = {CG_HIDDEN_SIZE,         CG_NUM_HIDDEN_LAYERS, CG_NUM_ATTENTION_HEADS,
                                          CG_NUM_KEY_VALUE_HEADS, CG_NUM_EXPERTS,       CG_VOCAB_SIZE};
@@ -140,7 +140,7 @@ void inspect_count_dtypes(const struct cg_checkpoint *model, int64_t counts[CG_D
         counts[model->tensors[t].dtype]++;
 }
 
-int64_t inspect_count_unknown(const struct inspection *in, int model)
+int64_t inspect_count_unknown(const struct cg_models *in, int model)
 {
     int64_t count = 0;
     for (int64_t s = 0; s < in->anatomy.nslots; s++)

@@ -69,7 +69,7 @@ static void put_architecture(FILE *out, const struct cg_architecture *architectu
     fputc(']', out);
 }
 
-static int put_slots(FILE *out, const struct inspection *in, int model, struct cg_err *err)
+static int put_slots(FILE *out, const struct cg_models *in, int model, struct cg_err *err)
 {
     struct slot_group *groups;
     size_t n;
@@ -95,7 +95,7 @@ static int put_slots(FILE *out, const struct inspection *in, int model, struct c
     return 0;
 }
 
-static void put_unknown(FILE *out, const struct inspection *in, int model)
+static void put_unknown(FILE *out, const struct cg_models *in, int model)
 {
     int64_t shown = 0;
     put_number(out, ",\n  ", "unknown_tensors", inspect_count_unknown(in, model));
@@ -106,7 +106,7 @@ static void put_unknown(FILE *out, const struct inspection *in, int model)
         if (in->anatomy.slots[s].role != CG_ROLE_OTHER || tensor < 0)
             continue;
         fputs(shown++ > 0 ? ", " : "", out);
-        cg_json_string(out, in->models[model].tensors[tensor].name);
+        cg_json_string(out, in->checkpoints[model].tensors[tensor].name);
     }
     fputc(']', out);
 }
@@ -132,14 +132,14 @@ static int put_warnings(FILE *out, const struct cg_buf *warnings, struct cg_err 
 }
 
 /* How earlier models stand to this one. */
-static void put_pairs(FILE *out, const struct inspection *in, int b)
+static void put_pairs(FILE *out, const struct cg_models *in, int b)
 {
     put_key(out, ",\n  ", "pairs");
     fputc('[', out);
     for (int a = 0; a < b; a++) {
         struct pairing p;
         inspect_pair(in, a, b, &p);
-        put_text(out, a > 0 ? ",\n   {" : "\n   {", "with", in->models[a].label);
+        put_text(out, a > 0 ? ",\n   {" : "\n   {", "with", in->checkpoints[a].label);
         put_truth(out, ", ", "same_architecture",
                   cg_architecture_same(&in->architectures[a], &in->architectures[b]));
         put_number(out, ", ", "same_shape", p.same_shape);
@@ -167,9 +167,9 @@ static void put_pairs(FILE *out, const struct inspection *in, int b)
     fputc(']', out);
 }
 
-static int put_model(FILE *out, const struct inspection *in, int m, struct cg_err *err)
+static int put_model(FILE *out, const struct cg_models *in, int m, struct cg_err *err)
 {
-    const struct cg_checkpoint *model = &in->models[m];
+    const struct cg_checkpoint *model = &in->checkpoints[m];
     put_text(out, m > 0 ? ",\n {" : "\n {", "label", model->label);
     put_text(out, ",\n  ", "path", model->given);
     put_text(out, ",\n  ", "model_type", model->config.model_type);
@@ -194,10 +194,10 @@ static int put_model(FILE *out, const struct inspection *in, int m, struct cg_er
     return 0;
 }
 
-int inspect_print_json(FILE *out, const struct inspection *in, struct cg_err *err)
+int inspect_print_json(FILE *out, const struct cg_models *in, struct cg_err *err)
 {
     fputc('[', out);
-    for (int m = 0; m < (int)in->n; m++)
+    for (int m = 0; m < in->n; m++)
         if (put_model(out, in, m, err) < 0)
             return -1;
     fputs("\n]\n", out);

@@ -41,9 +41,9 @@ static void print_dtypes(struct cg_page page, const struct cg_checkpoint *model)
     cg_page_field(page, "dtypes", "%s", text);
 }
 
-static void print_model(struct cg_page page, const struct inspection *in, int m)
+static void print_model(struct cg_page page, const struct cg_models *in, int m)
 {
-    const struct cg_checkpoint *model = &in->models[m];
+    const struct cg_checkpoint *model = &in->checkpoints[m];
     const struct cg_config *config = &model->config;
     cg_page_heading(page, model->label);
     cg_page_field(page, "path", "%s", model->given);
@@ -63,7 +63,7 @@ static void print_model(struct cg_page page, const struct inspection *in, int m)
     cg_page_field(page, "tokenizer.json", "%s", inspect_has_tokenizer(model) ? "yes" : "no");
 }
 
-static int print_slots(struct cg_page page, const struct inspection *in, int model, struct cg_err *err)
+static int print_slots(struct cg_page page, const struct cg_models *in, int model, struct cg_err *err)
 {
     static const char *const heads[] = {"role", "slots", "layers", "experts", "shape (out x in)"};
     struct cg_text_table table = {.kinds = "lrlll"};
@@ -92,7 +92,7 @@ done:
     return result;
 }
 
-static void print_unknown(struct cg_page page, const struct inspection *in, int model)
+static void print_unknown(struct cg_page page, const struct cg_models *in, int model)
 {
     int64_t unknown = inspect_count_unknown(in, model), shown = 0;
     if (unknown == 0)
@@ -104,23 +104,24 @@ static void print_unknown(struct cg_page page, const struct inspection *in, int 
         if (in->anatomy.slots[s].role != CG_ROLE_OTHER || tensor < 0)
             continue;
         char name[CG_FIT_BYTES];
-        cg_page_items(page, 4, "", cg_printable(name, sizeof name, in->models[model].tensors[tensor].name));
+        cg_page_items(page, 4, "",
+                      cg_printable(name, sizeof name, in->checkpoints[model].tensors[tensor].name));
         shown++;
     }
     if (unknown > shown)
         fprintf(page.out, "    and %s more\n", cg_show_count(unknown - shown).text);
 }
 
-static bool fact_differs(const struct inspection *in, int fact)
+static bool fact_differs(const struct cg_models *in, int fact)
 {
-    for (size_t m = 1; m < in->n; m++)
+    for (int m = 1; m < in->n; m++)
         if (in->architectures[m].fact[fact] != in->architectures[0].fact[fact])
             return true;
     return false;
 }
 
 /* The models from `first` to before `end` side by side. */
-static int print_facts(struct cg_page page, const struct inspection *in, size_t first, size_t end,
+static int print_facts(struct cg_page page, const struct cg_models *in, int first, int end,
                        struct cg_err *err)
 {
     static const char *const kinds[MODELS_A_TABLE] = {"llR", "llRR", "llRRR", "llRRRR"};
@@ -128,12 +129,12 @@ static int print_facts(struct cg_page page, const struct inspection *in, size_t 
     int result = -1;
     CG_TRY(cg_text_table_add(&table, err, "%s", ""));
     CG_TRY(cg_text_table_add(&table, err, "%s", ""));
-    for (size_t m = first; m < end; m++)
-        CG_TRY(cg_text_table_add(&table, err, "%s", in->models[m].label));
+    for (int m = first; m < end; m++)
+        CG_TRY(cg_text_table_add(&table, err, "%s", in->checkpoints[m].label));
     for (int f = 0; f < CG_FACT_COUNT; f++) {
         CG_TRY(cg_text_table_add(&table, err, "%s", cg_fact_name((enum cg_fact)f)));
         CG_TRY(cg_text_table_add(&table, err, "%s", fact_differs(in, f) ? "!" : ""));
-        for (size_t m = first; m < end; m++)
+        for (int m = first; m < end; m++)
             CG_TRY(cg_text_table_add(&table, err, "%s%s", in->architectures[m].from_shapes[f] ? "*" : "",
                                      cg_show_count(in->architectures[m].fact[f]).text));
     }
@@ -144,10 +145,10 @@ done:
     return result;
 }
 
-static int print_architectures(struct cg_page page, const struct inspection *in, struct cg_err *err)
+static int print_architectures(struct cg_page page, const struct cg_models *in, struct cg_err *err)
 {
     cg_page_heading(page, "Architecture");
-    for (size_t first = 0, end; first < in->n; first = end) {
+    for (int first = 0, end; first < in->n; first = end) {
         end = in->n - first > MODELS_A_TABLE ? first + MODELS_A_TABLE : in->n;
         if (first > 0)
             fputc('\n', page.out);
@@ -197,7 +198,7 @@ static double share(int64_t part, int64_t whole)
     return whole > 0 ? (double)part / (double)whole : 0;
 }
 
-static int print_pair(struct cg_page page, const struct inspection *in, int a, int b, struct cg_err *err)
+static int print_pair(struct cg_page page, const struct cg_models *in, int a, int b, struct cg_err *err)
 {
     static const char *const heads[] = {"role", "alike", "differ", "only 1st", "only 2nd", "shapes"};
     struct cg_text_table table = {.kinds = "lrrrrL"};
@@ -206,7 +207,7 @@ static int print_pair(struct cg_page page, const struct inspection *in, int a, i
     int result = -1;
     inspect_pair(in, a, b, &pairing);
     inspect_differences(in, a, b, differences, sizeof differences);
-    snprintf(heading, sizeof heading, "%s and %s", in->models[a].label, in->models[b].label);
+    snprintf(heading, sizeof heading, "%s and %s", in->checkpoints[a].label, in->checkpoints[b].label);
     cg_page_heading(page, heading);
     if (cg_architecture_same(&in->architectures[a], &in->architectures[b]))
         cg_page_field(page, "architecture", "the same");
@@ -228,17 +229,17 @@ done:
     return result;
 }
 
-int inspect_print_text(FILE *out, const struct inspection *in, struct cg_err *err)
+int inspect_print_text(FILE *out, const struct cg_models *in, struct cg_err *err)
 {
     struct cg_page page = {out, cg_style_of(out)};
-    int n = (int)in->n;
+    int n = in->n;
     for (int m = 0; m < n; m++) {
         print_model(page, in, m);
         if (print_slots(page, in, m, err) < 0)
             return -1;
         print_unknown(page, in, m);
-        if (in->models[m].warnings.size > 0)
-            cg_page_items(page, 2, "warning: ", in->models[m].warnings.data);
+        if (in->checkpoints[m].warnings.size > 0)
+            cg_page_items(page, 2, "warning: ", in->checkpoints[m].warnings.data);
     }
     if (print_architectures(page, in, err) < 0)
         return -1;

@@ -132,15 +132,17 @@ int cg_command_plan(int argc, char **argv)
     static const struct option options[] = {
         {"ranks", required_argument, NULL, 'n'}, {"help", no_argument, NULL, 'h'}, {0}};
     long ranks = 0;
-    for (int option; (option = getopt_long(argc, argv, "n:h", options, NULL)) != -1;) {
+    opterr = 0;
+    for (int option; (option = getopt_long(argc, argv, ":n:h", options, NULL)) != -1;) {
         char *end = NULL;
         if (option == 'h') {
             fputs(help, stdout);
             return 0;
         }
-        if (option == 'n')
-            ranks = strtol(optarg, &end, 10);
-        if (option != 'n' || *end != '\0' || ranks < 1 || ranks > MOST_RANKS) {
+        if (option != 'n')
+            return cg_refuse_option(option, argv);
+        ranks = strtol(optarg, &end, 10);
+        if (end == optarg || *end != '\0' || ranks < 1 || ranks > MOST_RANKS) {
             cg_log_error("plan wants --ranks N with N from 1 to 1048576; see cognate plan --help");
             return 2;
         }

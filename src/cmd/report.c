@@ -38,13 +38,14 @@ int cg_command_report(int argc, char **argv)
     static const struct option options[] = {
         {"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {0}};
     bool json = false;
-    for (int option; (option = getopt_long(argc, argv, "jh", options, NULL)) != -1;) {
+    opterr = 0;
+    for (int option; (option = getopt_long(argc, argv, ":jh", options, NULL)) != -1;) {
         if (option == 'h') {
             fputs(help, stdout);
             return 0;
         }
         if (option != 'j')
-            return 2;
+            return cg_refuse_option(option, argv);
         json = true;
     }
     if (argc - optind != 1) {

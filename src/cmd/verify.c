@@ -31,12 +31,13 @@ static int verify(const char *path)
 int cg_command_verify(int argc, char **argv)
 {
     static const struct option options[] = {{"help", no_argument, NULL, 'h'}, {0}};
-    for (int option; (option = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
+    opterr = 0;
+    for (int option; (option = getopt_long(argc, argv, ":h", options, NULL)) != -1;) {
         if (option == 'h') {
             fputs(help, stdout);
             return 0;
         }
-        return 2;
+        return cg_refuse_option(option, argv);
     }
     if (argc - optind != 1) {
         cg_log_error("verify takes one result file; see cognate verify --help");

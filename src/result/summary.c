@@ -5,6 +5,13 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Under a launcher standard output is a pseudo-terminal of the launcher's, even where the user sends it to a
+ * file. */
+static bool is_launched(void)
+{
+    return getenv("OMPI_COMM_WORLD_SIZE") || getenv("PMIX_RANK");
+}
+
 /* The locale is what setlocale made of the environment; main calls it. */
 struct cg_style cg_style_of(FILE *out)
 {
@@ -13,7 +20,7 @@ struct cg_style cg_style_of(FILE *out)
     bool dumb = terminal && strcmp(terminal, "dumb") == 0;
     return (struct cg_style){
         .utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0,
-        .colour = isatty(fileno(out)) && !(no_colour && *no_colour) && !dumb,
+        .colour = isatty(fileno(out)) && !is_launched() && !(no_colour && *no_colour) && !dumb,
     };
 }
 

@@ -8,7 +8,7 @@ enum { TOKENS_SHOWN = 3, TOKEN_COLUMNS = 24 };
 /* Ties go by index, so that the same tokens are named in every run. */
 static int by_cosine(const void *x, const void *y)
 {
-    const struct cg_token *a = x, *b = y;
+    const struct cg_ranked_token *a = x, *b = y;
     if (a->cosine != b->cosine)
         return a->cosine < b->cosine ? -1 : 1;
     return (a->index > b->index) - (a->index < b->index);
@@ -23,7 +23,7 @@ int cg_tokens_of(struct cg_tokens *out, const struct cg_result *result, int64_t 
     for (int64_t i = 0; i < all; i++) {
         double cosine = result->embeddings.token_cosine[i];
         if (result->embeddings.token_pair[i] == pair && !isnan(cosine))
-            out->sorted[out->n++] = (struct cg_token){cosine, i};
+            out->sorted[out->n++] = (struct cg_ranked_token){cosine, i};
     }
     qsort(out->sorted, (size_t)out->n, sizeof *out->sorted, by_cosine);
     return 0;
@@ -41,7 +41,7 @@ double cg_tokens_quantile(const struct cg_tokens *tokens, double share)
 
 /* Not wrapped like the other fields: blanks are part of a token. */
 static void print_token(struct cg_page page, const char *name, const struct cg_result *result,
-                        const struct cg_token *token)
+                        const struct cg_ranked_token *token)
 {
     char text[CG_FIT_BYTES];
     cg_page_fit(text, result->embeddings.token_text[token->index], TOKEN_COLUMNS, page.style);

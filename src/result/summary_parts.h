@@ -90,13 +90,13 @@ struct cg_norms {
 int cg_norms_of(struct cg_norms *out, const struct cg_result *result, int64_t pair, struct cg_err *err);
 
 /* The tokens of a pair that have a cosine, least first. The caller frees `sorted`. */
-struct cg_token {
+struct cg_ranked_token {
     double cosine;
     int64_t index; /* into /embeddings' tokens */
 };
 struct cg_tokens {
     int64_t n;
-    struct cg_token *sorted;
+    struct cg_ranked_token *sorted;
 };
 int cg_tokens_of(struct cg_tokens *out, const struct cg_result *result, int64_t pair, struct cg_err *err);
 double cg_tokens_quantile(const struct cg_tokens *tokens, double share); /* linear between two; NaN of none */

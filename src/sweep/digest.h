@@ -1,16 +1,19 @@
-/* SHA-256 of several members side by side. The one place that hashes the sweep's bytes: libcrypto today; an
- * implementation that interleaves two members in one core fits behind the same three functions. */
+/* SHA-256 of several members side by side: the one place that hashes the sweep's bytes. Where the processor
+ * has SHA instructions, members are taken two at a time (sha256.h); elsewhere libcrypto hashes them one by
+ * one. The digests are the same. Local.
+ */
 #ifndef COGNATE_SWEEP_DIGEST_H
 #define COGNATE_SWEEP_DIGEST_H
 
 #include "cognate/err.h"
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct cg_digests;
 
-/* n digests, none begun. NULL with err filled. */
-struct cg_digests *cg_digests_create(size_t n, struct cg_err *err);
+/* n digests, none begun. `native` false: libcrypto whatever the processor has. NULL with err filled. */
+struct cg_digests *cg_digests_create(size_t n, bool native, struct cg_err *err);
 void cg_digests_destroy(struct cg_digests *digests);
 
 /* Begins the first n digests anew. */

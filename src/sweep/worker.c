@@ -75,7 +75,7 @@ int cg_worker_init(struct cg_worker *worker, const struct cg_checkpoint *const *
             0 ||
         begin_keeping(worker, err) < 0 || cg_table_init(&worker->table, plan, err) < 0 ||
         cg_block_init(&worker->block, members, err) < 0 || !(worker->sums = cg_sums_create(members, err)) ||
-        !(worker->digests = cg_digests_create((size_t)members, err)) ||
+        !(worker->digests = cg_digests_create((size_t)members, true, err)) ||
         !(worker->panel = cg_new((size_t)members, sizeof *worker->panel, err)) ||
         !(worker->feature = cg_new((size_t)members, sizeof *worker->feature, err)) ||
         !(worker->scratch = cg_new_aligned((size_t)3 * CG_PANEL_ELEMENTS, sizeof(double), err)))

@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 /* Two models: 6 slots and 96 parameters; 6 slots and 95 parameters. Both tie nothing. */
-static void set_up(struct inspection *in, struct cg_checkpoint *models[2])
+static void set_up(struct cg_models *in, struct cg_checkpoint *models[2])
 {
     for (int m = 0; m < 2; m++) {
         models[m] = model_new("", 0);
@@ -31,7 +31,7 @@ static void set_up(struct inspection *in, struct cg_checkpoint *models[2])
     in->n = 2;
 }
 
-static void tear_down(struct inspection *in, struct cg_checkpoint *models[2])
+static void tear_down(struct cg_models *in, struct cg_checkpoint *models[2])
 {
     cg_anatomy_release(&in->anatomy);
     model_free(models[0]);
@@ -47,7 +47,7 @@ static void test_groups(void **state)
         {CG_ROLE_EMBED, 12, 4, 1, -1, -1, 1, -1, -1}, {CG_ROLE_ATTN_NORM, 1, 4, 2, 0, 2, 2, -1, -1},
         {CG_ROLE_FFN_UP, 3, 4, 1, 2, 2, 1, 0, 0},     {CG_ROLE_FFN_UP, 5, 4, 1, 2, 2, 1, 1, 1},
     };
-    struct inspection in;
+    struct cg_models in;
     struct cg_checkpoint *models[2];
     struct cg_err err;
     set_up(&in, models);
@@ -93,7 +93,7 @@ static void check_tally(const struct pairing *pairing, enum cg_role role, bool e
 static void test_pair(void **state)
 {
     (void)state;
-    struct inspection in;
+    struct cg_models in;
     struct cg_checkpoint *models[2];
     struct pairing pairing;
     set_up(&in, models);
@@ -120,7 +120,7 @@ static void test_pair(void **state)
 static void test_tied(void **state)
 {
     (void)state;
-    struct inspection in = {.n = 2};
+    struct cg_models in = {.n = 2};
     struct cg_checkpoint *models[2] = {model_new("", 1), model_new("", 0)};
     for (int m = 0; m < 2; m++)
         MODEL_MATRIX(models[m], 10, 4, "model.embed_tokens.weight");

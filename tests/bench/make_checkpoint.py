@@ -8,7 +8,9 @@ its matrices from a pool of noise made by the seed, so that two seeds are two un
 import argparse
 import json
 import math
+import shutil
 import struct
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -149,13 +151,15 @@ def make(folder, config, seed=None, limit=5 * 10**9):
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     entries = list(tensors(config))
+    parameters = sum(math.prod(shape) for _, shape in entries)
+    if seed is not None and 2 * parameters > shutil.disk_usage(folder).free:
+        sys.exit(f"{folder}: {2 * parameters / 1e9:.1f} GB do not fit; fewer layers, or sparse without a seed")
     parts, weight_map = shards(entries, limit), {}
     noise = None if seed is None else Noise(seed)
     for k, part in enumerate(parts):
         file = f"model-{k + 1:05d}-of-{len(parts):05d}.safetensors" if len(parts) > 1 else "model.safetensors"
         write_shard(folder / file, part, noise)
         weight_map.update((name, file) for name, _ in part)
-    parameters = sum(math.prod(shape) for _, shape in entries)
     if len(parts) > 1:
         index = dict(metadata=dict(total_size=2 * parameters), weight_map=weight_map)
         (folder / "model.safetensors.index.json").write_text(json.dumps(index))

@@ -1,9 +1,9 @@
 /* Makes one call of the C library fail, for tests: preloaded into the program under test.
  *
- * FAULT="CALL PART K ACTION": at the K-th CALL (pread, pwrite, write, fsync or rename; K = 0: at every one)
- * on a path that contains PART, do ACTION. FAULT_RANK limits it to one rank, FAULT_FILE is what `replace`
- * puts in place. ACTION: an errno's number; short, half of the bytes; kill, SIGKILL; stop, SIGSTOP; replace,
- * another file takes the place of this one; cut, it loses its last byte.
+ * FAULT="CALL PART K ACTION": at the K-th CALL (pread, write, fsync or rename; K = 0: at every one; a pwrite
+ * is a write too) on a path that contains PART, do ACTION. FAULT_RANK limits it to one rank, FAULT_FILE is
+ * what `replace` puts in place. ACTION: an errno's number; short, half of the bytes; kill, SIGKILL; stop,
+ * SIGSTOP; replace, another file takes the place of this one; cut, it loses its last byte.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -80,12 +80,12 @@ ssize_t pread64(int descriptor, void *out, size_t bytes, off64_t offset)
 
 ssize_t pwrite(int descriptor, const void *from, size_t bytes, off_t offset)
 {
-    return fails("pwrite", descriptor, &bytes) ? -1 : NEXT(pwrite)(descriptor, from, bytes, offset);
+    return fails("write", descriptor, &bytes) ? -1 : NEXT(pwrite)(descriptor, from, bytes, offset);
 }
 
 ssize_t pwrite64(int descriptor, const void *from, size_t bytes, off64_t offset)
 {
-    return fails("pwrite", descriptor, &bytes) ? -1 : NEXT(pwrite64)(descriptor, from, bytes, offset);
+    return fails("write", descriptor, &bytes) ? -1 : NEXT(pwrite64)(descriptor, from, bytes, offset);
 }
 
 ssize_t write(int descriptor, const void *from, size_t bytes)

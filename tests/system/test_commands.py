@@ -336,8 +336,9 @@ def test_run_attributes(cognate, small, tmp_path, ranks):
 
 
 def test_report_is_the_summary(cognate, triple):
+    """compare ends with one line more: where the result lies."""
     path, done = triple
-    assert good(cognate.run("report", path)) == done.stdout
+    assert good(cognate.run("report", path)) + f"Result: {path}\n" == done.stdout
 
 
 @pytest.mark.parametrize("locale, ascii_only", [("C", True), ("C.UTF-8", False)])

@@ -1,0 +1,216 @@
+/* The order of summation that the header promises, followed value by value, and every instruction set's copy
+ * against it: the same bits. */
+#include "sweep/kernels.h"
+#include "noise.h"
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+/* cmocka wants the above first */
+#include <cmocka.h>
+
+/* The kernels once more, compiled for one instruction set each. The library picks its own copy at start. */
+#define COGNATE_CLONES_H
+#define cg_block_moments plain_moments
+#define cg_block_product plain_product
+#define cg_block_difference plain_difference
+#define cg_block_signs plain_signs
+#define cg_block_signed_add plain_signed_add
+#define fold plain_fold
+#define CG_CLONES static
+#include "sweep/kernels.c"
+#undef CG_CLONES
+#if defined(__x86_64__) && !defined(__clang__)
+#define HAVE_WIDE __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")
+#define CG_CLONES __attribute__((target("arch=haswell"))) static
+#else
+#define HAVE_WIDE false
+#define CG_CLONES static
+#endif
+#undef cg_block_moments
+#undef cg_block_product
+#undef cg_block_difference
+#undef cg_block_signs
+#undef cg_block_signed_add
+#undef fold
+#define cg_block_moments wide_moments
+#define cg_block_product wide_product
+#define cg_block_difference wide_difference
+#define cg_block_signs wide_signs
+#define cg_block_signed_add wide_signed_add
+#define fold wide_fold
+#include "sweep/kernels.c"
+#undef cg_block_moments
+#undef cg_block_product
+#undef cg_block_difference
+#undef cg_block_signs
+#undef cg_block_signed_add
+#undef fold
+
+struct copy {
+    const char *name;
+    void (*moments)(const double *x, size_t n, struct cg_block_moments *out);
+    double (*product)(const double *a, const double *b, size_t n);
+    double (*difference)(const double *a, const double *b, size_t n);
+    void (*signs)(const uint64_t *bits, double *signs);
+    void (*signed_add)(double *sums, const double *x, const double *signs, size_t n);
+};
+
+static const struct copy copies[] = {
+    {"library", cg_block_moments, cg_block_product, cg_block_difference, cg_block_signs,
+     cg_block_signed_add},
+    {"plain", plain_moments, plain_product, plain_difference, plain_signs, plain_signed_add},
+    {"wide", wide_moments, wide_product, wide_difference, wide_signs, wide_signed_add},
+};
+
+static size_t count_copies(void)
+{
+    return HAVE_WIDE ? 3 : 2;
+}
+
+/* Lanes `first`, `first + step`, ...: the even ones before the odd ones. */
+static double tree(const double *lane, int first, int step)
+{
+    if (step == 16)
+        return lane[first];
+    volatile double left = tree(lane, first, 2 * step), right = tree(lane, first + step, 2 * step);
+    return left + right;
+}
+
+enum sum { SUM, SQUARES, PRODUCT, DIFFERENCE };
+
+/* One value of a sum, without contraction: every step is stored. */
+static double term(enum sum sum, double a, double b)
+{
+    volatile double d = sum == DIFFERENCE ? b - a : sum == SUM ? 1 : a;
+    volatile double e = sum == DIFFERENCE ? d : sum == PRODUCT ? b : a;
+    volatile double t = d * e;
+    return t;
+}
+
+static double in_lanes(enum sum sum, const double *a, const double *b, size_t n)
+{
+    double lane[16] = {0};
+    for (size_t i = 0; i < n; i++) {
+        volatile double next = lane[i % 16] + term(sum, a[i], b[i]);
+        lane[i % 16] = next;
+    }
+    return tree(lane, 0, 1);
+}
+
+static void assert_bits(double got, double wanted)
+{
+    assert_memory_equal(&got, &wanted, sizeof got);
+}
+
+/* Within the error that any order of n additions may have. */
+static void assert_close(double got, enum sum sum, const double *a, const double *b, size_t n)
+{
+    long double exact = 0, size = 0;
+    for (size_t i = 0; i < n; i++) {
+        long double d = sum == DIFFERENCE ? (long double)b[i] - a[i] : sum == SUM ? 1 : a[i];
+        long double t = d * (sum == DIFFERENCE ? d : sum == PRODUCT ? b[i] : a[i]);
+        exact += t;
+        size += fabsl(t);
+    }
+    assert_true(fabsl(got - exact) <= (long double)(n + 2) * 0x1p-52L * size);
+}
+
+static void check_copy(const struct copy *copy, const double *a, const double *b, size_t n)
+{
+    if (n > 0) {
+        struct cg_block_moments moments;
+        double minimum = INFINITY, maximum = -INFINITY;
+        for (size_t i = 0; i < n; i++) {
+            minimum = fmin(minimum, a[i]);
+            maximum = fmax(maximum, a[i]);
+        }
+        copy->moments(a, n, &moments);
+        assert_bits(moments.sum, in_lanes(SUM, a, b, n));
+        assert_bits(moments.squares, in_lanes(SQUARES, a, b, n));
+        assert_true(moments.minimum == minimum && moments.maximum == maximum);
+        assert_close(moments.sum, SUM, a, b, n);
+        assert_close(moments.squares, SQUARES, a, b, n);
+    }
+    assert_bits(copy->product(a, b, n), in_lanes(PRODUCT, a, b, n));
+    assert_bits(copy->difference(a, b, n), in_lanes(DIFFERENCE, a, b, n));
+    assert_close(copy->product(a, b, n), PRODUCT, a, b, n);
+    assert_close(copy->difference(a, b, n), DIFFERENCE, a, b, n);
+}
+
+/* All lengths of a few vectors, some longer; aligned or not; values of like and of very unlike size. */
+static void sums_in_lanes(void **state)
+{
+    (void)state;
+    static _Alignas(64) double a[2048], b[2048];
+    uint64_t seed = 42;
+    for (int wide = 0; wide < 2; wide++)
+        for (size_t step = 0; step < 76; step++) {
+            static const size_t longer[] = {127, 1000, 1023, 1024, 2040};
+            size_t n = step <= 70 ? step : longer[step - 71], shift = step % 5;
+            for (size_t i = 0; i < 2048; i++) {
+                a[i] = wide ? noise_wide(&seed) : noise(&seed);
+                b[i] = wide ? noise_wide(&seed) : noise(&seed);
+            }
+            for (size_t c = 0; c < count_copies(); c++)
+                check_copy(&copies[c], a + shift, b + (shift + 2) % 5, n);
+        }
+}
+
+static void signs_of_bits(void **state)
+{
+    (void)state;
+    uint64_t bits[CG_BLOCK / 64], seed = 7;
+    double signs[CG_BLOCK], x[CG_BLOCK], sums[CG_BLOCK], wanted[CG_BLOCK];
+    for (size_t w = 0; w < CG_BLOCK / 64; w++)
+        bits[w] = w == 0 ? 0 : w == 1 ? UINT64_MAX : w == 2 ? UINT64_C(1) << 63 | 1 : noise_bits(&seed);
+    for (size_t c = 0; c < count_copies(); c++) {
+        copies[c].signs(bits, signs);
+        for (size_t i = 0; i < CG_BLOCK; i++)
+            assert_true(signs[i] == ((bits[i / 64] >> i % 64 & 1) ? -1.0 : 1.0));
+        for (size_t n = 0; n <= CG_BLOCK; n += n < 70 ? 1 : 159) {
+            for (size_t i = 0; i < CG_BLOCK; i++) {
+                x[i] = noise(&seed);
+                wanted[i] = sums[i] = noise_wide(&seed);
+            }
+            for (size_t i = 0; i < n; i++)
+                wanted[i] = signs[i] < 0 ? sums[i] - x[i] : sums[i] + x[i];
+            copies[c].signed_add(sums, x, signs, n);
+            assert_memory_equal(sums, wanted, sizeof sums);
+        }
+    }
+}
+
+/* The sum of squares is the alarm: whatever is not finite, wherever it stands, sets it off. */
+static void alarm_by_squares(void **state)
+{
+    (void)state;
+    static const double odd[] = {NAN, -NAN, INFINITY, -INFINITY};
+    static const size_t lengths[] = {1, 15, 16, 17, 70, CG_BLOCK};
+    for (size_t l = 0; l < sizeof lengths / sizeof *lengths; l++)
+        for (size_t at = 0; at < lengths[l]; at++)
+            for (size_t c = 0; c < count_copies(); c++) {
+                double x[CG_BLOCK];
+                struct cg_block_moments moments;
+                for (size_t i = 0; i < lengths[l]; i++)
+                    x[i] = (double)i;
+                copies[c].moments(x, lengths[l], &moments);
+                assert_true(isfinite(moments.squares));
+                x[at] = odd[at % 4];
+                copies[c].moments(x, lengths[l], &moments);
+                assert_false(isfinite(moments.squares));
+            }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sums_in_lanes),
+        cmocka_unit_test(signs_of_bits),
+        cmocka_unit_test(alarm_by_squares),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
