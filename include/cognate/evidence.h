@@ -22,10 +22,12 @@ double cg_bonferroni(double log10_p, int64_t tests);
 
 /* A slot in a pair. Absent numbers are NaN. */
 struct cg_comparison {
-    bool compared;  /* both models fill the slot with tensors of one shape */
-    bool identical; /* same SHA-256 and same stored type */
-    bool equal;     /* every decoded element is equal */
-    bool constant;  /* one value throughout, in both */
+    bool compared;    /* both models fill the slot with tensors of one shape */
+    bool matrix;      /* two axes of more than one element */
+    bool identical;   /* same SHA-256 and same stored type */
+    bool equal;       /* every decoded element is equal */
+    bool constant;    /* one value throughout, in both */
+    int64_t elements; /* of each; 0 when not compared */
     double cosine, centred_cosine, relative_difference;
     struct cg_shift_null null;
     double log10_p; /* of t, one-sided, not corrected */

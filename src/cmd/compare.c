@@ -138,6 +138,36 @@ static int prepare(struct run *run, struct cg_err *err)
     return 0;
 }
 
+/* Elements that are no numbers are a fact about the model: noted by tensor, the first few of each model. */
+static int note_nonfinite_on_root(struct run *run, struct cg_err *err)
+{
+    enum { SHOWN = 10 };
+    struct cg_buf lines = {0};
+    int result = 0;
+    for (int m = 0; run->comm->rank == 0 && m < run->models.n && result == 0; m++) {
+        int64_t tensors = 0;
+        for (int64_t i = 0; i < run->plan.nmembers && result == 0; i++) {
+            const struct cg_bundle_member *member = &run->plan.members[i];
+            int64_t nonfinite = run->sweep.moments[i].nonfinite;
+            if (member->model != m || nonfinite == 0 || tensors++ >= SHOWN)
+                continue;
+            char name[200];
+            cg_printable(name, sizeof name, run->models.checkpoints[m].tensors[member->tensor].name);
+            result = cg_buf_printf(
+                &lines, err, "%s: %" PRId64 " elements are NaN or infinite; similarity is over the others\n",
+                name, nonfinite);
+        }
+        if (tensors > SHOWN && result == 0)
+            result = cg_buf_printf(&lines, err, "%" PRId64 " more tensors hold NaN or infinite elements\n",
+                                   tensors - SHOWN);
+        if (result == 0)
+            result = take_notes_on_root(run, m, &lines, err);
+        cg_buf_release(&lines);
+    }
+    cg_buf_release(&lines);
+    return result;
+}
+
 static int64_t embedding_rows(const struct cg_anatomy *anatomy, int model)
 {
     for (int64_t s = 0; s < anatomy->nslots; s++)
@@ -310,8 +340,8 @@ static int compare(struct run *run, int argc, char **argv, struct cg_err *err)
     if (share_metadata(run, models, n, err) < 0 || cg_agree(comm, prepare(run, err), err) < 0 ||
         cg_sweep_run(comm, run->models.pointers, &run->models.anatomy, &run->plan, &run->options->sweep,
                      &run->sweep, err) < 0 ||
-        compare_tokens(run, err) < 0 || take_components(run, err) < 0 ||
-        cg_agree(comm, check_files_on_root(run, err), err) < 0 ||
+        cg_agree(comm, note_nonfinite_on_root(run, err), err) < 0 || compare_tokens(run, err) < 0 ||
+        take_components(run, err) < 0 || cg_agree(comm, check_files_on_root(run, err), err) < 0 ||
         cg_agree(comm, collect_on_root(run, err), err) < 0 ||
         cg_agree(comm, describe_run(run, argc, argv, err), err) < 0)
         return -1;

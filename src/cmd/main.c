@@ -12,7 +12,8 @@ static const char help[] =
     "\n"
     "Tells from the weights alone whether language models descend from one another.\n"
     "\n"
-    "  compare   reads models once, side by side, and writes verdicts and evidence (mpirun)\n"
+    "  compare   reads models once, side by side, and writes evidence and verdicts\n"
+    "            (under mpirun or srun)\n"
     "  inspect   says what checkpoints hold, from their metadata\n"
     "  plan      says how the work would fall on the ranks of a run\n"
     "  report    shows the summary of a result file again\n"
@@ -54,6 +55,19 @@ static int compare_with_mpi(int argc, char **argv)
     return status;
 }
 
+static int refuse(const char *command)
+{
+    struct cg_err err;
+    char name[80];
+    if (*command == '\0')
+        cg_fail(&err, CG_EUSAGE, "which command? see cognate --help");
+    else
+        cg_fail(&err, CG_EUSAGE, "no command '%s'; see cognate --help",
+                cg_printable(name, sizeof name, command));
+    cg_log_error(err.text);
+    return 2;
+}
+
 int main(int argc, char **argv)
 {
     setlocale(LC_CTYPE, "");
@@ -73,6 +87,5 @@ int main(int argc, char **argv)
         puts("cognate " PACKAGE_VERSION);
         return 0;
     }
-    cg_log_error(argc > 1 ? "no such command; see cognate --help" : "which command? see cognate --help");
-    return 2;
+    return refuse(command);
 }

@@ -11,14 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char help[] =
-    "Usage: cognate plan --ranks N MODEL [MODEL ...]\n"
-    "\n"
-    "Says how the sweep of these models would fall on N ranks: bytes and slots by rank,\n"
-    "imbalance, the largest slot, memory a rank. Reads headers only and needs no mpirun.\n"
-    "\n"
-    "  -n, --ranks N  ranks of the run, 1 to 1048576\n"
-    "  -h, --help     this text\n";
+static const char help[] = "Usage: cognate plan --ranks N MODEL [MODEL ...]\n"
+                           "\n"
+                           "Says how the sweep of these models would fall on N ranks: bytes and tasks by\n"
+                           "rank, imbalance, the largest slot, memory a rank. Reads headers only and needs\n"
+                           "no mpirun.\n"
+                           "\n"
+                           "  -n, --ranks N  ranks of the run, 1 to 1048576\n"
+                           "  -h, --help     this text\n";
 
 enum { SHOWN_RANKS = 32, MOST_RANKS = 1 << 20 };
 

@@ -97,6 +97,8 @@ struct cg_comparison cg_compare_slot(const struct cg_anatomy *anatomy, const str
                    in_a->columns == in_b->columns;
     if (!out.compared)
         return out;
+    out.matrix = in_a->rows > 1 && in_a->columns > 1;
+    out.elements = in_a->rows * in_a->columns;
     const struct cg_place_in_bundle *place_a = place_of(anatomy, plan, slot, a),
                                     *place_b = place_of(anatomy, plan, slot, b);
     compare_digests(plan, sweep, place_a, place_b, &out);

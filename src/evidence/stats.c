@@ -42,7 +42,7 @@ double cg_t_log10_tail(double t, double freedom)
     if (isnan(t))
         return NAN;
     if (t <= 0)
-        return t == 0 ? log10(0.5) : log10(1 - pow(10, cg_t_log10_tail(-t, freedom)));
+        return t == 0 ? log10(0.5) : log1p(-pow(10, cg_t_log10_tail(-t, freedom))) / log(10);
     /* P(T > t) = I_x(n/2, 1/2) / 2 with x = n / (n + t^2) */
     double a = freedom / 2, b = 0.5, x = freedom / (freedom + t * t);
     double log_x = -log1p(t * t / freedom), log_rest = -log1p(freedom / (t * t));

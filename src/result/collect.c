@@ -6,15 +6,20 @@
 /* 3-evidence asks for p < 1e-12 after correction. */
 const double CG_PASS_LOG10_P = -12;
 
+/* Elements from which on equal values are no accident. */
+enum { LEAST_SAME = 1024 };
+
 bool cg_slot_counts(const struct cg_slot *slot, const struct cg_comparison *comparison)
 {
-    return comparison->compared && !comparison->constant && cg_role_group(slot->role) != CG_GROUP_NORM;
+    return comparison->compared && comparison->matrix && !comparison->constant &&
+           cg_role_group(slot->role) != CG_GROUP_NORM && slot->role != CG_ROLE_POSITION_EMBED;
 }
 
-bool cg_slot_is_matrix(const struct cg_findings *findings, int64_t slot, int64_t pair)
+bool cg_slot_same(const struct cg_slot *slot, const struct cg_comparison *comparison)
 {
-    const struct cg_member *member = cg_member_of(findings->anatomy, slot, findings->pairs[pair][1]);
-    return member->rows > 1 && member->columns > 1;
+    bool plain = !isnan(comparison->cosine); /* values that are known not to be constant */
+    return cg_slot_counts(slot, comparison) && slot->role != CG_ROLE_OTHER && comparison->equal && plain &&
+           comparison->elements >= LEAST_SAME;
 }
 
 int64_t cg_tests(const struct cg_findings *findings, const struct cg_comparisons *all, int64_t pair)
@@ -34,7 +39,7 @@ double cg_corrected_log10_p(const struct cg_slot *slot, const struct cg_comparis
 
 bool cg_slot_passes(const struct cg_slot *slot, const struct cg_comparison *comparison, int64_t tests)
 {
-    return cg_corrected_log10_p(slot, comparison, tests) < CG_PASS_LOG10_P;
+    return cg_corrected_log10_p(slot, comparison, tests) < CG_PASS_LOG10_P || cg_slot_same(slot, comparison);
 }
 
 static int compare_all(struct cg_comparisons *all, const struct cg_findings *findings, struct cg_err *err)

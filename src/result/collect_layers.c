@@ -26,7 +26,7 @@ static int report_group(enum cg_role role)
 }
 
 static void add_slot(struct layer *layer, const struct cg_slot *slot, const struct cg_comparison *comparison,
-                     bool matrix, int64_t tests)
+                     int64_t tests)
 {
     double p = cg_corrected_log10_p(slot, comparison, tests);
     if (p < layer->log10_p || (isnan(layer->log10_p) && !isnan(p)))
@@ -40,7 +40,7 @@ static void add_slot(struct layer *layer, const struct cg_slot *slot, const stru
         layer->sum[group] += comparison->cosine;
         layer->n[group]++;
     }
-    if (matrix) {
+    if (comparison->matrix) {
         layer->matrix_sum += comparison->cosine;
         layer->matrices++;
     }
@@ -67,8 +67,7 @@ static void set_pair(struct cg_result *out, const struct cg_findings *findings,
     for (int64_t s = 0; s < findings->anatomy->nslots; s++) {
         const struct cg_slot *slot = &findings->anatomy->slots[s];
         if (slot->layer >= 0 && slot->layer < n)
-            add_slot(&layers[slot->layer], slot, cg_comparison_at(all, s, p),
-                     cg_slot_is_matrix(findings, s, p), tests);
+            add_slot(&layers[slot->layer], slot, cg_comparison_at(all, s, p), tests);
     }
     for (int64_t l = 0; l < n; l++)
         set_layer(out, p, l, &layers[l]);

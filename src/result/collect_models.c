@@ -63,7 +63,7 @@ static void count_slot(struct tally *tally, const struct cg_findings *findings,
     tally->sum += comparison->cosine;
     tally->weighted += elements * comparison->cosine;
     tally->weight += elements;
-    if (cg_slot_is_matrix(findings, slot, pair)) {
+    if (comparison->matrix) {
         tally->matrices++;
         tally->matrix_sum += comparison->cosine;
     }

@@ -1,12 +1,18 @@
-/* The verdict of a pair, from identity and the shift null.
+/* The verdict of a pair, from identity and the shift null. A slot passes with p < 1e-12 after correction for
+ * all slots tested, or by equal values.
  *
- *   IDENTICAL     every slot of both models has equal values
- *   DERIVED       slots of at least two roles in at least two groups (embedding, attention, ffn) pass, p <
- * 1e-12 after correction for all slots tested PARTIAL       only one group passes, while others were tested
- * and do not NO EVIDENCE   nothing passes, and relatives that keep a tenth of the weights' variance would
- * have INCONCLUSIVE  the tests could not be run, cover too little of b, or had no power
+ *   IDENTICAL:    every slot of both models has equal values.
  *
- * Norms, plain cosine and PCA carry no weight; neither does anything that config.json says.
+ *   DERIVED:      slots of at least two roles pass, in at least two groups (embedding, attention,
+ *                 ffn, other), or in one where that is most of b and all there was to weigh.
+ *
+ *   PARTIAL:      only one group passes, or one role.
+ *
+ *   NO EVIDENCE:  nothing passes, and relatives that keep a tenth of the weights' variance would have.
+ *
+ *   INCONCLUSIVE: the tests could not be run, cover too little of b, or had no power.
+ *
+ * Norms, vectors, plain cosine and PCA carry no weight; neither does anything that config.json says.
  */
 #include "cognate/mem.h"
 #include "collect.h"
@@ -20,14 +26,16 @@ static const double LEAST_COVER = 0.50; /* share of b's parameters that must be 
 
 /* What the tests of one pair came to. */
 struct facts {
-    int64_t slots, compared, equal, identical, same_type,
-        same_name; /* slots that either model fills; those compared, ... */
-    int64_t tests, passing, constant;
-    int64_t tested[CG_GROUP_COUNT], passed[CG_GROUP_COUNT];
+    int64_t slots; /* that either model fills; of them: */
+    int64_t compared, equal, identical, same_type, same_name;
+    int64_t constant, telling; /* one value throughout; equal and not so */
+    int64_t tests;             /* slots with a p-value */
+    int64_t weighed, passing;  /* slots with a p-value or equal values; those that pass */
+    int64_t weighed_in[CG_GROUP_COUNT], passed[CG_GROUP_COUNT];
     bool role_passed[CG_ROLE_COUNT];
-    int first_layer[CG_GROUP_COUNT], last_layer[CG_GROUP_COUNT]; /* among passing slots */
+    int first_layer[CG_GROUP_COUNT], last_layer[CG_GROUP_COUNT], layers[CG_GROUP_COUNT]; /* that pass */
     double best, limit; /* log10 p of the strongest slot, corrected; cosine that would have been seen */
-    double matrix_sum, largest_difference;
+    double matrix_sum;
     int64_t matrices;
 };
 
@@ -58,7 +66,7 @@ static int find_limit(struct facts *facts, const struct cg_findings *findings,
         int64_t n = 0;
         for (int64_t s = 0; s < nslots; s++) {
             const struct cg_comparison *comparison = cg_comparison_at(all, s, p);
-            if (findings->anatomy->slots[s].role == (enum cg_role)role && cg_slot_is_matrix(findings, s, p) &&
+            if (findings->anatomy->slots[s].role == (enum cg_role)role &&
                 cg_slot_counts(&findings->anatomy->slots[s], comparison) && !isnan(comparison->log10_p))
                 needed[n++] = needed_cosine(&comparison->null, critical);
         }
@@ -79,11 +87,12 @@ static void count_pass(struct facts *facts, const struct cg_slot *slot)
     enum cg_group group = cg_role_group(slot->role);
     facts->passing++;
     facts->role_passed[slot->role] = true;
-    if (slot->layer >= 0 && (facts->passed[group] == 0 || slot->layer < facts->first_layer[group]))
-        facts->first_layer[group] = slot->layer;
-    if (slot->layer > facts->last_layer[group])
-        facts->last_layer[group] = slot->layer;
     facts->passed[group]++;
+    if (slot->layer <= facts->last_layer[group]) /* slots come layer by layer; -1 is no layer */
+        return;
+    if (facts->layers[group]++ == 0)
+        facts->first_layer[group] = slot->layer;
+    facts->last_layer[group] = slot->layer;
 }
 
 static void count_slot(struct facts *facts, const struct cg_findings *findings,
@@ -105,17 +114,18 @@ static void count_slot(struct facts *facts, const struct cg_findings *findings,
     facts->same_type += in_a->dtype == in_b->dtype;
     facts->same_name += strcmp(in_a->name, in_b->name) == 0;
     facts->constant += comparison->constant;
-    if (comparison->relative_difference > facts->largest_difference)
-        facts->largest_difference = comparison->relative_difference;
-    if (cg_slot_is_matrix(findings, s, p) && !isnan(comparison->cosine)) {
+    facts->telling += comparison->equal && !comparison->constant;
+    if (comparison->matrix && !isnan(comparison->cosine)) {
         facts->matrices++;
         facts->matrix_sum += comparison->cosine;
     }
-    if (!cg_slot_counts(slot, comparison) || isnan(comparison->log10_p))
-        return;
-    facts->tested[cg_role_group(slot->role)]++;
     double corrected = cg_corrected_log10_p(slot, comparison, facts->tests);
-    facts->best = isnan(facts->best) ? corrected : fmin(facts->best, corrected);
+    bool same = cg_slot_same(slot, comparison);
+    if (isnan(corrected) && !same)
+        return;
+    facts->weighed++;
+    facts->weighed_in[cg_role_group(slot->role)]++;
+    facts->best = fmin(facts->best, corrected); /* of a NaN and a number the number */
     if (cg_slot_passes(slot, comparison, facts->tests))
         count_pass(facts, slot);
 }
@@ -158,7 +168,8 @@ static const char *verdict_of(const struct facts *facts, double cover)
     if (all_equal(facts))
         return "IDENTICAL";
     int groups = count_positive(facts->passed, CG_GROUP_COUNT);
-    if (groups >= 2 && count_true(facts->role_passed, CG_ROLE_COUNT) >= 2)
+    bool one_group = count_positive(facts->weighed_in, CG_GROUP_COUNT) == 1 && cover >= LEAST_COVER;
+    if ((groups >= 2 || one_group) && count_true(facts->role_passed, CG_ROLE_COUNT) >= 2)
         return "DERIVED";
     if (groups >= 1)
         return "PARTIAL";
@@ -181,9 +192,13 @@ static int name_part(struct cg_buf *text, const struct facts *facts, struct cg_e
             continue;
         if (cg_buf_printf(text, err, "%s", cg_group_name((enum cg_group)g)) < 0)
             return -1;
-        if (facts->last_layer[g] >= 0 &&
-            cg_buf_printf(text, err, " of layers %d to %d", facts->first_layer[g], facts->last_layer[g]) < 0)
-            return -1;
+        int first = facts->first_layer[g], last = facts->last_layer[g], layers = facts->layers[g];
+        if (layers == 1)
+            return cg_buf_printf(text, err, " of layer %d", first);
+        if (layers == last - first + 1)
+            return cg_buf_printf(text, err, " of layers %d to %d", first, last);
+        if (layers > 1)
+            return cg_buf_printf(text, err, " of %d layers from %d to %d", layers, first, last);
     }
     return 0;
 }
@@ -201,7 +216,8 @@ static int relation_of(struct cg_buf *text, const char *verdict, const struct fa
      * training went. */
     double mean = facts->matrices > 0 ? facts->matrix_sum / (double)facts->matrices : NAN;
     const char *how = mean > 0.95 ? "fine-tuned" : mean >= 0.5 ? "continued pre-training" : "shared ancestry";
-    bool vocabulary = out->embeddings.rows_a[p] != out->embeddings.rows_b[p];
+    int64_t rows_a = out->embeddings.rows_a[p], rows_b = out->embeddings.rows_b[p];
+    bool vocabulary = rows_a >= 0 && rows_b >= 0 && rows_a != rows_b;
     return cg_buf_printf(text, err, "%s%s", how, vocabulary ? ", vocabulary changed" : "");
 }
 
@@ -217,33 +233,57 @@ static int reason_identity(struct cg_buf *text, const struct facts *facts, struc
         return cg_buf_printf(text, err,
                              "All %" PRId64 " slots have equal values, %" PRId64 " of them the same bytes.\n",
                              facts->slots, facts->identical);
-    return 0;
+    return facts->telling == 0 ? 0
+                               : cg_buf_printf(text, err,
+                                               "%" PRId64 " of %" PRId64
+                                               " compared slots have equal values and are not constant.\n",
+                                               facts->telling, facts->compared);
+}
+
+/* A p-value as a reader takes it in: no power of ten where it is none. */
+static int put_p(struct cg_buf *text, double log10_p, struct cg_err *err)
+{
+    return cg_buf_printf(text, err, log10_p > -2 ? "p = %.2f" : "p = 1e%.0f",
+                         log10_p > -2 ? pow(10, log10_p) : log10_p);
+}
+
+static int reason_none(struct cg_buf *text, const struct facts *facts, struct cg_err *err)
+{
+    if (facts->tests == 0)
+        return cg_buf_printf(text, err,
+                             "No slot could be tested: no matrix of one shape with a residual axis that is "
+                             "long enough in both.\n");
+    if (cg_buf_printf(text, err,
+                      "None of %" PRId64
+                      " slots tested by the shift null passes p < 1e-12; the strongest has ",
+                      facts->tests) < 0 ||
+        put_p(text, facts->best, err) < 0)
+        return -1;
+    return cg_buf_printf(text, err, " after correction.\n");
 }
 
 static int reason_passing(struct cg_buf *text, const struct facts *facts, struct cg_err *err)
 {
-    if (facts->tests == 0)
-        return cg_buf_printf(
-            text, err, "No slot could be tested: no matrix of one shape with a residual axis in both.\n");
     if (facts->passing == 0)
-        return cg_buf_printf(text, err,
-                             "None of %" PRId64
-                             " slots tested by the shift null passes p < 1e-12; the strongest has "
-                             "p = 1e%.0f after correction.\n",
-                             facts->tests, facts->best);
-    if (cg_buf_printf(text, err,
-                      "%" PRId64 " of %" PRId64
-                      " slots tested by the shift null pass p < 1e-12 after correction for all of "
-                      "them, the strongest with p = 1e%.0f:",
-                      facts->passing, facts->tests, facts->best) < 0)
+        return reason_none(text, facts, err);
+    if (cg_buf_printf(text, err, "%" PRId64 " of %" PRId64 " slots weighed pass:", facts->passing,
+                      facts->weighed) < 0)
         return -1;
     for (int g = 0; g < CG_GROUP_COUNT; g++)
-        if (facts->tested[g] > 0 &&
+        if (facts->weighed_in[g] > 0 &&
             cg_buf_printf(text, err, " %s %" PRId64 " of %" PRId64 ",", cg_group_name((enum cg_group)g),
-                          facts->passed[g], facts->tested[g]) < 0)
+                          facts->passed[g], facts->weighed_in[g]) < 0)
             return -1;
     text->data[text->size - 1] = '.';
-    return cg_buf_append(text, "\n", 1, err);
+    if (facts->tests == 0)
+        return cg_buf_printf(text, err, " They have equal values; the shift null could not be taken.\n");
+    if (cg_buf_printf(text, err,
+                      " To pass is p < 1e-12 by the shift null, corrected for all %" PRId64
+                      " slots tested, or equal values; the strongest has ",
+                      facts->tests) < 0 ||
+        put_p(text, facts->best, err) < 0)
+        return -1;
+    return cg_buf_printf(text, err, ".\n");
 }
 
 static int reason_power(struct cg_buf *text, const char *verdict, const struct facts *facts, double cover,

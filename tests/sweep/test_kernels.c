@@ -14,7 +14,7 @@
 
 /* The kernels once more, compiled for one instruction set each. The library picks its own copy at start. */
 #define COGNATE_CLONES_H
-#define cg_block_moments plain_moments
+#define cg_block_moments(x, n, out) plain_moments(x, n, out) /* the struct keeps its name */
 #define cg_block_product plain_product
 #define cg_block_difference plain_difference
 #define cg_block_signs plain_signs
@@ -36,7 +36,7 @@
 #undef cg_block_signs
 #undef cg_block_signed_add
 #undef fold
-#define cg_block_moments wide_moments
+#define cg_block_moments(x, n, out) wide_moments(x, n, out)
 #define cg_block_product wide_product
 #define cg_block_difference wide_difference
 #define cg_block_signs wide_signs
@@ -201,7 +201,7 @@ static void alarm_by_squares(void **state)
                 assert_true(isfinite(moments.squares));
                 x[at] = odd[at % 4];
                 copies[c].moments(x, lengths[l], &moments);
-                assert_false(isfinite(moments.squares));
+                assert_true(!isfinite(moments.squares));
             }
 }
 
