@@ -248,6 +248,7 @@ int cg_pca_run(const struct cg_comm *comm, const struct cg_features *features, i
 {
     struct work w = {.comm = comm, .features = features};
     *out = (struct cg_pca){0};
+    openblas_set_num_threads(1); /* the ranks are the parallelism */
     components = possible(features, components);
     int result = cg_agree(comm, check_input(features, err), err);
     CG_TRY(result);

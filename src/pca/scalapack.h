@@ -1,4 +1,4 @@
-/* What PCA calls of BLACS and ScaLAPACK, neither of which has a C header.
+/* What PCA calls of BLACS and ScaLAPACK, neither of which has a C header, and of OpenBLAS.
  *
  * Every function is collective over the processes of a grid. Names of Fortran routines are lower case with an
  * underscore, their integers 32-bit and everything is passed by address; row and column indices (ia, ja, ...)
@@ -11,6 +11,10 @@
 
 #include <mpi.h>
 #include <stddef.h>
+
+/* Threads that BLAS may use in this process; of OpenBLAS, whose own header names no such thing in all
+ * versions. */
+void openblas_set_num_threads(int threads);
 
 /* Makes a communicator known to BLACS. The handle is given back by Cfree_blacs_system_handle. */
 int Csys2blacs_handle(MPI_Comm comm);
