@@ -304,7 +304,8 @@ static int lay_out_tasks(struct cg_plan *plan, struct deals *deals, struct cg_er
 {
     if (add_streams(plan, deals, err) < 0)
         return -1;
-    qsort(deals->list, deals->n, sizeof *deals->list, by_rank_and_bundle);
+    if (deals->n > 0)
+        qsort(deals->list, deals->n, sizeof *deals->list, by_rank_and_bundle);
     plan->ntasks = (int64_t)deals->n;
     plan->tasks = cg_new(deals->n, sizeof *plan->tasks, err);
     if (!plan->tasks)

@@ -4,7 +4,7 @@
  *   IDENTICAL:    every slot of both models has equal values.
  *
  *   DERIVED:      slots of at least two roles pass, in at least two groups (embedding, attention,
- *                 ffn, other), or in one where that is most of b and all there was to weigh.
+ *                 ffn, other); or all slots of one, not the embedding, when there was no other to weigh.
  *
  *   PARTIAL:      only one group passes, or one role.
  *
@@ -159,8 +159,7 @@ static int count_positive(const int64_t *numbers, int n)
 
 static bool all_equal(const struct facts *facts)
 {
-    return facts->compared == facts->slots && facts->equal == facts->slots &&
-           facts->constant < facts->compared;
+    return facts->equal == facts->slots && facts->constant < facts->slots;
 }
 
 static const char *verdict_of(const struct facts *facts, double cover)
@@ -168,7 +167,8 @@ static const char *verdict_of(const struct facts *facts, double cover)
     if (all_equal(facts))
         return "IDENTICAL";
     int groups = count_positive(facts->passed, CG_GROUP_COUNT);
-    bool one_group = count_positive(facts->weighed_in, CG_GROUP_COUNT) == 1 && cover >= LEAST_COVER;
+    bool one_group = count_positive(facts->weighed_in, CG_GROUP_COUNT) == 1 &&
+                     facts->passing == facts->weighed && facts->weighed_in[CG_GROUP_EMBEDDING] == 0;
     if ((groups >= 2 || one_group) && count_true(facts->role_passed, CG_ROLE_COUNT) >= 2)
         return "DERIVED";
     if (groups >= 1)

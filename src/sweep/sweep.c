@@ -34,7 +34,8 @@ int64_t cg_sweep_pair(const struct cg_sweep *sweep, int64_t bundle, int32_t i, i
     return sweep->first_pair[bundle] + cg_pair_index(i, j);
 }
 
-/* Takes piece after piece until the last, a failure, or another rank's failure. */
+/* Takes piece after piece. 0 after the last; -1 or -2 when one failed, as cg_stream_next; 1 when another rank
+ * failed, while the thread may still be reading. */
 static int take_all(struct cg_worker *worker, struct cg_stream *stream, struct cg_pulse *pulse,
                     struct cg_err *err)
 {
@@ -54,7 +55,7 @@ static int take_all(struct cg_worker *worker, struct cg_stream *stream, struct c
         if (cg_pulse_due(pulse))
             cg_stream_position(stream, position, sizeof position);
         if (!cg_pulse_beat(pulse, done, position))
-            return 0; /* the rank that failed will say why */
+            return 1; /* the rank that failed will say why */
     }
 }
 
@@ -70,7 +71,7 @@ static int sweep_own(const struct cg_comm *comm, struct cg_worker *worker, struc
     if (result == 0)
         result = cg_stream_check(stream, err);
     cg_pulse_end(pulse, result < 0);
-    if (stream) {
+    if (result == 0) {
         out->bytes_read = cg_stream_bytes(stream);
         out->read_seconds = cg_stream_read_seconds(stream);
     }

@@ -198,6 +198,20 @@ static void test_indices(void **state)
     assert_non_null(strstr(err.text, "model.layers.1023.input_layernorm.weight: num_hidden_layers"));
     model_free(model);
 
+    /* A shard alone has some of the layers; another width is wrong all the same. */
+    model = sound(MIXTURE);
+    model->config.fact[CG_NUM_HIDDEN_LAYERS] = 40;
+    assert_int_equal(cg_architecture_of(&architecture, model, &err), -1);
+    model->alone = true;
+    assert_int_equal(cg_architecture_of(&architecture, model, &err), 0);
+    assert_int_equal(architecture.fact[CG_NUM_HIDDEN_LAYERS], 40);
+    model->config.fact[CG_INTERMEDIATE_SIZE] = 2 * WIDTH;
+    assert_int_equal(cg_architecture_of(&architecture, model, &err), 0);
+    model->config.fact[CG_HIDDEN_SIZE] = 2 * HIDDEN;
+    assert_int_equal(cg_architecture_of(&architecture, model, &err), -1);
+    assert_non_null(strstr(err.text, "hidden_size is 128"));
+    model_free(model);
+
     /* A layer of which no name is known may be one all the same. */
     model = sound(DENSE);
     MODEL_MATRIX(model, 4, 4, "model.layers.4.mixer.weight");

@@ -132,6 +132,11 @@ static void config_outside(struct scratch *s)
     scratch_link(s, "/etc/hostname", "config.json");
 }
 
+static void only_part(struct scratch *s)
+{
+    scratch_safetensors(s, "model-00001-of-00001.safetensors", -1, ONE("a"), 4);
+}
+
 static void pytorch(struct scratch *s)
 {
     scratch_text(s, "pytorch_model.bin", "PK");
@@ -161,6 +166,9 @@ static const struct {
     {"link within the folder", MAP(MAPPED), link_within, "", 2, NULL},
     {"one file of two", MAP(MAPPED), both, "2.safetensors", 1, NULL},
     {"known by its content", NULL, link_within, "stored", 1, NULL},
+    {"one shard of two", NULL, numbered, "model-00002-of-00002.safetensors", 1,
+     "model-00002-of-00002.safetensors: shard 2 of 2, read alone: "},
+    {"the only shard", NULL, only_part, "model-00001-of-00001.safetensors", 1, NULL},
     {"no config.json", NULL, link_outside, "deep/model/1.safetensors", 1,
      "config.json: not there; the architecture is read from the shapes alone\n"},
 
@@ -223,6 +231,7 @@ static void check_row(struct scratch *scratch, size_t i)
         fail_msg("%s: %zu tensors", rows[i].what, checkpoint.ntensors);
     if (rows[i].message ? !strstr(said, rows[i].message) : *said != '\0')
         fail_msg("%s: \"%s\" does not say \"%s\"", rows[i].what, said, rows[i].message);
+    assert_int_equal(checkpoint.alone, result == 0 && strstr(said, "read alone") != NULL);
     cg_checkpoint_release(&checkpoint);
 }
 
@@ -318,6 +327,7 @@ static void test_pack(void **state)
         "{\"metadata\":{\"total_size\":1},\"weight_map\":{\"a\":\"model-00001-of-00002.safetensors\","
         "\"b\":\"model-00002-of-00002.safetensors\"}}");
     assert_int_equal(cg_checkpoint_open(&a, scratch.folder, &err), 0);
+    a.alone = true;
     assert_int_equal(cg_checkpoint_pack(&a, &packed, &err), 0);
     struct cg_unpacker from = {packed.data, packed.data + packed.size};
     assert_int_equal(cg_checkpoint_unpack(&b, &from, &err), 0);
@@ -333,6 +343,7 @@ static void test_pack(void **state)
     assert_int_equal(b.config.fact[CG_VOCAB_SIZE], -1);
     assert_int_equal(b.config.tied, -1);
     assert_true(b.config.present);
+    assert_true(b.alone);
     assert_string_equal(b.warnings.data, a.warnings.data);
     assert_string_equal(b.tensors[1].name, "b");
     assert_int_equal(b.tensors[1].file, 1);

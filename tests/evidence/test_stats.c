@@ -133,8 +133,14 @@ static void test_bonferroni(void **state)
         double log10_p;
         int64_t tests;
         double corrected;
-    } table[] = {{-15, 1000, -12}, {-12, 1, -12},     {-12, 0, -12},       {-2, 100, 0},
-                 {-2, 1000, 0},    {0, 5, 0},         {-0.30103, 1, -0.30103}, {-300, 10, -299},
+    } table[] = {{-15, 1000, -12},
+                 {-12, 1, -12},
+                 {-12, 0, -12},
+                 {-2, 100, 0},
+                 {-2, 1000, 0},
+                 {0, 5, 0},
+                 {-0.30103, 1, -0.30103},
+                 {-300, 10, -299},
                  {-INFINITY, 10, -INFINITY}};
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         double corrected = cg_bonferroni(table[i].log10_p, table[i].tests);

@@ -357,9 +357,16 @@ static void colour_is_for_terminals(void **state)
 {
     (void)state;
     static const struct {
-        const char *term, *no_color;
+        const char *term, *no_color, *launcher; /* a variable that launchers set */
         bool colour;
-    } table[] = {{"xterm", NULL, true}, {"xterm", "1", false}, {"xterm", "", true}, {"dumb", NULL, false}};
+    } table[] = {{"xterm", NULL, NULL, true},
+                 {"xterm", "1", NULL, false},
+                 {"xterm", "", NULL, true},
+                 {"dumb", NULL, NULL, false},
+                 {"xterm", NULL, "OMPI_COMM_WORLD_SIZE", false},
+                 {"xterm", NULL, "PMIX_RANK", false}};
+    unsetenv("OMPI_COMM_WORLD_SIZE");
+    unsetenv("PMIX_RANK");
     int master;
     FILE *terminal = open_terminal(&master), *file = tmpfile();
     if (!terminal)
@@ -370,8 +377,12 @@ static void colour_is_for_terminals(void **state)
         unsetenv("NO_COLOR");
         if (table[i].no_color)
             setenv("NO_COLOR", table[i].no_color, 1);
+        if (table[i].launcher)
+            setenv(table[i].launcher, "0", 1);
         assert_int_equal(cg_style_of(terminal).colour, table[i].colour);
         assert_false(cg_style_of(file).colour);
+        if (table[i].launcher)
+            unsetenv(table[i].launcher);
     }
     fclose(file);
     fclose(terminal);

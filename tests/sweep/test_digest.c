@@ -1,6 +1,7 @@
-/* SHA-256 of several members side by side, against FIPS 180-4's examples and libcrypto's one-shot function. */
-#include "sweep/digest.h"
+/* SHA-256 of several members side by side, against FIPS 180-4's examples and libcrypto's one-shot function.
+ */
 #include "noise.h"
+#include "sweep/digest.h"
 #include <openssl/evp.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -109,7 +110,9 @@ static void all_lengths(void **state)
                 size_t sizes[MEMBERS];
                 for (size_t m = 0; m < n; m++) {
                     data[m] = bytes[m];
-                    sizes[m] = unequal == 0 ? length : unequal == 1 ? length + 61 * m : (length + 17 * m) % 301;
+                    sizes[m] = unequal == 0   ? length
+                               : unequal == 1 ? length + 61 * m
+                                              : (length + 17 * m) % 301;
                 }
                 begin(digests, n);
                 update(digests, n, data, sizes);
@@ -195,7 +198,10 @@ int main(void)
 {
     static bool native[] = {true, false};
 #define ON_BOTH(test)                                                                                        \
-    {#test " natively", test, NULL, NULL, &native[0]}, {#test " by libcrypto", test, NULL, NULL, &native[1]}
+    {#test " natively", test, NULL, NULL, &native[0]},                                                       \
+    {                                                                                                        \
+#test " by libcrypto", test, NULL, NULL, &native[1]                                                  \
+    }
     const struct CMUnitTest tests[] = {
         ON_BOTH(known_vectors), ON_BOTH(all_lengths), ON_BOTH(all_splits),
         ON_BOTH(many_updates),  ON_BOTH(used_again),

@@ -1,8 +1,8 @@
 /* Features: the head as it stands, the sketch by what it is for. */
+#include "../plan/synthetic.h"
+#include "noise.h"
 #include "sweep/features.h"
 #include "sweep/kernels.h"
-#include "noise.h"
-#include "synthetic.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -133,11 +133,11 @@ static void samples(void **state)
 {
     (void)state;
     static const struct sample_case cases[] = {
-        {CG_BF16, 50, 20, 3, true, true},   {CG_BF16, 50, 19, 3, false, true}, /* too short */
-        {CG_BF16, 50, 20, -1, false, false},                                   /* not in a layer */
+        {CG_BF16, 50, 20, 3, true, true},    {CG_BF16, 50, 19, 3, false, true}, /* too short */
+        {CG_BF16, 50, 20, -1, false, false},                                    /* not in a layer */
         {CG_BF16, 1, 5000, 3, false, false}, {CG_BF16, 5000, 1, 3, false, false},
-        {CG_BOOL, 50, 20, 3, false, false}, {CG_C64, 50, 20, 3, false, false},
-        {CG_F4, 50, 20, 3, true, true},     {CG_BF16, 0, 20, 3, false, false},
+        {CG_BOOL, 50, 20, 3, false, false},  {CG_C64, 50, 20, 3, false, false},
+        {CG_F4, 50, 20, 3, true, true},      {CG_BF16, 0, 20, 3, false, false},
     };
     for (int kind = CG_FEATURES_NONE; kind <= CG_FEATURES_SKETCH; kind++) {
         struct cg_sweep_options options = {.feature_kind = (enum cg_feature_kind)kind,
@@ -190,8 +190,12 @@ static void sample_order(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(head),    cmocka_unit_test(sketch_of_one), cmocka_unit_test(sketch_piecewise),
-        cmocka_unit_test(sketch_keeps_products), cmocka_unit_test(samples), cmocka_unit_test(sample_order),
+        cmocka_unit_test(head),
+        cmocka_unit_test(sketch_of_one),
+        cmocka_unit_test(sketch_piecewise),
+        cmocka_unit_test(sketch_keeps_products),
+        cmocka_unit_test(samples),
+        cmocka_unit_test(sample_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 /* The order of summation that the header promises, followed value by value, and every instruction set's copy
  * against it: the same bits. */
-#include "sweep/kernels.h"
 #include "noise.h"
+#include "sweep/kernels.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,12 +15,12 @@
 /* The kernels once more, compiled for one instruction set each. The library picks its own copy at start. */
 #define COGNATE_CLONES_H
 #define cg_block_moments(x, n, out) plain_moments(x, n, out) /* the struct keeps its name */
-#define cg_block_product plain_product
-#define cg_block_difference plain_difference
-#define cg_block_signs plain_signs
-#define cg_block_signed_add plain_signed_add
-#define fold plain_fold
-#define CG_CLONES static
+#define cg_block_product            plain_product
+#define cg_block_difference         plain_difference
+#define cg_block_signs              plain_signs
+#define cg_block_signed_add         plain_signed_add
+#define fold                        plain_fold
+#define CG_CLONES                   static
 #include "sweep/kernels.c"
 #undef CG_CLONES
 #if defined(__x86_64__) && !defined(__clang__)
@@ -37,11 +37,11 @@
 #undef cg_block_signed_add
 #undef fold
 #define cg_block_moments(x, n, out) wide_moments(x, n, out)
-#define cg_block_product wide_product
-#define cg_block_difference wide_difference
-#define cg_block_signs wide_signs
-#define cg_block_signed_add wide_signed_add
-#define fold wide_fold
+#define cg_block_product            wide_product
+#define cg_block_difference         wide_difference
+#define cg_block_signs              wide_signs
+#define cg_block_signed_add         wide_signed_add
+#define fold                        wide_fold
 #include "sweep/kernels.c"
 #undef cg_block_moments
 #undef cg_block_product
@@ -60,8 +60,7 @@ struct copy {
 };
 
 static const struct copy copies[] = {
-    {"library", cg_block_moments, cg_block_product, cg_block_difference, cg_block_signs,
-     cg_block_signed_add},
+    {"library", cg_block_moments, cg_block_product, cg_block_difference, cg_block_signs, cg_block_signed_add},
     {"plain", plain_moments, plain_product, plain_difference, plain_signs, plain_signed_add},
     {"wide", wide_moments, wide_product, wide_difference, wide_signs, wide_signed_add},
 };

@@ -1,6 +1,6 @@
 /* Panels against the matrix they are taken from, and the shift null against rolls made by hand. */
-#include "sweep/panel.h"
 #include "noise.h"
+#include "sweep/panel.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,23 +20,23 @@ static void shapes(void **state)
         int role;
         int64_t rows, columns, residual, lines, all;
     } cases[] = {
-        {READS, 100, 64, 64, 100, 100},          /* whole */
-        {WRITES, 64, 100, 64, 100, 100},         /* whole, across */
+        {READS, 100, 64, 64, 100, 100},           /* whole */
+        {WRITES, 64, 100, 64, 100, 100},          /* whole, across */
         {CG_ROLE_ATTN_NORM, 1, 4096, 4096, 1, 1}, /* a vector is one line */
-        {READS, 32000, 4096, 4096, 64, 32000},   /* 2^18 / 2^12 */
+        {READS, 32000, 4096, 4096, 64, 32000},    /* 2^18 / 2^12 */
         {WRITES, 4096, 14336, 4096, 64, 14336},
-        {READS, 5000, 1000, 1000, 262, 5000},    /* 262.144 */
-        {READS, 10, 262144, 262144, 1, 10},      /* the longest line */
-        {READS, 10, 262145, 0, 0, 0},            /* too long */
-        {READS, 5, 31, 0, 0, 0},                 /* too short for 31 shifts */
+        {READS, 5000, 1000, 1000, 262, 5000}, /* 262.144 */
+        {READS, 10, 262144, 262144, 1, 10},   /* the longest line */
+        {READS, 10, 262145, 0, 0, 0},         /* too long */
+        {READS, 5, 31, 0, 0, 0},              /* too short for 31 shifts */
         {READS, 5, 32, 32, 5, 5},
         {READS, 5, 33, 33, 5, 5},
         {WRITES, 31, 5, 0, 0, 0},
         {WRITES, 32, 5, 32, 5, 5},
-        {WRITES, 5, 100, 0, 0, 0},               /* the other axis does not count */
+        {WRITES, 5, 100, 0, 0, 0}, /* the other axis does not count */
         {NEITHER, 100, 100, 0, 0, 0},
         {CG_ROLE_OTHER, 100, 100, 0, 0, 0},
-        {READS, 0, 64, 0, 0, 0},                 /* empty */
+        {READS, 0, 64, 0, 0, 0}, /* empty */
         {READS, 64, 0, 0, 0, 0},
         {WRITES, 64, 0, 0, 0, 0},
         {WRITES, 0, 64, 0, 0, 0},
@@ -74,7 +74,7 @@ static void taken_from_matrix(void **state)
         int role;
         int64_t rows, columns;
     } cases[] = {
-        {READS, 100, 64},    {WRITES, 64, 100},   {READS, 1, 4096},    {WRITES, 4096, 1},
+        {READS, 100, 64},    {WRITES, 64, 100},    {READS, 1, 4096},   {WRITES, 4096, 1},
         {READS, 3000, 1000}, {WRITES, 1000, 3000}, {READS, 700, 4100}, {WRITES, 4100, 700},
         {READS, 40, 200000}, {WRITES, 200000, 40}, {READS, 9000, 33},  {WRITES, 33, 9000},
     };
@@ -93,7 +93,8 @@ static void taken_from_matrix(void **state)
             int64_t wrong = 0;
             for (int64_t l = 0; l < lines; l++)
                 for (int64_t k = 0; k < residual; k++) {
-                    int64_t line = l * all / lines, element = across ? k * columns + line : line * columns + k;
+                    int64_t line = l * all / lines,
+                            element = across ? k * columns + line : line * columns + k;
                     wrong += panel[l * residual + k] != (float)(element + 1);
                 }
             assert_int_equal(wrong, 0);
@@ -145,9 +146,9 @@ static void null_by_hand(void **state)
         int64_t lines, residual;
         double common, offset; /* how much b has of a; added to all values */
     } cases[] = {
-        {1, 32, 0, 0},   {1, 32, 0.5, 0},  {1, 33, 0.5, 0},    {5, 62, 0, 0},    {7, 63, 0.3, 0},
-        {3, 64, 0, 100}, {40, 100, 0, 0},  {40, 100, 0.02, 0}, {40, 100, 1, 3},  {2, 1000, -0.4, 0},
-        {100, 512, 0.1, 0}, {1, 32, -1, 0}, {9, 31 * 4 + 1, 0.2, -7},
+        {1, 32, 0, 0},      {1, 32, 0.5, 0}, {1, 33, 0.5, 0},          {5, 62, 0, 0},   {7, 63, 0.3, 0},
+        {3, 64, 0, 100},    {40, 100, 0, 0}, {40, 100, 0.02, 0},       {40, 100, 1, 3}, {2, 1000, -0.4, 0},
+        {100, 512, 0.1, 0}, {1, 32, -1, 0},  {9, 31 * 4 + 1, 0.2, -7},
     };
     uint64_t seed = 99;
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
@@ -182,8 +183,8 @@ static void constants(void **state)
         const float *a, *b;
         bool nan;
     } cases[] = {
-        {zero, zero, true},   {one, one, true},    {zero, noisy, true},
-        {noisy, one, true},   {noisy, noisy, false}, {alternating, noisy, false},
+        {zero, zero, true}, {one, one, true},      {zero, noisy, true},
+        {noisy, one, true}, {noisy, noisy, false}, {alternating, noisy, false},
     };
     uint64_t seed = 1;
     double scratch[3 * N];

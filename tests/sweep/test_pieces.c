@@ -1,6 +1,6 @@
 /* Pieces cover a rank's tasks, each element once and in order, within the buffer. */
+#include "../plan/synthetic.h"
 #include "sweep/pieces.h"
-#include "synthetic.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -107,13 +107,13 @@ static void piece_sizes(void **state)
     static const struct {
         int64_t slot, half, elements;
     } cases[] = {
-        {0, 0, 8192},             /* a step is the least */
-        {0, 3 * 16384, 8192},     /* three members of 2 bytes */
+        {0, 0, 8192},         /* a step is the least */
+        {0, 3 * 16384, 8192}, /* three members of 2 bytes */
         {0, 2 * 49152 - 1, 8192},
         {0, 2 * 49152, 16384},
-        {0, 1 << 30, 2096000},    /* the chunk: 2096 rows */
-        {1, 1 << 30, 1000},       /* the tensor */
-        {3, 1 << 30, 2092960},    /* 16 MiB of f64 are 2^21 elements: the chunk, 2032 rows, comes first */
+        {0, 1 << 30, 2096000}, /* the chunk: 2096 rows */
+        {1, 1 << 30, 1000},    /* the tensor */
+        {3, 1 << 30, 2092960}, /* 16 MiB of f64 are 2^21 elements: the chunk, 2032 rows, comes first */
         {2, 1 << 30, 0},
     };
     make_models(&made);

@@ -43,8 +43,11 @@ ssize_t __wrap_pread(int descriptor, void *out, size_t bytes, off_t offset)
     return __real_pread(descriptor, out, bytes, offset);
 }
 
+enum { MODELS = 3, TENSORS = 43 };
+
 struct fixture {
     struct synthetic made;
+    uint8_t *bytes[MODELS][TENSORS]; /* as written */
     struct written written;
     struct cg_plan plan;
 };
@@ -55,21 +58,27 @@ static void begin(struct fixture *f, int ranks, bool apart)
     mishap = FINE;
     mishap_offset = 0;
     calls = 0;
-    synthetic_begin(&f->made, 3);
+    synthetic_begin(&f->made, MODELS);
     synthetic_alike(&f->made, CG_ROLE_EMBED, -1, -1, CG_BF16, 5000, 500); /* 2 chunks */
     synthetic_alike(&f->made, CG_ROLE_ATTN_Q, 0, -1, CG_F32, 0, 64);
     synthetic_slot(&f->made, CG_ROLE_ATTN_K, 0, -1);
     synthetic_member(&f->made, 0, CG_F4, 100, 1030);
     synthetic_member(&f->made, 1, CG_F64, 100, 1030);
     synthetic_member(&f->made, 2, CG_F6_E2M3, 100, 1030);
-    for (int layer = 0; layer < 40; layer++)
+    for (int layer = 0; layer < TENSORS - 3; layer++)
         synthetic_alike(&f->made, CG_ROLE_ATTN_NORM, layer, -1, CG_F32, 1, 33 + layer);
     written_make(&f->written, &f->made, apart);
+    for (int m = 0; m < MODELS; m++)
+        for (int t = 0; t < TENSORS; t++)
+            f->bytes[m][t] = written_bytes(&f->written, m, t);
     assert_int_equal(cg_plan_build(&f->plan, &f->made.anatomy, f->made.models, ranks, &err), 0);
 }
 
 static void end(struct fixture *f)
 {
+    for (int m = 0; m < MODELS; m++)
+        for (int t = 0; t < TENSORS; t++)
+            free(f->bytes[m][t]);
     cg_plan_release(&f->plan);
     written_remove(&f->written);
     written_release(&f->written);
@@ -85,11 +94,10 @@ static int64_t check_piece(const struct fixture *f, const struct cg_piece *piece
         int32_t position = piece->task->work == CG_WORK_STREAM ? piece->task->member : m;
         const struct cg_bundle_member *member = &f->plan.members[bundle->first_member + position];
         int64_t bits = cg_dtype_bits(member->dtype);
-        uint8_t *wanted = written_bytes(&f->written, member->model, member->tensor);
+        const uint8_t *wanted = f->bytes[member->model][member->tensor];
         assert_int_equal(piece->bytes[m], piece->elements * bits / 8);
         assert_memory_equal(piece->data[m], wanted + piece->first * bits / 8, piece->bytes[m]);
         total += (int64_t)piece->bytes[m];
-        free(wanted);
     }
     return total;
 }

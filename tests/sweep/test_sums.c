@@ -1,6 +1,7 @@
-/* Sums of chunks against integers that know no rounding, and the rules for what is equal and what is missing. */
-#include "sweep/sums.h"
+/* Sums of chunks against integers that know no rounding, and the rules for what is equal and what is missing.
+ */
 #include "noise.h"
+#include "sweep/sums.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -25,8 +26,7 @@ static void sum_chunk(const double (*values)[CG_BLOCK * 3], int32_t members, int
     cg_sums_begin(sums, members, 9, chunk);
     for (size_t at = 0; at < n; at += CG_BLOCK) {
         for (int m = 0; m < members; m++)
-            cg_block_decode(&block, m, CG_F64, values[m] + first + at,
-                            n - at < CG_BLOCK ? n - at : CG_BLOCK);
+            cg_block_decode(&block, m, CG_F64, values[m] + first + at, n - at < CG_BLOCK ? n - at : CG_BLOCK);
         assert_int_equal(cg_sums_add(sums, &block, losses, &err), 0);
     }
     cg_sums_end(sums, cell);
@@ -286,7 +286,8 @@ static void fold_exact(void **state)
         for (int k = 0; k < chunks; k++)
             for (int f = 0; f < SIZE; f++) { /* whole numbers up to 2^90 that cancel */
                 double v = ldexp(floor(ldexp(noise(&seed), 20)), (int)(noise_bits(&seed) % 70));
-                v = k >= chunks / 2 && k < chunks / 2 * 2 && round % 2 ? -cells[(k - chunks / 2) * SIZE + f] : v;
+                v = k >= chunks / 2 && k < chunks / 2 * 2 && round % 2 ? -cells[(k - chunks / 2) * SIZE + f]
+                                                                       : v;
                 cells[k * SIZE + f] = v;
                 exact[f] += (__int128)v;
             }
@@ -316,8 +317,8 @@ static void fold_extremes(void **state)
     const struct {
         double of[3], low, high;
     } cases[] = {
-        {{1, 2, 3}, 1, 3},       {{3, 2, 1}, 1, 3},       {{NAN, 2, NAN}, 2, 2},
-        {{NAN, NAN, -1}, -1, -1}, {{5, NAN, NAN}, 5, 5},  {{NAN, NAN, NAN}, NAN, NAN},
+        {{1, 2, 3}, 1, 3},        {{3, 2, 1}, 1, 3},     {{NAN, 2, NAN}, 2, 2},
+        {{NAN, NAN, -1}, -1, -1}, {{5, NAN, NAN}, 5, 5}, {{NAN, NAN, NAN}, NAN, NAN},
     };
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
         double cells[15] = {0}, out[5];

@@ -2,7 +2,7 @@
 #ifndef TESTS_SWEEP_WRITTEN_H
 #define TESTS_SWEEP_WRITTEN_H
 
-#include "synthetic.h"
+#include "../plan/synthetic.h"
 
 struct written {
     struct synthetic *made;
