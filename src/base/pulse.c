@@ -30,17 +30,20 @@ struct cg_pulse {
     double timeout, sent;
     struct watched *ranks; /* [size]; rank 0 watches all others, rank 1 watches rank 0 */
     int ended;             /* ranks whose last message has come */
-    bool stopping, over;
-    MPI_Request request;
-    struct message out;
+    bool stopping, told_to_stop, over;
+    MPI_Request *request; /* [size] to each rank the last message posted */
+    struct message out;   /* to this rank's watcher */
+    struct message told;  /* rank 0's to all */
 };
 
 struct cg_pulse *cg_pulse_create(const struct cg_comm *comm, const char *stage, int64_t total, double timeout,
                                  struct cg_err *err)
 {
     struct cg_pulse *pulse = cg_new(1, sizeof *pulse, err);
-    if (pulse && !(pulse->ranks = cg_new((size_t)comm->size, sizeof *pulse->ranks, err))) {
-        free(pulse);
+    size_t size = (size_t)comm->size;
+    if (pulse && (!(pulse->ranks = cg_new(size, sizeof *pulse->ranks, err)) ||
+                  !(pulse->request = cg_new(size, sizeof *pulse->request, err)))) {
+        cg_pulse_destroy(pulse);
         pulse = NULL;
     }
     if (cg_agree(comm, pulse ? 0 : -1, err) < 0) {
@@ -51,9 +54,10 @@ struct cg_pulse *cg_pulse_create(const struct cg_comm *comm, const char *stage, 
     pulse->stage = stage;
     pulse->total = total;
     pulse->timeout = timeout;
-    pulse->request = MPI_REQUEST_NULL;
-    for (int r = 0; r < comm->size; r++)
+    for (int r = 0; r < comm->size; r++) {
         pulse->ranks[r].last = cg_seconds();
+        pulse->request[r] = MPI_REQUEST_NULL;
+    }
     cg_log_progress(stage, 0, total);
     return pulse;
 }
@@ -63,6 +67,7 @@ void cg_pulse_destroy(struct cg_pulse *pulse)
     if (!pulse)
         return;
     free(pulse->ranks);
+    free(pulse->request);
     free(pulse);
 }
 
@@ -71,37 +76,26 @@ static int watcher_of(const struct cg_pulse *pulse)
     return pulse->comm->rank != 0 ? 0 : 1;
 }
 
-/* Posts a message to this rank's watcher; a beat is left out while the one before is still on its way. */
-static void post(struct cg_pulse *pulse, enum kind kind, int64_t done, const char *position)
+static bool is_sent(struct cg_pulse *pulse, int rank)
 {
-    if (pulse->comm->size == 1)
+    int sent;
+    MPI_Test(&pulse->request[rank], &sent, MPI_STATUS_IGNORE);
+    return sent;
+}
+
+static void send_to(struct cg_pulse *pulse, int rank, const struct message *message)
+{
+    MPI_Isend(message, (int)sizeof *message, MPI_BYTE, rank, TAG, pulse->comm->mpi, &pulse->request[rank]);
+}
+
+/* A beat to this rank's watcher; left out while the one before is still on its way. */
+static void beat(struct cg_pulse *pulse, int64_t done, const char *position)
+{
+    if (pulse->comm->size == 1 || !is_sent(pulse, watcher_of(pulse)))
         return;
-    int sent = 1;
-    if (kind == BEAT)
-        MPI_Test(&pulse->request, &sent, MPI_STATUS_IGNORE);
-    else
-        MPI_Wait(&pulse->request, MPI_STATUS_IGNORE);
-    if (!sent)
-        return;
-    pulse->out = (struct message){.kind = kind, .done = done};
+    pulse->out = (struct message){.kind = BEAT, .done = done};
     strncpy(pulse->out.position, position, POSITION - 1);
-    MPI_Isend(&pulse->out, (int)sizeof pulse->out, MPI_BYTE, watcher_of(pulse), TAG, pulse->comm->mpi,
-              &pulse->request);
-}
-
-/* Rank 0 to all others. */
-static void tell_all(const struct cg_pulse *pulse, enum kind kind)
-{
-    struct message message = {.kind = kind};
-    for (int r = 1; r < pulse->comm->size; r++)
-        MPI_Send(&message, (int)sizeof message, MPI_BYTE, r, TAG, pulse->comm->mpi);
-}
-
-static void stop_all(struct cg_pulse *pulse)
-{
-    if (!pulse->stopping && pulse->comm->rank == 0)
-        tell_all(pulse, STOP);
-    pulse->stopping = true;
+    send_to(pulse, watcher_of(pulse), &pulse->out);
 }
 
 static void take(struct cg_pulse *pulse, int source, const struct message *message)
@@ -124,7 +118,7 @@ static void take(struct cg_pulse *pulse, int source, const struct message *messa
     rank->ended = true;
     pulse->ended++;
     if (message->kind == FAILED)
-        stop_all(pulse);
+        pulse->stopping = true;
 }
 
 static void receive_all(struct cg_pulse *pulse)
@@ -153,6 +147,39 @@ static void watch(const struct cg_pulse *pulse)
                           pulse->ranks[r].position[0] ? pulse->ranks[r].position : "nothing yet");
 }
 
+static void pause_briefly(void)
+{
+    nanosleep(&(struct timespec){.tv_nsec = 200000}, NULL);
+}
+
+/* Messages to a rank that has stopped may never leave: no wait without a watch. */
+static void wait_sent(struct cg_pulse *pulse, int rank)
+{
+    while (!is_sent(pulse, rank)) {
+        receive_all(pulse);
+        watch(pulse);
+        pause_briefly();
+    }
+}
+
+/* Rank 0 to all others. */
+static void tell_all(struct cg_pulse *pulse, enum kind kind)
+{
+    for (int r = 1; r < pulse->comm->size; r++)
+        wait_sent(pulse, r);
+    pulse->told = (struct message){.kind = kind};
+    for (int r = 1; r < pulse->comm->size; r++)
+        send_to(pulse, r, &pulse->told);
+}
+
+/* Rank 0 passes the news of a failure on, once. */
+static void pass_on_stop(struct cg_pulse *pulse)
+{
+    if (pulse->comm->rank == 0 && pulse->stopping && !pulse->told_to_stop)
+        tell_all(pulse, STOP);
+    pulse->told_to_stop = pulse->stopping;
+}
+
 bool cg_pulse_due(const struct cg_pulse *pulse)
 {
     return cg_seconds() - pulse->sent >= INTERVAL;
@@ -162,8 +189,9 @@ bool cg_pulse_beat(struct cg_pulse *pulse, int64_t done, const char *position)
 {
     if (cg_pulse_due(pulse)) {
         pulse->sent = cg_seconds();
-        post(pulse, BEAT, done, position);
+        beat(pulse, done, position);
         receive_all(pulse);
+        pass_on_stop(pulse);
         watch(pulse);
     }
     int64_t own = pulse->comm->rank == 0 ? done : 0;
@@ -172,29 +200,33 @@ bool cg_pulse_beat(struct cg_pulse *pulse, int64_t done, const char *position)
     return !pulse->stopping;
 }
 
-static void pause_briefly(void)
+/* This rank's last word to rank 0. */
+static void sign_off(struct cg_pulse *pulse, bool failed)
 {
-    nanosleep(&(struct timespec){.tv_nsec = 200000}, NULL);
+    wait_sent(pulse, 0);
+    pulse->out = (struct message){.kind = failed ? FAILED : DONE};
+    send_to(pulse, 0, &pulse->out);
 }
 
 void cg_pulse_end(struct cg_pulse *pulse, bool failed)
 {
     bool root = pulse->comm->rank == 0;
-    if (root && failed)
-        stop_all(pulse);
+    pulse->stopping = pulse->stopping || (root && failed);
     if (!root)
-        post(pulse, failed ? FAILED : DONE, 0, "");
+        sign_off(pulse, failed);
     while (root ? pulse->ended < pulse->comm->size - 1 : !pulse->over) {
         receive_all(pulse);
+        pass_on_stop(pulse);
         watch(pulse);
         if (root && cg_pulse_due(pulse)) {
             pulse->sent = cg_seconds();
-            post(pulse, BEAT, 0, "the end of the stage, waiting for others");
+            beat(pulse, 0, "the end of the stage, waiting for others");
         }
         pause_briefly();
     }
-    MPI_Wait(&pulse->request, MPI_STATUS_IGNORE);
     if (root)
         tell_all(pulse, OVER);
+    for (int r = 0; r < pulse->comm->size; r++)
+        wait_sent(pulse, r);
     cg_log_progress(pulse->stage, pulse->total, pulse->total);
 }

@@ -3,6 +3,7 @@
 #include "cognate/findings.h"
 #include "cognate/log.h"
 #include "cognate/mem.h"
+#include "cognate/pulse.h"
 #include "cognate/summary.h"
 #include "commands.h"
 #include "models.h"
@@ -83,11 +84,26 @@ static int unpack_metadata(struct run *run, const struct cg_buf *buf, struct cg_
     return cg_models_unpack(&run->models, &from, err);
 }
 
+/* The others wait for rank 0 under a watch: a file system that hangs does so here first. */
+static int await_metadata(struct run *run, struct cg_buf *buf, char **models, int n, struct cg_err *err)
+{
+    struct cg_pulse *pulse =
+        cg_pulse_create(run->comm, "metadata", 0, run->options->sweep.stall_timeout, err);
+    if (!pulse)
+        return -1;
+    cg_pulse_beat(pulse, 0, "the models' metadata");
+    int result = read_metadata_on_root(run, buf, models, n, err);
+    cg_pulse_end(pulse, result < 0);
+    result = cg_agree(run->comm, result, err);
+    cg_pulse_destroy(pulse);
+    return result;
+}
+
 static int share_metadata(struct run *run, char **models, int n, struct cg_err *err)
 {
     struct cg_buf buf = {0};
     int result = -1;
-    CG_TRY(cg_agree(run->comm, read_metadata_on_root(run, &buf, models, n, err), err));
+    CG_TRY(await_metadata(run, &buf, models, n, err));
     CG_TRY(cg_broadcast(run->comm, &buf, err));
     CG_TRY(cg_agree(run->comm, unpack_metadata(run, &buf, err), err));
     result = 0;

@@ -121,6 +121,35 @@ static void check_pair(const struct cg_products *got, const double *a, const dou
     assert_near(got->squares_b, squares[1], squares[1]);
 }
 
+/* The centred cosine of two whole panels: the matrices themselves, with 0 for what is not finite. */
+static void check_cosine(double got, const double *a, const double *b, int64_t n)
+{
+    long double mean_a = 0, mean_b = 0, product = 0, squares_a = 0, squares_b = 0;
+    for (int64_t i = 0; i < n; i++) {
+        mean_a += isfinite(a[i]) ? a[i] / (long double)n : 0;
+        mean_b += isfinite(b[i]) ? b[i] / (long double)n : 0;
+    }
+    for (int64_t i = 0; i < n; i++) {
+        long double x = (isfinite(a[i]) ? a[i] : 0) - mean_a, y = (isfinite(b[i]) ? b[i] : 0) - mean_b;
+        product += x * y;
+        squares_a += x * x;
+        squares_b += y * y;
+    }
+    assert_near(got, product / sqrtl(squares_a * squares_b), 100);
+}
+
+/* Bundles as large as a panel hold it whole; those of role `other` have none. */
+static void check_null(const struct cg_shift_null *null, const struct cg_slot *slot, const double *a,
+                       const double *b, int64_t n)
+{
+    if (slot->role == CG_ROLE_OTHER)
+        assert_true(isnan(null->cosine) && isnan(null->mean) && isnan(null->sd) && isnan(null->t));
+    else
+        assert_true(fabs(null->cosine) < 1 && fabs(null->mean) < 1 && null->sd > 0 && null->sd < 0.2);
+    if (slot->layer >= 0)
+        check_cosine(null->cosine, a, b, n);
+}
+
 /* One rank's result against the bytes in the files. */
 static void right_on_one(void **state)
 {
@@ -142,8 +171,12 @@ static void right_on_one(void **state)
             for (int64_t k = 0; bundle->real && k < n; k++)
                 odd += !isfinite(values[m][k]);
             assert_int_equal(moments->nonfinite, odd);
-            for (int32_t k = 0; bundle->real && k < m; k++)
-                check_pair(&f->wanted.products[cg_sweep_pair(&f->wanted, i, k, m)], values[k], values[m], n);
+            for (int32_t k = 0; bundle->real && k < m; k++) {
+                int64_t pair = cg_sweep_pair(&f->wanted, i, k, m);
+                check_pair(&f->wanted.products[pair], values[k], values[m], n);
+                check_null(&f->wanted.null[pair], &f->made.anatomy.slots[bundle->slot], values[k], values[m],
+                           n);
+            }
         }
         for (int32_t m = 0; m < bundle->members; m++)
             free(values[m]);

@@ -467,8 +467,9 @@ def test_a_kill_while_writing_leaves_the_old_result(cognate, crumbs, output, int
     assert os.listdir(output.parent) == ["r.h5"]
 
 
-def test_a_stopped_rank_is_noticed(cognate, small, output, interposed):
-    """SIGSTOP on one rank: the others name it, and the run ends by itself."""
+@pytest.mark.parametrize("rank", ["0", "1"])
+def test_a_stopped_rank_is_noticed(cognate, small, output, interposed, rank):
+    """SIGSTOP on one rank: another names it, and the run ends by itself. Rank 0 watches all, rank 1 watches rank 0."""
     done = cognate.run(
         "compare",
         "--quiet",
@@ -479,8 +480,8 @@ def test_a_stopped_rank_is_noticed(cognate, small, output, interposed):
         small / "a",
         small / "b",
         ranks=3,
-        environment=interposed(f"pread {WEIGHTS} 3 stop", FAULT_RANK="1"),
+        environment=interposed(f"pread {WEIGHTS} 3 stop", FAULT_RANK=rank),
     )
     assert done.returncode != 0
-    assert any(re.search("rank 1", line) for line in own_lines(done)), done.stderr
+    assert any(re.search(f"rank {rank} has given no sign", line) for line in own_lines(done)), done.stderr
     assert output.read_bytes() == OLD
