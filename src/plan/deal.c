@@ -76,12 +76,20 @@ static int64_t chunk_load(const struct cg_bundle *bundle)
     return bundle->bytes * (COST_READ + COST_SUMS) / (chunks > 0 ? chunks : 1);
 }
 
-/* Splits every bundle heavier than `limit` that has sums to give away and streams to part. */
-static void mark_split(struct cg_plan *plan, int64_t limit)
+/* The heaviest first, `order` of all bundles by their load. */
+static void order_by_load(const struct cg_plan *plan, struct item *order)
+{
+    for (int64_t i = 0; i < plan->nbundles; i++)
+        order[i] = (struct item){bundle_load(&plan->bundles[i]), i, -1};
+    qsort(order, (size_t)plan->nbundles, sizeof *order, by_load_down);
+}
+
+/* Splits the `count` heaviest bundles; an empty one has nothing to split. */
+static void mark_split(struct cg_plan *plan, const struct item *order, int64_t count)
 {
     for (int64_t i = 0; i < plan->nbundles; i++) {
-        struct cg_bundle *bundle = &plan->bundles[i];
-        bundle->split = bundle_load(bundle) > limit && cg_chunk_count(bundle->rows, bundle->columns) > 0;
+        struct cg_bundle *bundle = &plan->bundles[order[i].bundle];
+        bundle->split = i < count && cg_chunk_count(bundle->rows, bundle->columns) > 0;
     }
 }
 
@@ -218,42 +226,50 @@ static int64_t water_level(const struct cg_plan *plan)
 }
 
 struct dealing {
-    struct item *items;
+    struct item *order; /* [nbundles] */
+    struct item *items; /* [nmembers] room for what is dealt */
     struct heap heap;
     struct deals deals;
+    int64_t count, best; /* the best number of bundles to split so far, and the heaviest load then */
 };
 
-/* One attempt: split what is heavier than `limit`, deal, pour. Returns the heaviest load, or -1. */
-static int64_t attempt(struct cg_plan *plan, int64_t limit, struct dealing *dealing, struct cg_err *err)
+/* One attempt: split the `count` heaviest, deal, pour. Remembers it when it is the best so far; splitting
+ * costs a second read, so that it must win by a thousandth. */
+static int attempt(struct cg_plan *plan, int64_t count, struct dealing *dealing, struct cg_err *err)
 {
-    mark_split(plan, limit);
+    mark_split(plan, dealing->order, count);
     int64_t n = list_items(plan, dealing->items);
     deal_items(plan, dealing->items, n, &dealing->heap);
     dealing->deals.n = 0;
     if (pour_sums(plan, water_level(plan), &dealing->deals, err) < 0)
         return -1;
-    return heaviest(plan);
+    int64_t load = heaviest(plan);
+    if (load < dealing->best - dealing->best / 1000) {
+        dealing->best = load;
+        dealing->count = count;
+    }
+    return 0;
 }
 
-/* Tries to split nothing, then what is heavier than the mean load, half of it, ... and keeps the best.
- * Splitting costs a second read, so that a finer cut must win by more than one percent. */
-static int best_limit(struct cg_plan *plan, struct dealing *dealing, int64_t *limit, struct cg_err *err)
+/* Tries to split none, 1, 2, 3, 4, 6, 8, 12, ... of the bundles, then eight steps to either side of the best
+ * of these; stops as soon as a dealing is within one percent of the best there can be. Leaves the plan as in
+ * the best attempt. */
+static int deal_best(struct cg_plan *plan, struct dealing *dealing, struct cg_err *err)
 {
-    int64_t mean = plan->total_load / plan->ranks;
-    *limit = INT64_MAX;
-    int64_t best = attempt(plan, INT64_MAX, dealing, err);
-    for (int divisor = 1; best > 0 && divisor <= 16; divisor *= 2) {
-        if (best <= mean + mean / 100)
-            break;
-        int64_t heavy = attempt(plan, mean / divisor, dealing, err);
-        if (heavy < 0)
+    int64_t mean = plan->total_load / plan->ranks, bound = plan->largest > mean ? plan->largest : mean;
+    int64_t enough = bound + bound / 100;
+    dealing->best = INT64_MAX;
+    for (int64_t count = 0; count <= plan->nbundles && dealing->best > enough;) {
+        if (attempt(plan, count, dealing, err) < 0)
             return -1;
-        if (heavy < best - best / 100) {
-            best = heavy;
-            *limit = mean / divisor;
-        }
+        count = count < 4 ? count + 1 : count % 3 == 0 ? count / 3 * 4 : count / 2 * 3;
     }
-    return best < 0 || attempt(plan, *limit, dealing, err) < 0 ? -1 : 0;
+    int64_t around = dealing->count, step = around / 16 > 1 ? around / 16 : 1;
+    for (int64_t k = -8; k <= 8 && dealing->best > enough; k++)
+        if (k != 0 && around + k * step > 0 && around + k * step <= plan->nbundles &&
+            attempt(plan, around + k * step, dealing, err) < 0)
+            return -1;
+    return attempt(plan, dealing->count, dealing, err);
 }
 
 static int by_rank_and_bundle(const void *a, const void *b)
@@ -343,21 +359,23 @@ int cg_deal(struct cg_plan *plan, struct cg_err *err)
 {
     struct dealing dealing = {.heap.size = plan->ranks};
     size_t ranks = (size_t)plan->ranks;
-    int64_t limit;
     int result = -1;
     if (!(plan->load = cg_new(ranks, sizeof *plan->load, err)) ||
         !(plan->bytes = cg_new(ranks, sizeof *plan->bytes, err)) ||
         !(plan->first_task = cg_new(ranks + 1, sizeof *plan->first_task, err)) ||
         !(dealing.heap.rank = cg_new(ranks, sizeof *dealing.heap.rank, err)) ||
+        !(dealing.order = cg_new((size_t)plan->nbundles, sizeof *dealing.order, err)) ||
         !(dealing.items = cg_new((size_t)plan->nmembers, sizeof *dealing.items, err)))
         goto done;
+    order_by_load(plan, dealing.order);
     dealing.heap.load = plan->load;
     measure_total(plan);
     find_largest(plan);
-    CG_TRY(best_limit(plan, &dealing, &limit, err));
+    CG_TRY(deal_best(plan, &dealing, err));
     CG_TRY(lay_out_tasks(plan, &dealing.deals, err));
     result = 0;
 done:
+    free(dealing.order);
     free(dealing.items);
     free(dealing.heap.rank);
     free(dealing.deals.list);
