@@ -4,8 +4,8 @@
  * A bundle holds the members, over all models, that are swept together: those of one slot with the same
  * shape, and with them a tied output embedding that serves two slots. Every stored tensor is in exactly one
  * bundle. A bundle lives whole on one rank unless it is so large that a rank would wait for it; then its
- * streams (hash, panel, sketch: in order, one rank a member) and its sums (any chunk anywhere) are dealt
- * apart.
+ * sums (any chunk anywhere) are dealt apart from its streams (hash, panel, sketch: in order), and these, when
+ * one rank would still wait, member by member.
  */
 #ifndef COGNATE_PLAN_H
 #define COGNATE_PLAN_H
@@ -33,7 +33,9 @@ struct cg_bundle {
     int32_t members;
     int64_t first_member; /* into plan->members */
     bool real;            /* its members have plain values, so that sums are taken; all do or none */
-    bool split;
+    bool split;           /* its sums are dealt by chunk */
+    bool
+        apart; /* split, and its members are streamed by ranks of their own; otherwise one rank streams all */
     int64_t cell, cells; /* in the reduced table: one, or one a chunk when split */
     int64_t bytes;       /* stored, all members */
     int32_t owner;       /* the rank that streams it (not split) */
@@ -45,12 +47,12 @@ struct cg_bundle_member {
     int32_t owner; /* the rank that hashes it: the bundle's, or its own when split */
 };
 
-/* A rank's work: one bundle whole, one member's stream, or a range of chunks' sums. */
+/* A rank's work: one bundle whole, the streams of its members or of one, or a range of chunks' sums. */
 enum cg_work { CG_WORK_WHOLE, CG_WORK_STREAM, CG_WORK_SUMS };
 struct cg_task {
     enum cg_work work;
     int64_t bundle;
-    int32_t member;                 /* CG_WORK_STREAM: position in the bundle */
+    int32_t member;                 /* CG_WORK_STREAM: position in the bundle, -1 for all of them */
     int64_t first_chunk, end_chunk; /* CG_WORK_SUMS; otherwise all chunks */
 };
 

@@ -69,6 +69,13 @@ static int64_t stream_load(const struct cg_bundle *bundle, const struct cg_bundl
     return member_bytes(bundle, member) * (COST_READ + COST_HASH_ALONE) + COST_TASK;
 }
 
+/* The streams of all members on one rank: they are hashed beside each other. */
+static int64_t together_load(const struct cg_bundle *bundle)
+{
+    int64_t hash = bundle->members > 1 ? COST_HASH_BESIDE : COST_HASH_ALONE;
+    return bundle->bytes * (COST_READ + hash) + COST_TASK;
+}
+
 /* The load of the sums of one chunk of a split bundle, task price left out. */
 static int64_t chunk_load(const struct cg_bundle *bundle)
 {
@@ -84,12 +91,15 @@ static void order_by_load(const struct cg_plan *plan, struct item *order)
     qsort(order, (size_t)plan->nbundles, sizeof *order, by_load_down);
 }
 
-/* Splits the `count` heaviest bundles; an empty one has nothing to split. */
+/* Splits the `count` heaviest bundles; an empty one has nothing to split. Their members stay together where
+ * one rank can stream them all within the mean load. */
 static void mark_split(struct cg_plan *plan, const struct item *order, int64_t count)
 {
+    int64_t mean = plan->total_load / plan->ranks;
     for (int64_t i = 0; i < plan->nbundles; i++) {
         struct cg_bundle *bundle = &plan->bundles[order[i].bundle];
         bundle->split = i < count && cg_chunk_count(bundle->rows, bundle->columns) > 0;
+        bundle->apart = bundle->split && bundle->members > 1 && together_load(bundle) > mean;
     }
 }
 
@@ -99,9 +109,9 @@ static int64_t list_items(const struct cg_plan *plan, struct item *items)
     for (int64_t i = 0; i < plan->nbundles; i++) {
         const struct cg_bundle *bundle = &plan->bundles[i];
         const struct cg_bundle_member *member = &plan->members[bundle->first_member];
-        if (!bundle->split)
-            items[n++] = (struct item){bundle_load(bundle), i, -1};
-        for (int32_t m = 0; bundle->split && m < bundle->members; m++)
+        if (!bundle->apart)
+            items[n++] = (struct item){bundle->split ? together_load(bundle) : bundle_load(bundle), i, -1};
+        for (int32_t m = 0; bundle->apart && m < bundle->members; m++)
             items[n++] = (struct item){stream_load(bundle, &member[m]), i, m};
     }
     qsort(items, (size_t)n, sizeof *items, by_load_down);
@@ -289,11 +299,10 @@ static int add_streams(const struct cg_plan *plan, struct deals *deals, struct c
     for (int64_t i = 0; i < plan->nbundles; i++) {
         const struct cg_bundle *bundle = &plan->bundles[i];
         int64_t chunks = cg_chunk_count(bundle->rows, bundle->columns);
-        struct cg_task task = {CG_WORK_WHOLE, i, 0, 0, chunks};
-        if (!bundle->split && add_deal(deals, task, bundle->owner, err) < 0)
+        struct cg_task task = {bundle->split ? CG_WORK_STREAM : CG_WORK_WHOLE, i, -1, 0, chunks};
+        if (!bundle->apart && add_deal(deals, task, bundle->owner, err) < 0)
             return -1;
-        task.work = CG_WORK_STREAM;
-        for (; bundle->split && task.member < bundle->members; task.member++)
+        for (task.member = 0; bundle->apart && task.member < bundle->members; task.member++)
             if (add_deal(deals, task, plan->members[bundle->first_member + task.member].owner, err) < 0)
                 return -1;
     }
@@ -304,10 +313,10 @@ static int64_t bytes_read(const struct cg_plan *plan, const struct cg_task *task
 {
     const struct cg_bundle *bundle = &plan->bundles[task->bundle];
     const struct cg_bundle_member *member = &plan->members[bundle->first_member];
-    if (task->work == CG_WORK_WHOLE)
-        return bundle->bytes;
-    if (task->work == CG_WORK_STREAM)
+    if (task->work == CG_WORK_STREAM && task->member >= 0)
         return member_bytes(bundle, &member[task->member]);
+    if (task->work != CG_WORK_SUMS)
+        return bundle->bytes;
     int64_t chunk = cg_chunk_elements(bundle->rows, bundle->columns), total = bundle->rows * bundle->columns;
     int64_t end = task->end_chunk * chunk < total ? task->end_chunk * chunk : total, bytes = 0;
     for (int32_t m = 0; m < bundle->members; m++)

@@ -38,8 +38,8 @@ static void compare_all(struct cg_worker *worker, const struct cg_panel_shape *s
         }
 }
 
-/* One split bundle. All ranks go through the bundles in the same order, so that blocking calls cannot lock
- * one another. */
+/* One bundle whose streams are apart. All ranks go through the bundles in the same order, so that blocking
+ * calls cannot lock one another. */
 static void exchange_one(const struct cg_comm *comm, struct cg_worker *worker, int64_t bundle, float *room,
                          const float **panel)
 {
@@ -61,13 +61,13 @@ static void exchange_one(const struct cg_comm *comm, struct cg_worker *worker, i
         compare_all(worker, &shape, bundle, panel);
 }
 
-/* The most members of a split bundle that this rank compares; 0 when it compares none. */
+/* The most members of such a bundle that this rank compares; 0 when it compares none. */
 static int32_t most_members(const struct cg_plan *plan, int rank)
 {
     int32_t most = 0;
     for (int64_t i = 0; i < plan->nbundles; i++) {
         const struct cg_bundle *bundle = &plan->bundles[i];
-        if (bundle->split && plan->members[bundle->first_member].owner == rank && bundle->members > most)
+        if (bundle->apart && plan->members[bundle->first_member].owner == rank && bundle->members > most)
             most = bundle->members;
     }
     return most;
@@ -80,7 +80,7 @@ int cg_exchange_panels(const struct cg_comm *comm, struct cg_worker *worker, str
     const float **panel = room ? cg_new(members, sizeof *panel, err) : NULL;
     int result = cg_agree(comm, panel ? 0 : -1, err);
     for (int64_t i = 0; result == 0 && i < worker->plan->nbundles; i++)
-        if (worker->plan->bundles[i].split)
+        if (worker->plan->bundles[i].apart)
             exchange_one(comm, worker, i, room, panel);
     free(panel);
     free(room);

@@ -6,12 +6,12 @@ enum { MOST_BYTES = 16 << 20 };
 
 int32_t cg_task_first_member(const struct cg_task *task)
 {
-    return task->work == CG_WORK_STREAM ? task->member : 0;
+    return task->work == CG_WORK_STREAM && task->member >= 0 ? task->member : 0;
 }
 
 int32_t cg_task_members(const struct cg_plan *plan, const struct cg_task *task)
 {
-    return task->work == CG_WORK_STREAM ? 1 : plan->bundles[task->bundle].members;
+    return task->work == CG_WORK_STREAM && task->member >= 0 ? 1 : plan->bundles[task->bundle].members;
 }
 
 int64_t cg_piece_elements(const struct cg_plan *plan, const struct cg_task *task, int64_t half)

@@ -258,7 +258,7 @@ static void compare_panels(struct cg_worker *worker, const struct cg_task *task,
         }
 }
 
-/* A stream of a split bundle: its panel waits for those of the other members. */
+/* A stream apart from its bundle's others: its panel waits for theirs. */
 static int hold_panel(struct cg_worker *worker, const struct cg_task *task, struct cg_err *err)
 {
     if (cg_grow((void **)&worker->held, &worker->held_capacity, worker->nheld + 1, sizeof *worker->held,
@@ -278,9 +278,9 @@ static int end_task(struct cg_worker *worker, const struct cg_piece *piece, stru
     int64_t first = bundle->first_member + cg_task_first_member(task);
     if (cg_digests_end(worker->digests, (size_t)piece->members, worker->table.digest + first, err) < 0)
         return -1;
-    if (task->work == CG_WORK_STREAM)
+    if (bundle->apart)
         return hold_panel(worker, task, err);
-    if (bundle->real)
+    if (bundle->real && task->work == CG_WORK_WHOLE)
         cg_cells_fold(worker->cells, worker->chunks, bundle->members,
                       cg_table_cell(&worker->table, task->bundle, 0));
     compare_panels(worker, task, bundle->members);

@@ -131,20 +131,20 @@ static double count_task(const struct cg_plan *plan, const struct cg_task *task,
                        : 0 <= task->first_chunk && task->first_chunk < task->end_chunk &&
                              task->end_chunk <= chunks);
     for (int32_t m = 0; hashes && m < bundle->members; m++)
-        if (task->work == CG_WORK_WHOLE || m == task->member) {
+        if (!bundle->apart || m == task->member) {
             done->streamed[bundle->first_member + m]++;
             assert_int_equal(member_at(plan, task->bundle, m)->owner, rank);
         }
     for (int64_t k = task->first_chunk; sums && k < task->end_chunk; k++)
         done->summed[first + k]++;
-    if (task->work == CG_WORK_WHOLE)
+    if (hashes && !bundle->apart)
         assert_int_equal(bundle->owner, rank);
-    else if (task->work == CG_WORK_STREAM)
+    else if (hashes)
         bytes = bytes_of(plan, task->bundle, task->member);
     *bytes_read += sums && !hashes ? bytes * part_of(bundle, task) : bytes;
     if (task->work == CG_WORK_SUMS) /* the load takes all chunks for alike, though the last may be smaller */
         bytes *= (double)(task->end_chunk - task->first_chunk) / (double)chunks;
-    bool beside = task->work == CG_WORK_WHOLE && bundle->members > 1;
+    bool beside = !bundle->apart && bundle->members > 1;
     return bytes * (READ + (hashes ? (beside ? HASH_BESIDE : HASH_ALONE) : 0) + (sums ? SUMS : 0)) + TASK;
 }
 

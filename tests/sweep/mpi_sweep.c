@@ -205,7 +205,9 @@ static void scatter_bundle(struct cg_plan *plan, int64_t i, int rank)
         add_task(plan, (int)i % plan->ranks, rank, (struct cg_task){CG_WORK_WHOLE, i, 0, 0, chunks});
         return;
     }
-    for (int32_t m = 0; m < bundle->members; m++)
+    if (!bundle->apart)
+        add_task(plan, bundle->owner, rank, (struct cg_task){CG_WORK_STREAM, i, -1, 0, chunks});
+    for (int32_t m = 0; bundle->apart && m < bundle->members; m++)
         add_task(plan, plan->members[bundle->first_member + m].owner, rank,
                  (struct cg_task){CG_WORK_STREAM, i, m, 0, chunks});
     for (int64_t k = chunks; bundle->real && k-- > 0;) /* the last chunk before the first */
@@ -226,10 +228,11 @@ static void deal_by_hand(struct cg_plan *plan, enum dealing dealing)
         struct cg_bundle *bundle = &plan->bundles[i];
         int64_t chunks = cg_chunk_count(bundle->rows, bundle->columns);
         bundle->split = dealing == SCATTERED && chunks > 0;
+        bundle->apart = bundle->split && i % 2 == 0; /* the others stream their members side by side */
         bundle->owner = dealing == SCATTERED ? (int)i % plan->ranks : plan->ranks - 1;
         for (int32_t m = 0; m < bundle->members; m++)
             plan->members[bundle->first_member + m].owner =
-                bundle->split ? (int)(i + 2 * m) % plan->ranks : bundle->owner;
+                bundle->apart ? (int)(i + 2 * m) % plan->ranks : bundle->owner;
         bundle->cell = plan->ncells;
         bundle->cells = bundle->split ? chunks : 1;
         plan->ncells += bundle->cells;
