@@ -37,7 +37,7 @@ static int64_t bytes_of(const struct cg_plan *plan, const struct cg_piece *piece
     const struct cg_bundle *bundle = &plan->bundles[piece->task->bundle];
     int64_t bits = 0;
     for (int32_t m = 0; m < bundle->members; m++)
-        if (piece->task->work != CG_WORK_STREAM || m == piece->task->member)
+        if (piece->task->work != CG_WORK_STREAM || !bundle->apart || m == piece->task->member)
             bits += cg_dtype_bits(plan->members[bundle->first_member + m].dtype) * piece->elements;
     return bits / 8;
 }
@@ -51,7 +51,7 @@ static void walk_task(const struct cg_plan *plan, const struct cg_task *task, st
         struct cg_piece piece;
         assert_true(cg_piece_next(cursor, &piece));
         assert_ptr_equal(piece.task, task);
-        assert_int_equal(piece.members, task->work == CG_WORK_STREAM ? 1 : bundle->members);
+        assert_int_equal(piece.members, task->work == CG_WORK_STREAM && bundle->apart ? 1 : bundle->members);
         assert_int_equal(piece.first, at);
         assert_int_equal(piece.chunk, chunk > 0 ? at / chunk : 0);
         assert_int_equal(piece.at, chunk > 0 ? at % chunk : 0);

@@ -91,7 +91,7 @@ static int64_t check_piece(const struct fixture *f, const struct cg_piece *piece
     const struct cg_bundle *bundle = &f->plan.bundles[piece->task->bundle];
     int64_t total = 0;
     for (int32_t m = 0; m < piece->members; m++) {
-        int32_t position = piece->task->work == CG_WORK_STREAM ? piece->task->member : m;
+        int32_t position = piece->task->work == CG_WORK_STREAM && bundle->apart ? piece->task->member : m;
         const struct cg_bundle_member *member = &f->plan.members[bundle->first_member + position];
         int64_t bits = cg_dtype_bits(member->dtype);
         const uint8_t *wanted = f->bytes[member->model][member->tensor];
