@@ -10,7 +10,7 @@ struct key {
     const char *bytes;
     size_t length;
     int64_t id;
-    bool special;
+    bool special, byte;
 };
 
 struct pair {
@@ -26,10 +26,13 @@ static int compare_tokens(const struct key *a, const struct key *b)
     return order != 0 ? order : (a->length > b->length) - (a->length < b->length);
 }
 
+/* Tokens that are a byte by its number come behind the others of the same bytes. */
 static int by_token_then_id(const void *left, const void *right)
 {
     const struct key *a = left, *b = right;
     int order = compare_tokens(a, b);
+    if (order == 0)
+        order = a->byte - b->byte;
     return order != 0 ? order : (a->id > b->id) - (a->id < b->id);
 }
 
@@ -50,23 +53,61 @@ static struct key *sorted_keys(const struct cg_vocabulary *vocabulary, int64_t r
     for (size_t i = 0; i < vocabulary->ntokens; i++) {
         const struct cg_token *token = &vocabulary->tokens[i];
         if (token->id < rows)
-            keys[(*n)++] =
-                (struct key){vocabulary->bytes + token->offset, token->length, token->id, token->special};
+            keys[(*n)++] = (struct key){vocabulary->bytes + token->offset, token->length, token->id,
+                                        token->special, token->byte};
     }
     qsort(keys, *n, sizeof *keys, by_token_then_id);
     return keys;
 }
 
-/* Merges the sorted keys of both sides; equal ones pair one to one, so in the order of their ids. */
+/* Keys that stand for the same bytes: `plain` of them as text, the others of `n` by the byte's number. */
+struct group {
+    const struct key *keys;
+    size_t plain, n;
+};
+
+static struct group group_at(const struct key *keys, size_t n)
+{
+    struct group group = {keys, 0, 0};
+    while (group.n < n && compare_tokens(keys, &keys[group.n]) == 0)
+        group.plain += !keys[group.n++].byte;
+    return group;
+}
+
+/* Pairs a[na] and b[nb] one to one, as far as both go. */
+static size_t zip(struct pair *pairs, const struct key *a, size_t na, const struct key *b, size_t nb)
+{
+    size_t n = na < nb ? na : nb;
+    for (size_t i = 0; i < n; i++)
+        pairs[i] = (struct pair){a[i].id, b[i]};
+    return n;
+}
+
+/* Like with like first; of what is left over, one side has only plain tokens and the other only bytes. */
+static size_t match_groups(struct pair *pairs, struct group a, struct group b)
+{
+    const struct key *bytes_a = a.keys + a.plain, *bytes_b = b.keys + b.plain;
+    size_t nbytes_a = a.n - a.plain, nbytes_b = b.n - b.plain;
+    size_t plain = zip(pairs, a.keys, a.plain, b.keys, b.plain), n = plain;
+    size_t bytes = zip(pairs + n, bytes_a, nbytes_a, bytes_b, nbytes_b);
+    n += bytes;
+    n += zip(pairs + n, a.keys + plain, a.plain - plain, bytes_b + bytes, nbytes_b - bytes);
+    n += zip(pairs + n, bytes_a + bytes, nbytes_a - bytes, b.keys + plain, b.plain - plain);
+    return n;
+}
+
+/* Merges the sorted keys of both sides. */
 static size_t match(struct pair *pairs, const struct key *a, size_t na, const struct key *b, size_t nb)
 {
     size_t n = 0;
     for (size_t i = 0, j = 0; i < na && j < nb;) {
         int order = compare_tokens(&a[i], &b[j]);
+        struct group group_a = order <= 0 ? group_at(a + i, na - i) : (struct group){0};
+        struct group group_b = order >= 0 ? group_at(b + j, nb - j) : (struct group){0};
         if (order == 0)
-            pairs[n++] = (struct pair){a[i].id, b[j]};
-        i += order <= 0;
-        j += order >= 0;
+            n += match_groups(pairs + n, group_a, group_b);
+        i += group_a.n;
+        j += group_b.n;
     }
     qsort(pairs, n, sizeof *pairs, by_id_of_b);
     return n;

@@ -1,5 +1,4 @@
 #include "token_bytes.h"
-#include <stdbool.h>
 #include <string.h>
 
 static const char piece_space[] = "\xE2\x96\x81"; /* U+2581 */
@@ -113,13 +112,13 @@ static int byte_of_piece(const char *text, size_t n)
     return high < 0 || low < 0 ? -1 : high * 16 + low;
 }
 
-static int append_piece(struct cg_buf *out, const char *text, size_t n, struct cg_err *err)
+bool cg_token_names_byte(struct cg_token_coding coding, const char *text, size_t n)
 {
-    int value = byte_of_piece(text, n);
-    if (value >= 0) {
-        char byte = (char)value;
-        return cg_buf_append(out, &byte, 1, err);
-    }
+    return coding.kind == CG_TOKEN_PIECE && byte_of_piece(text, n) >= 0;
+}
+
+static int append_spaced(struct cg_buf *out, const char *text, size_t n, struct cg_err *err)
+{
     for (const char *end = text + n; text < end;) {
         const char *space = memmem(text, (size_t)(end - text), piece_space, PIECE_SPACE);
         if (cg_buf_append(out, text, (size_t)((space ? space : end) - text), err) < 0)
@@ -129,6 +128,14 @@ static int append_piece(struct cg_buf *out, const char *text, size_t n, struct c
         text = space ? space + PIECE_SPACE : end;
     }
     return 0;
+}
+
+static int append_piece(struct cg_buf *out, const char *text, size_t n, struct cg_err *err)
+{
+    char byte = (char)byte_of_piece(text, n);
+    if (byte_of_piece(text, n) < 0)
+        return append_spaced(out, text, n, err);
+    return cg_buf_append(out, &byte, 1, err);
 }
 
 static int append_word_piece(struct cg_buf *out, const char *prefix, const char *text, size_t n,
@@ -150,6 +157,8 @@ int cg_token_bytes(struct cg_buf *out, struct cg_token_coding coding, const char
         return append_byte_level(out, text, n, err);
     case CG_TOKEN_PIECE:
         return append_piece(out, text, n, err);
+    case CG_TOKEN_SPACED:
+        return append_spaced(out, text, n, err);
     case CG_TOKEN_WORD_PIECE:
         return append_word_piece(out, coding.prefix, text, n, err);
     case CG_TOKEN_AS_WRITTEN:

@@ -40,7 +40,6 @@ void inspect_pair(const struct cg_models *in, int a, int b, struct pairing *out)
  * out[size], separated by ", "; "" when they agree. */
 const char *inspect_differences(const struct cg_models *in, int a, int b, char *out, size_t size);
 
-bool inspect_has_tokenizer(const struct cg_checkpoint *model);
 void inspect_count_dtypes(const struct cg_checkpoint *model, int64_t counts[CG_DTYPE_COUNT]);
 int64_t inspect_count_unknown(const struct cg_models *in, int model);
 

@@ -1,9 +1,7 @@
 #include "cognate/mem.h"
 #include "inspect.h"
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* By role, experts after the rest, then by shape, then as slots come. */
 static int compare_groups(const void *left, const void *right)
@@ -124,13 +122,6 @@ const char *inspect_differences(const struct cg_models *in, int a, int b, char *
         at += (size_t)snprintf(out + at, size - at, "%s%s", at > 0 ? ", " : "", cg_fact_name(facts[i]));
     }
     return out;
-}
-
-bool inspect_has_tokenizer(const struct cg_checkpoint *model)
-{
-    char path[PATH_MAX];
-    int n = snprintf(path, sizeof path, "%s/tokenizer.json", model->folder);
-    return n > 0 && (size_t)n < sizeof path && access(path, R_OK) == 0;
 }
 
 void inspect_count_dtypes(const struct cg_checkpoint *model, int64_t counts[CG_DTYPE_COUNT])

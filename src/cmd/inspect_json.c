@@ -1,3 +1,4 @@
+#include "cognate/vocabulary.h"
 #include "inspect.h"
 #include <inttypes.h>
 #include <stdlib.h>
@@ -167,6 +168,19 @@ static void put_pairs(FILE *out, const struct cg_models *in, int b)
     fputc(']', out);
 }
 
+static int put_vocabulary(FILE *out, const struct cg_checkpoint *model, struct cg_err *err)
+{
+    char *name = NULL;
+    const char *format;
+    if (cg_vocabulary_find(&name, &format, model->folder, err) < 0)
+        return -1;
+    put_truth(out, ",\n  ", "tokenizer", name != NULL);
+    put_text(out, ",\n  ", "vocabulary", name ? name : "");
+    put_text(out, ",\n  ", "vocabulary_format", name ? format : "");
+    free(name);
+    return 0;
+}
+
 static int put_model(FILE *out, const struct cg_models *in, int m, struct cg_err *err)
 {
     const struct cg_checkpoint *model = &in->checkpoints[m];
@@ -176,7 +190,8 @@ static int put_model(FILE *out, const struct cg_models *in, int m, struct cg_err
     put_text(out, ",\n  ", "model_class", model->config.architecture);
     put_text(out, ",\n  ", "quant_method", model->config.quant_method);
     put_truth(out, ",\n  ", "config", model->config.present);
-    put_truth(out, ",\n  ", "tokenizer", inspect_has_tokenizer(model));
+    if (put_vocabulary(out, model, err) < 0)
+        return -1;
     put_truth(out, ",\n  ", "tied_embeddings", cg_ties_embeddings(model));
     put_number(out, ",\n  ", "files", (int64_t)model->nfiles);
     put_number(out, ",\n  ", "tensors", (int64_t)model->ntensors);

@@ -1,10 +1,17 @@
+#include "cognate/vocabulary.h"
 #include "inspect.h"
 #include "result/summary_parts.h"
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MODELS_A_TABLE = 4, NAMES_SHOWN = 20, DTYPES_ROOM = 24 * CG_DTYPE_COUNT, DIFFERENCES_ROOM = 256 };
+enum {
+    MODELS_A_TABLE = 4,
+    NAMES_SHOWN = 20,
+    DTYPES_ROOM = 24 * CG_DTYPE_COUNT,
+    DIFFERENCES_ROOM = 256,
+    SHOWN_NAME = 160
+};
 
 /* A range of layers or experts: "0-47", "3"; with gaps how many it holds: "0-46 (24)". */
 static struct cg_number show_range(int32_t first, int32_t last, int32_t count)
@@ -41,7 +48,21 @@ static void print_dtypes(struct cg_page page, const struct cg_checkpoint *model)
     cg_page_field(page, "dtypes", "%s", text);
 }
 
-static void print_model(struct cg_page page, const struct cg_models *in, int m)
+static int print_vocabulary(struct cg_page page, const struct cg_checkpoint *model, struct cg_err *err)
+{
+    char *name = NULL, shown[SHOWN_NAME];
+    const char *format;
+    if (cg_vocabulary_find(&name, &format, model->folder, err) < 0)
+        return -1;
+    if (name)
+        cg_page_field(page, "vocabulary", "%s (%s)", cg_printable(shown, sizeof shown, name), format);
+    else
+        cg_page_field(page, "vocabulary", "none");
+    free(name);
+    return 0;
+}
+
+static int print_model(struct cg_page page, const struct cg_models *in, int m, struct cg_err *err)
 {
     const struct cg_checkpoint *model = &in->checkpoints[m];
     const struct cg_config *config = &model->config;
@@ -60,7 +81,7 @@ static void print_model(struct cg_page page, const struct cg_models *in, int m)
     cg_page_field(page, "bytes", "%s", cg_show_count(cg_checkpoint_bytes(model)).text);
     print_dtypes(page, model);
     cg_page_field(page, "tied embeddings", "%s", cg_ties_embeddings(model) ? "yes" : "no");
-    cg_page_field(page, "tokenizer.json", "%s", inspect_has_tokenizer(model) ? "yes" : "no");
+    return print_vocabulary(page, model, err);
 }
 
 static int print_slots(struct cg_page page, const struct cg_models *in, int model, struct cg_err *err)
@@ -234,8 +255,7 @@ int inspect_print_text(FILE *out, const struct cg_models *in, struct cg_err *err
     struct cg_page page = {out, cg_style_of(out)};
     int n = in->n;
     for (int m = 0; m < n; m++) {
-        print_model(page, in, m);
-        if (print_slots(page, in, m, err) < 0)
+        if (print_model(page, in, m, err) < 0 || print_slots(page, in, m, err) < 0)
             return -1;
         print_unknown(page, in, m);
         if (in->checkpoints[m].warnings.size > 0)

@@ -3,6 +3,7 @@
  * allocations here (--wrap), jansson's come by its own setting. */
 #include "cognate/checkpoint.h"
 #include "cognate/manifest.h"
+#include "cognate/vocabulary.h"
 #include "scratch.h"
 #include <jansson.h>
 #include <setjmp.h>
@@ -96,6 +97,32 @@ done:
     return result;
 }
 
+static int load_vocabulary(const char *folder, struct cg_err *err)
+{
+    struct cg_vocabulary vocabulary = {0};
+    struct cg_alignment alignment = {0};
+    struct cg_buf warnings = {0};
+    int result = cg_vocabulary_load(&vocabulary, folder, &warnings, err);
+    if (result == 0)
+        result = cg_vocabulary_align(&alignment, &vocabulary, 9, &vocabulary, 9, err);
+    else if (vocabulary.present || vocabulary.tokens)
+        fail_msg("not released: %s", err->text);
+    cg_alignment_release(&alignment);
+    cg_vocabulary_release(&vocabulary);
+    cg_buf_release(&warnings);
+    return result;
+}
+
+static int load_vocab_json(struct scratch *scratch, struct cg_err *err)
+{
+    return load_vocabulary(scratch_path(scratch, "json"), err);
+}
+
+static int load_tiktoken(struct scratch *scratch, struct cg_err *err)
+{
+    return load_vocabulary(scratch_path(scratch, "tiktoken"), err);
+}
+
 /* jansson calls a string it has no memory for an invalid token. */
 static bool blames_memory(const struct cg_err *err)
 {
@@ -142,6 +169,12 @@ static void test_manifest(void **state)
     fail_each(*state, read_manifest);
 }
 
+static void test_vocabularies(void **state)
+{
+    fail_each(*state, load_vocab_json);
+    fail_each(*state, load_tiktoken);
+}
+
 #define ONE(name) "{\"" name "\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[0,4]}}"
 
 static int make(void **state)
@@ -162,6 +195,14 @@ static int make(void **state)
     scratch_folder(&scratch, "models--org--name/snapshots/1");
     scratch_safetensors(&scratch, "models--org--name/snapshots/1/x.safetensors", -1, ONE("a"), 4);
     scratch_text(&scratch, "table.tsv", "path\trole\n1.safetensors\tbase\n/x/1.safetensors\ttarget\n");
+    scratch_folder(&scratch, "json");
+    scratch_text(&scratch, "json/vocab.json", "{\"a\":0,\"b\":-1}");
+    scratch_text(&scratch, "json/added_tokens.json", "{\"c\":1}");
+    scratch_text(&scratch, "json/special_tokens_map.json", "{\"eos_token\":\"c\"}");
+    scratch_folder(&scratch, "tiktoken");
+    scratch_text(&scratch, "tiktoken/tokenizer.model", "YQ== 0\nYg== 0\n");
+    scratch_text(&scratch, "tiktoken/tokenizer_config.json",
+                 "{\"added_tokens_decoder\":{\"5\":{\"content\":\"x\",\"special\":true}}}");
     *state = &scratch;
     json_set_alloc_funcs(__wrap_malloc, free);
     return 0;
@@ -176,6 +217,7 @@ static int clean(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_checkpoint), cmocka_unit_test(test_link),
-                                       cmocka_unit_test(test_cache), cmocka_unit_test(test_manifest)};
+                                       cmocka_unit_test(test_cache), cmocka_unit_test(test_manifest),
+                                       cmocka_unit_test(test_vocabularies)};
     return cmocka_run_group_tests_name("memory", tests, make, clean);
 }

@@ -272,7 +272,7 @@ static const struct {
     {write_json, "{'model': {'type': 'BPE'}}", ": no vocabulary in model.vocab" UNUSED},
     {write_json, "{'model': {'vocab': 'a'}}", ": no vocabulary in model.vocab" UNUSED},
     {write_too_many_bytes, NULL, ": has 268435457 bytes, over the limit of 268435456" UNUSED},
-    {write_too_many_tokens, NULL, ": 4194305 tokens, over 4194304" UNUSED},
+    {write_too_many_tokens, NULL, ": more than 4194304 tokens" UNUSED},
     {write_too_many_values, NULL, ": more than 16777216 values" UNUSED},
 };
 
