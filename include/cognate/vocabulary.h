@@ -45,9 +45,11 @@ struct cg_vocabulary {
  * with the id of another one are left out, and a line says how many. Only want of memory returns -1. */
 int cg_vocabulary_load(struct cg_vocabulary *out, const char *folder, struct cg_buf *warnings,
                        struct cg_err *err);
+
 /* Names the file that cg_vocabulary_load would read, on the heap, and its format, "SentencePiece"; both NULL
  * where there is none. Fails for want of memory only. */
 int cg_vocabulary_find(char **name, const char **format, const char *folder, struct cg_err *err);
+
 void cg_vocabulary_release(struct cg_vocabulary *vocabulary);
 
 /* Rows of a and b for the same raw bytes and the same special flag, ascending in b's id. Ids at or beyond
