@@ -5,11 +5,14 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { HEAD_BYTES = 64, SHOWN_NAME = 160 };
+enum { HEAD_BYTES = 512, TAR_MAGIC = 257, SHOWN_NAME = 160 };
 
 static const struct cg_reader readers[] = {
     {"safetensors", ".safetensors", "model.safetensors.index.json", cg_safetensors_recognises,
      cg_safetensors_list},
+    {"PyTorch", ".bin", "pytorch_model.bin.index.json", cg_torch_recognises, cg_torch_list},
+    {"PyTorch", ".pt", NULL, cg_torch_recognises, cg_torch_list},
+    {"PyTorch", ".pth", NULL, cg_torch_recognises, cg_torch_list},
 };
 
 const struct cg_reader *cg_reader_row(size_t row)
@@ -27,17 +30,22 @@ static const struct foreign {
     {"<html", "an HTML page, perhaps a log-in or error page of the server it came from"},
     {"<?xml", "an XML page, perhaps an error page of the server it came from"},
     {"{\"", "JSON text, not a checkpoint"},
-    {"PK\x03\x04", "a ZIP archive, as PyTorch writes them, not a safetensors file"},
-    {"\x80\x02", "a Python pickle, not a safetensors file"},
+    {"PK\x05\x06", "an empty ZIP archive"},
+    {"\x80\x02", "a Python pickle, but none that torch.save wrote"},
+    {"\x80\x03", "a Python pickle, but none that torch.save wrote"},
+    {"\x80\x04", "a Python pickle, but none that torch.save wrote"},
     {"GGUF", "a GGUF file, not a safetensors file"},
     {"\x89HDF", "an HDF5 file, not a safetensors file"},
-    {"7z\xBC\xAF", "a 7z archive, not a safetensors file"},
+    {"7z\xBC\xAF", "a 7z archive: unpack it first"},
     {"\x1F\x8B", "compressed by gzip: decompress it first"},
     {"\x28\xB5\x2F\xFD", "compressed by zstd: decompress it first"},
 };
 
-static const char *foreign_kind(const char *head)
+/* `head` ends in a NUL behind its n bytes. */
+static const char *foreign_kind(const char *head, size_t n)
 {
+    if (n > TAR_MAGIC && strncmp(head + TAR_MAGIC, "ustar", 5) == 0)
+        return "a tar archive: unpack it first (PyTorch before 0.2 wrote such; save it again)";
     size_t blank = strspn(head, " \t\r\n");
     for (size_t i = 0; i < sizeof foreigners / sizeof *foreigners; i++)
         if (strncasecmp(head + blank, foreigners[i].head, strlen(foreigners[i].head)) == 0)
@@ -57,7 +65,7 @@ static const struct cg_reader *reader_of(int descriptor, const struct cg_file *f
     for (size_t row = 0; (reader = cg_reader_row(row)); row++)
         if (reader->recognises((const unsigned char *)head, n, file->path))
             return reader;
-    const char *kind = foreign_kind(head);
+    const char *kind = foreign_kind(head, n);
     if (kind) {
         cg_fail_at(err, CG_EUNSUPPORTED, file->path, NULL, -1, "is %s", kind);
         return NULL;

@@ -13,11 +13,12 @@ struct cg_listing {
     int64_t elements, bytes; /* of all tensors; below 2^63 */
 };
 
+/* A format, by the suffix of its files; a format of several suffixes has several rows. */
 struct cg_reader {
     const char *name;   /* of the format */
     const char *suffix; /* of its files in a folder */
-    const char *index;  /* the file that maps tensors to shards */
-    /* Whether the first n bytes of a file (64, or all there are) show the format. */
+    const char *index;  /* the file that maps tensors to shards, or NULL */
+    /* Whether the first n bytes of a file (512, or all there are) show the format. */
     bool (*recognises)(const unsigned char *head, size_t n, const char *name);
     /* Appends the tensors of the listing's last file, open at `descriptor`, in any order. */
     int (*list)(struct cg_listing *listing, int descriptor, struct cg_err *err);
@@ -42,7 +43,12 @@ void cg_listing_release(struct cg_listing *listing);
 bool cg_safetensors_recognises(const unsigned char *head, size_t n, const char *name);
 int cg_safetensors_list(struct cg_listing *listing, int descriptor, struct cg_err *err);
 
-/* shards.c: the tensors of a model's folder, by its index or by all files of the first format that has any.
+/* torch.c */
+bool cg_torch_recognises(const unsigned char *head, size_t n, const char *name);
+int cg_torch_list(struct cg_listing *listing, int descriptor, struct cg_err *err);
+
+/* shards.c: the tensors of a model's folder, of the first row that has an index or files there, by its index
+ * or by all its files.
  * Lines for the reader go to warnings. */
 int cg_shards_list(struct cg_listing *listing, const char *folder, struct cg_buf *warnings,
                    struct cg_err *err);

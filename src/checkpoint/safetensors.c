@@ -1,5 +1,6 @@
 /* safetensors: a little-endian 64-bit N, N bytes of JSON, the data.
  * https://github.com/huggingface/safetensors (README.md, safetensors/src/tensor.rs) */
+#include "bytes.h"
 #include "cognate/mem.h"
 #include "file.h"
 #include "json.h"
@@ -19,14 +20,6 @@ struct header {
     int64_t end;   /* of the file */
 };
 
-static uint64_t little_endian(const unsigned char *bytes)
-{
-    uint64_t value = 0;
-    for (int i = 7; i >= 0; i--)
-        value = value << 8 | bytes[i];
-    return value;
-}
-
 static bool is_blank(char c)
 {
     return c == ' ' || c == '\t' || c == '\n' || c == '\r';
@@ -35,7 +28,7 @@ static bool is_blank(char c)
 bool cg_safetensors_recognises(const unsigned char *head, size_t n, const char *name)
 {
     (void)name;
-    return n > PREFIX && little_endian(head) <= HEADER_LIMIT &&
+    return n > PREFIX && cg_little_endian(head, PREFIX) <= HEADER_LIMIT &&
            (head[PREFIX] == '{' || is_blank((char)head[PREFIX]));
 }
 
@@ -206,7 +199,7 @@ static int read_header(struct header *header, int descriptor, struct cg_err *err
                           "too short for a safetensors file: %" PRId64 " bytes", header->end);
     if (cg_file_read(descriptor, header->path, prefix, PREFIX, 0, err) < 0)
         return -1;
-    uint64_t n = little_endian(prefix);
+    uint64_t n = cg_little_endian(prefix, PREFIX);
     if (n > HEADER_LIMIT)
         return cg_fail_at(err, CG_EFORMAT, header->path, NULL, 0,
                           "a header of %" PRIu64

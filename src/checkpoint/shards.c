@@ -65,6 +65,25 @@ static int add_member(struct cg_listing *listing, const char *folder, const char
     return result;
 }
 
+/* By the row's suffix, but for what training programs leave beside a model in files like its own. */
+static bool is_part_of_model(const char *name, const struct cg_reader *reader)
+{
+    static const char *const left[] = {"training_args.", "optimizer.", "scheduler.", "scaler.", "rng_state"};
+    for (size_t i = 0; i < sizeof left / sizeof *left; i++)
+        if (cg_starts_with(name, left[i]))
+            return false;
+    return cg_ends_with(name, reader->suffix);
+}
+
+/* The first file of a row, or NULL. */
+static const char *file_of(const struct cg_reader *reader, const struct names *names)
+{
+    for (size_t i = 0; i < names->n; i++)
+        if (is_part_of_model(names->name[i], reader))
+            return names->name[i];
+    return NULL;
+}
+
 /* ---- by an index ---- */
 
 /* One line of weight_map; the texts belong to the JSON. */
@@ -161,7 +180,7 @@ static int warn_of_unmapped_files(const struct cg_listing *listing, const struct
 {
     char shown[SHOWN_NAME], shown_folder[SHOWN_PATH];
     for (size_t i = 0; i < names->n; i++)
-        if (cg_ends_with(names->name[i], reader->suffix) && !is_listed(listing, names->name[i]) &&
+        if (is_part_of_model(names->name[i], reader) && !is_listed(listing, names->name[i]) &&
             cg_buf_printf(warnings, err, "%s: %s is not in the index and left out\n",
                           cg_printable(shown_folder, sizeof shown_folder, folder),
                           cg_printable(shown, sizeof shown, names->name[i])) < 0)
@@ -232,7 +251,7 @@ static int list_by_suffix(struct cg_listing *listing, const struct cg_reader *re
     struct names shards = {0};
     int result = -1;
     for (size_t i = 0; i < all->n; i++)
-        if (cg_ends_with(all->name[i], reader->suffix))
+        if (is_part_of_model(all->name[i], reader))
             CG_TRY(names_add(&shards, all->name[i], err));
     CG_TRY(check_parts(&shards, reader->suffix, folder, err));
     for (size_t i = 0; i < shards.n; i++)
@@ -246,15 +265,42 @@ done:
 /* A folder without any file that a reader takes: say so, and which weights of another kind are there. */
 static int fail_by_folder(const struct names *names, const char *folder, struct cg_err *err)
 {
-    static const char *const known[] = {".bin", ".pt", ".pth", ".gguf", ".ckpt", ".npz", ".h5", ".msgpack"};
-    char shown[SHOWN_NAME];
+    static const char *const known[] = {".gguf", ".ckpt", ".npz", ".h5", ".msgpack"};
+    char shown[SHOWN_NAME], suffixes[SHOWN_NAME] = "";
+    const struct cg_reader *reader;
     for (size_t i = 0; i < names->n; i++)
         for (size_t k = 0; k < sizeof known / sizeof *known; k++)
             if (cg_ends_with(names->name[i], known[k]))
                 return cg_fail_at(err, CG_EUNSUPPORTED, folder, NULL, -1,
                                   "holds weights of a kind that cognate does not read: %s",
                                   cg_printable(shown, sizeof shown, names->name[i]));
-    return cg_fail_at(err, CG_EMISSING, folder, NULL, -1, "holds no model: no *.safetensors in it");
+    for (size_t row = 0, at = 0; (reader = cg_reader_row(row)) && at < sizeof suffixes; row++)
+        at += (size_t)snprintf(suffixes + at, sizeof suffixes - at, "%s*%s", row > 0 ? ", " : "",
+                               reader->suffix);
+    return cg_fail_at(err, CG_EMISSING, folder, NULL, -1, "holds no model: no %s in it", suffixes);
+}
+
+static bool has_index(const struct cg_reader *reader, const struct names *names)
+{
+    return reader->index && names->n > 0 &&
+           bsearch(&reader->index, names->name, names->n, sizeof *names->name, by_text);
+}
+
+/* Files of later rows: the same model once more, most likely. */
+static int warn_of_other_forms(size_t taken, const struct names *names, const char *folder,
+                               struct cg_buf *warnings, struct cg_err *err)
+{
+    char shown[SHOWN_NAME], shown_folder[SHOWN_PATH];
+    const struct cg_reader *reader;
+    for (size_t row = taken + 1; (reader = cg_reader_row(row)); row++) {
+        const char *other = file_of(reader, names);
+        if (other &&
+            cg_buf_printf(warnings, err, "%s: read by its *%s files; %s is left out\n",
+                          cg_printable(shown_folder, sizeof shown_folder, folder),
+                          cg_reader_row(taken)->suffix, cg_printable(shown, sizeof shown, other)) < 0)
+            return -1;
+    }
+    return 0;
 }
 
 int cg_shards_list(struct cg_listing *listing, const char *folder, struct cg_buf *warnings,
@@ -264,17 +310,15 @@ int cg_shards_list(struct cg_listing *listing, const char *folder, struct cg_buf
     int result = -1;
     const struct cg_reader *reader;
     CG_TRY(names_of_folder(&names, folder, err));
-    for (size_t row = 0; (reader = cg_reader_row(row)); row++)
-        if (names.n > 0 && bsearch(&reader->index, names.name, names.n, sizeof *names.name, by_text)) {
-            result = list_by_index(listing, reader, &names, folder, warnings, err);
-            goto done;
-        }
-    for (size_t row = 0; (reader = cg_reader_row(row)); row++)
-        for (size_t i = 0; i < names.n; i++)
-            if (cg_ends_with(names.name[i], reader->suffix)) {
-                result = list_by_suffix(listing, reader, &names, folder, err);
-                goto done;
-            }
+    for (size_t row = 0; (reader = cg_reader_row(row)); row++) {
+        bool index = has_index(reader, &names);
+        if (!index && !file_of(reader, &names))
+            continue;
+        CG_TRY(index ? list_by_index(listing, reader, &names, folder, warnings, err)
+                     : list_by_suffix(listing, reader, &names, folder, err));
+        result = warn_of_other_forms(row, &names, folder, warnings, err);
+        goto done;
+    }
     fail_by_folder(&names, folder, err);
 done:
     names_release(&names);
