@@ -5,6 +5,7 @@
 #include "cognate/manifest.h"
 #include "cognate/vocabulary.h"
 #include "scratch.h"
+#include "zipped.h"
 #include <jansson.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -79,6 +80,24 @@ static int open_from_cache(struct scratch *scratch, struct cg_err *err)
     int result = cg_checkpoint_open(&checkpoint, "org/name", err);
     cg_checkpoint_release(&checkpoint);
     return result;
+}
+
+static int open_torch(struct scratch *scratch, const char *name, struct cg_err *err)
+{
+    struct cg_checkpoint checkpoint = {0};
+    int result = cg_checkpoint_open(&checkpoint, scratch_path(scratch, name), err);
+    cg_checkpoint_release(&checkpoint);
+    return result;
+}
+
+static int open_zip(struct scratch *scratch, struct cg_err *err)
+{
+    return open_torch(scratch, "torch/m.pt", err);
+}
+
+static int open_stream(struct scratch *scratch, struct cg_err *err)
+{
+    return open_torch(scratch, "torch/stream.pt", err);
 }
 
 static int read_manifest(struct scratch *scratch, struct cg_err *err)
@@ -164,6 +183,16 @@ static void test_cache(void **state)
     fail_each(*state, open_from_cache);
 }
 
+static void test_zip(void **state)
+{
+    fail_each(*state, open_zip);
+}
+
+static void test_stream(void **state)
+{
+    fail_each(*state, open_stream);
+}
+
 static void test_manifest(void **state)
 {
     fail_each(*state, read_manifest);
@@ -176,6 +205,34 @@ static void test_vocabularies(void **state)
 }
 
 #define ONE(name) "{\"" name "\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[0,4]}}"
+
+/* One tensor of two bytes; both containers take the same object. */
+static const char object[] = "\x80\2}X\1\0\0\0a"
+                             "ctorch._utils\n_rebuild_tensor_v2\n((X\7\0\0\0storage"
+                             "ctorch\nByteStorage\nX\1\0\0\0"
+                             "0X\3\0\0\0cpu"
+                             "K\2tQK\0K\2\x85K\1\x85t"
+                             "Rq\0s.";
+static const char stream_head[] = "\x80\2\x8A\12\x6C\xFC\x9C\x46\xF9\x20\x6A\xA8\x50\x19."
+                                  "\x80\2M\351\3.\x80\2}X\15\0\0\0little_endian\x88s.";
+static const char stream_tail[] = "\x80\2]X\1\0\0\0"
+                                  "0a.\2\0\0\0\0\0\0\0xy";
+
+static void make_torch(struct scratch *scratch)
+{
+    struct bytes bytes = {.n = 0};
+    const struct archive archive = {.member = {{.name = "m/data.pkl", .data = object, .n = sizeof object - 1},
+                                               {.name = "m/byteorder", .data = "little", .n = 6},
+                                               {.name = "m/data/0", .data = "xy", .n = 2}}};
+    scratch_folder(scratch, "torch");
+    zip_put(&bytes, &archive);
+    scratch_bytes(scratch, "torch/m.pt", bytes.data, bytes.n);
+    bytes.n = 0;
+    put(&bytes, stream_head, sizeof stream_head - 1);
+    put(&bytes, object, sizeof object - 1);
+    put(&bytes, stream_tail, sizeof stream_tail - 1);
+    scratch_bytes(scratch, "torch/stream.pt", bytes.data, bytes.n);
+}
 
 static int make(void **state)
 {
@@ -194,6 +251,7 @@ static int make(void **state)
     scratch_folder(&scratch, "models--org--name/snapshots");
     scratch_folder(&scratch, "models--org--name/snapshots/1");
     scratch_safetensors(&scratch, "models--org--name/snapshots/1/x.safetensors", -1, ONE("a"), 4);
+    make_torch(&scratch);
     scratch_text(&scratch, "table.tsv", "path\trole\n1.safetensors\tbase\n/x/1.safetensors\ttarget\n");
     scratch_folder(&scratch, "json");
     scratch_text(&scratch, "json/vocab.json", "{\"a\":0,\"b\":-1}");
@@ -216,8 +274,9 @@ static int clean(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_checkpoint), cmocka_unit_test(test_link),
-                                       cmocka_unit_test(test_cache), cmocka_unit_test(test_manifest),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_checkpoint),  cmocka_unit_test(test_link),
+                                       cmocka_unit_test(test_cache),       cmocka_unit_test(test_zip),
+                                       cmocka_unit_test(test_stream),      cmocka_unit_test(test_manifest),
                                        cmocka_unit_test(test_vocabularies)};
     return cmocka_run_group_tests_name("memory", tests, make, clean);
 }

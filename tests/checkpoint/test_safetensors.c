@@ -169,11 +169,23 @@ static const struct {
     {"HTML page", "<!DOCTYPE html>\n<html><head>", 28, "is an HTML page"},
     {"HTML page, spaces before", "\n\n  <HTML lang=en>", 17, "is an HTML page"},
     {"error as JSON", "{\"error\":\"Repository not found\"}", 32, "is JSON text"},
-    {"ZIP", "PK\x03\x04\x14\0\0\0\0\0\0\0", 12, "is a ZIP archive"},
+    {"ZIP", "PK\x03\x04\x14\0\0\0\0\0\0\0", 12, "is a ZIP archive that was cut"},
+    {"empty ZIP", "PK\x05\x06\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 22, "is an empty ZIP archive"},
+    {"7z", "7z\xBC\xAF\x27\x1C\0\4\0\0\0\0", 12, "is a 7z archive"},
+    {"pickle of another protocol", "\x80\4\x95\0\0\0\0\0\0\0\0N.", 13, "is a Python pickle, but none that"},
     {"pickle", "\x80\x02}q\0.\0\0\0\0", 10, "is a Python pickle"},
     {"GGUF", "GGUF\3\0\0\0\0\0\0\0\0\0\0\0", 16, "is a GGUF file"},
     {"gzip", "\x1F\x8B\x08\0\0\0\0\0\0\0", 10, "compressed by gzip"},
 };
+
+/* A tar archive says so behind the name, mode and so on of its first file. */
+static void test_tar(void **state)
+{
+    char bytes[512] = "sys_info";
+    memcpy(bytes + 257, "ustar", 6);
+    scratch_bytes(*state, "model.safetensors", bytes, sizeof bytes);
+    check_file(*state, "tar", "is a tar archive: unpack it first");
+}
 
 static void test_raw(void **state)
 {
@@ -295,11 +307,9 @@ static int clean(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_headers),
-        cmocka_unit_test(test_raw),
-        cmocka_unit_test(test_large),
-        cmocka_unit_test(test_values),
-        cmocka_unit_test(test_names_are_printable),
+        cmocka_unit_test(test_headers), cmocka_unit_test(test_raw),
+        cmocka_unit_test(test_tar),     cmocka_unit_test(test_large),
+        cmocka_unit_test(test_values),  cmocka_unit_test(test_names_are_printable),
     };
     return cmocka_run_group_tests_name("safetensors", tests, make, clean);
 }

@@ -142,6 +142,43 @@ static void pytorch(struct scratch *s)
     scratch_text(s, "pytorch_model.bin", "PK");
 }
 
+static void both_and_pytorch(struct scratch *s)
+{
+    both(s);
+    pytorch(s);
+    scratch_text(s, "pytorch_model.bin.index.json", MAP("\"a\":\"pytorch_model.bin\""));
+    scratch_text(s, "consolidated.00.pth", "PK");
+}
+
+static void both_and_training(struct scratch *s)
+{
+    both(s);
+    scratch_text(s, "training_args.bin", "PK");
+    scratch_text(s, "optimizer.pt", "PK");
+    scratch_text(s, "rng_state_0.pth", "PK");
+}
+
+static void training_alone(struct scratch *s)
+{
+    scratch_text(s, "training_args.bin", "PK");
+}
+
+static void pytorch_index(struct scratch *s)
+{
+    scratch_text(s, "pytorch_model.bin.index.json", MAP("\"a\":\"../x.bin\""));
+    scratch_text(s, "training_args.bin", "PK");
+}
+
+static void pytorch_part(struct scratch *s)
+{
+    scratch_text(s, "pytorch_model-00002-of-00002.bin", "PK");
+}
+
+static void other_weights(struct scratch *s)
+{
+    scratch_text(s, "model.ckpt", "PK");
+}
+
 static void nothing(struct scratch *s)
 {
     (void)s;
@@ -163,6 +200,11 @@ static const struct {
     {"total_size a string", SIZED("\"8\""), both, "", 2, "total_size is \"8\", the tensors have 8 bytes\n"},
     {"files beside the index", MAP(MAPPED), both_and_more, "", 2,
      "consolidated.safetensors is not in the index and left out\n"},
+    {"PyTorch's form beside", NULL, both_and_pytorch, "", 2,
+     "read by its *.safetensors files; pytorch_model.bin is left out\n"},
+    {"PyTorch's form beside, another suffix", MAP(MAPPED), both_and_pytorch, "", 2,
+     "read by its *.safetensors files; consolidated.00.pth is left out\n"},
+    {"what training left beside", NULL, both_and_training, "", 2, NULL},
     {"link within the folder", MAP(MAPPED), link_within, "", 2, NULL},
     {"one file of two", MAP(MAPPED), both, "2.safetensors", 1, NULL},
     {"known by its content", NULL, link_within, "stored", 1, NULL},
@@ -212,8 +254,12 @@ static const struct {
     {"no weight_map", "{}", both, "", 0, "index.json: has no weight_map"},
     {"weight_map a list", "{\"weight_map\":[]}", both, "", 0, "index.json: has no weight_map"},
     {"weight_map empty", MAP(""), both, "", 0, "holds no tensor"},
-    {"PyTorch only", NULL, pytorch, "", 0, "a kind that cognate does not read: pytorch_model.bin"},
-    {"no weights", NULL, nothing, "", 0, "holds no model: no *.safetensors in it"},
+    {"PyTorch, cut", NULL, pytorch, "", 0, "pytorch_model.bin: is a ZIP archive that was cut (at byte 2)"},
+    {"PyTorch's index", NULL, pytorch_index, "", 0, "model.bin.index.json: a: is mapped to \"../x.bin\""},
+    {"PyTorch, first shard missing", NULL, pytorch_part, "", 0, "shard 1 of 2 is missing"},
+    {"training's files only", NULL, training_alone, "", 0, "holds no model: no *.safetensors, *.bin"},
+    {"weights of another kind", NULL, other_weights, "", 0, "a kind that cognate does not read: model.ckpt"},
+    {"no weights", NULL, nothing, "", 0, "holds no model: no *.safetensors, *.bin, *.pt, *.pth in it"},
     {"text file alone", NULL, nothing, "config.json", 0, "is of no format that cognate reads"},
     {"no such folder", NULL, nothing, "absent/folder", 0, "absent/folder: no such file or folder"},
 };
