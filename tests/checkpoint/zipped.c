@@ -17,7 +17,7 @@ void put(struct bytes *out, const void *data, size_t n)
 void put_number(struct bytes *out, uint64_t number, int n)
 {
     for (int i = 0; i < n; i++) {
-        unsigned char byte = (unsigned char)(number >> 8 * i);
+        unsigned char byte = i < 8 ? (unsigned char)(number >> 8 * i) : 0;
         put(out, &byte, 1);
     }
 }
