@@ -90,9 +90,10 @@ char *cg_checkpoint_locate(const char *given, struct cg_err *err);
 
 /* Reads the metadata of the model at `given`, located as above. *out must be all zero. Local: rank 0. On
  * failure *out is released. A folder is read by its index (model.safetensors.index.json) or, without one, by
- * all its *.safetensors; a file is read by itself; one named as a shard of several
- * is `alone`, and a line in warnings says so. Tensors that only one side, index or shards, knows are an
- * error, and so is a name in two files. All texts are set, "" where there is nothing to say. */
+ * all its *.safetensors; where it has none, by PyTorch's index, *.bin, *.pt or *.pth. A file is read by
+ * itself; one named as a shard of several is `alone`, and a line in warnings says so. Tensors that only one
+ * side, index or shards, knows are an error, and so is a name in two files. All texts are set, "" where there
+ * is nothing to say. */
 int cg_checkpoint_open(struct cg_checkpoint *out, const char *given, struct cg_err *err);
 void cg_checkpoint_release(struct cg_checkpoint *checkpoint);
 
