@@ -169,14 +169,16 @@ static int by_offset(const void *left, const void *right)
     return a->bytes < b->bytes ? -1 : a->bytes > b->bytes;
 }
 
-/* The tensors must cover the data without hole or overlap. Sorts them by offset. */
-static int check_cover(struct cg_tensor *tensors, size_t n, const struct header *header, struct cg_err *err)
+/* The tensors of this file, `first` and on, must cover the data without hole or overlap. Sorts them by
+ * offset. */
+static int check_cover(struct cg_listing *listing, size_t first, const struct header *header,
+                       struct cg_err *err)
 {
     int64_t at = header->data;
-    if (n > 0)
-        qsort(tensors, n, sizeof *tensors, by_offset);
-    for (size_t i = 0; i < n; i++) {
-        const struct cg_tensor *tensor = &tensors[i];
+    if (first < listing->ntensors)
+        qsort(listing->tensors + first, listing->ntensors - first, sizeof *listing->tensors, by_offset);
+    for (size_t i = first; i < listing->ntensors; i++) {
+        const struct cg_tensor *tensor = &listing->tensors[i];
         if (tensor->offset > at)
             return cg_fail_at(err, CG_EFORMAT, header->path, tensor->name, at,
                               "its data begin at byte %" PRId64 ", behind a hole", tensor->offset);
@@ -231,7 +233,7 @@ int cg_safetensors_list(struct cg_listing *listing, int descriptor, struct cg_er
     json_object_foreach(root, name, entry) if (strcmp(name, "__metadata__") == 0)
         CG_TRY(check_metadata(&header, entry, err));
     else CG_TRY(read_entry(listing, &header, name, entry, err));
-    result = check_cover(listing->tensors + first, listing->ntensors - first, &header, err);
+    result = check_cover(listing, first, &header, err);
 done:
     json_decref(root);
     free(header.text);
