@@ -22,6 +22,10 @@ void scratch_link(struct scratch *scratch, const char *target, const char *name)
 void scratch_bytes(struct scratch *scratch, const char *name, const void *bytes, size_t n);
 void scratch_text(struct scratch *scratch, const char *name, const char *text);
 
+/* With COGNATE_SEEDS in the environment: keeps a copy of the file, unless it is large, in the folder of that
+ * name, for the fuzz targets to start from. The functions that write call it. */
+void scratch_keep(const char *path);
+
 /* A file that claims a header of `claimed` bytes (-1: as many as it has), then the header, then n bytes. */
 void scratch_safetensors(struct scratch *scratch, const char *name, int64_t claimed, const char *header,
                          size_t n);

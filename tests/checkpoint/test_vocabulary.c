@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "cognate/vocabulary.h"
+#include "scratch.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,6 +46,7 @@ static struct cg_vocabulary load_written(const char *folder, void (*write)(FILE 
     assert_non_null(file);
     write(file, what);
     assert_int_equal(fclose(file), 0);
+    scratch_keep(path);
     struct cg_vocabulary vocabulary = {0};
     struct cg_err err = {0};
     assert_int_equal(cg_vocabulary_load(&vocabulary, folder, warnings, &err), 0);

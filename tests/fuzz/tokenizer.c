@@ -1,0 +1,53 @@
+/* tokenizer.json, and the vocabulary aligned with itself. */
+#include "cognate/vocabulary.h"
+#include "fuzz.h"
+#include <assert.h>
+
+static void check_vocabulary(const struct cg_vocabulary *vocabulary)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < vocabulary->ntokens; i++) {
+        const struct cg_token *token = &vocabulary->tokens[i];
+        assert(token->id >= 0 && (i == 0 || token[-1].id < token->id));
+        assert(token->offset < vocabulary->nbytes && token->length < vocabulary->nbytes - token->offset);
+        assert(vocabulary->bytes[token->offset + token->length] == '\0');
+        bytes += token->length + 1;
+    }
+    assert(bytes <= vocabulary->nbytes);
+}
+
+/* Every token that has a row is paired with itself. */
+static void check_alignment(const struct cg_vocabulary *vocabulary, int64_t rows)
+{
+    struct cg_alignment alignment = {0};
+    struct cg_err err = {0};
+    assert(cg_vocabulary_align(&alignment, vocabulary, rows, vocabulary, INT64_MAX, &err) == 0);
+    assert(alignment.same_id == alignment.shared);
+    int64_t n = 0;
+    for (size_t i = 0; i < vocabulary->ntokens && vocabulary->tokens[i].id < rows; i++, n++) {
+        assert(n < alignment.shared);
+        assert(alignment.id_a[n] == vocabulary->tokens[i].id && alignment.id_b[n] == alignment.id_a[n]);
+        if (*alignment.text[n])
+            fuzz_check_text(alignment.text[n], false);
+    }
+    assert(n == alignment.shared);
+    cg_alignment_release(&alignment);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct cg_vocabulary vocabulary = {0};
+    struct cg_buf warnings = {0};
+    struct cg_err err = {0};
+    fuzz_write("tokenizer.json", data, size);
+    assert(cg_vocabulary_load(&vocabulary, fuzz_scratch()->folder, &warnings, &err) == 0);
+    assert(err.code == CG_OK && (vocabulary.present || (warnings.size > 0 && vocabulary.ntokens == 0)));
+    if (warnings.size > 0)
+        fuzz_check_text(warnings.data, true);
+    check_vocabulary(&vocabulary);
+    check_alignment(&vocabulary, INT64_MAX);
+    check_alignment(&vocabulary, (int64_t)vocabulary.ntokens / 2);
+    cg_vocabulary_release(&vocabulary);
+    cg_buf_release(&warnings);
+    return 0;
+}
