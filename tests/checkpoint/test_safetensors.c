@@ -112,6 +112,7 @@ static const struct {
      "fewer than 2^63 elements"},
     {"2^61 F32, empty range", ENTRY("F32", "[2305843009213693952]", "[0,0]"), 0, "fewer than 2^63 bits"},
     {"odd number of F4", ENTRY("F4", "[3]", "[0,2]"), 2, "a: 3 elements of F4 do not fill whole bytes"},
+    {"odd number of F4, rounded down", ENTRY("F4", "[3]", "[0,1]"), 1, "3 elements of F4 do not fill"},
     {"two F6", ENTRY("F6_E3M2", "[2]", "[0,2]"), 2, "2 elements of F6_E3M2 do not fill whole bytes"},
     {"nine axes", ENTRY("U8", "[1,1,1,1,1,1,1,1,1]", "[0,1]"), 1, "a: has 9 axes"},
     {"name with a NUL", NAMED("a\\u0000b"), 1, "NUL byte in object key not supported"},

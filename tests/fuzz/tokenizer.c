@@ -2,6 +2,8 @@
 #include "cognate/vocabulary.h"
 #include "fuzz.h"
 #include <assert.h>
+#include <stdlib.h>
+#include <string.h>
 
 static void check_vocabulary(const struct cg_vocabulary *vocabulary)
 {
@@ -34,6 +36,34 @@ static void check_alignment(const struct cg_vocabulary *vocabulary, int64_t rows
     cg_alignment_release(&alignment);
 }
 
+/* The tokens with their ids in one order and in the other: all are paired, equal with equal. */
+static void check_reversed(const struct cg_vocabulary *vocabulary)
+{
+    size_t n = vocabulary->ntokens;
+    struct cg_vocabulary a = *vocabulary, b = *vocabulary;
+    struct cg_alignment alignment = {0};
+    struct cg_err err = {0};
+    a.tokens = calloc(n + 1, sizeof *a.tokens);
+    b.tokens = calloc(n + 1, sizeof *b.tokens);
+    assert(a.tokens && b.tokens);
+    for (size_t i = 0; i < n; i++) {
+        a.tokens[i] = b.tokens[n - 1 - i] = vocabulary->tokens[i];
+        a.tokens[i].id = (int64_t)i;
+        b.tokens[n - 1 - i].id = (int64_t)(n - 1 - i);
+    }
+    assert(cg_vocabulary_align(&alignment, &a, INT64_MAX, &b, INT64_MAX, &err) == 0);
+    assert((size_t)alignment.shared == n);
+    for (size_t i = 0; i < n; i++) {
+        const struct cg_token *in_a = &a.tokens[alignment.id_a[i]], *in_b = &b.tokens[i];
+        assert(alignment.id_b[i] == in_b->id);
+        assert(in_a->length == in_b->length && in_a->special == in_b->special);
+        assert(memcmp(a.bytes + in_a->offset, b.bytes + in_b->offset, in_a->length) == 0);
+    }
+    cg_alignment_release(&alignment);
+    free(a.tokens);
+    free(b.tokens);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct cg_vocabulary vocabulary = {0};
@@ -47,6 +77,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_vocabulary(&vocabulary);
     check_alignment(&vocabulary, INT64_MAX);
     check_alignment(&vocabulary, (int64_t)vocabulary.ntokens / 2);
+    check_reversed(&vocabulary);
     cg_vocabulary_release(&vocabulary);
     cg_buf_release(&warnings);
     return 0;
