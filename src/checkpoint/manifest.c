@@ -204,7 +204,33 @@ static bool is_taken(const struct cg_manifest *manifest, size_t n, const char *l
     return false;
 }
 
-/* A new label must be nobody's, also not that of a model further down. */
+/* The k of a label that reads LABEL-k, with the first n characters for LABEL; 0 for any other. */
+static size_t number_behind(const char *label, const char *text, size_t n)
+{
+    if (strncmp(label, text, n) != 0 || label[n] != '-' || label[n + 1] == '0')
+        return 0;
+    const char *digits = label + n + 1;
+    return strspn(digits, "0123456789") == strlen(digits) ? strtoul(digits, NULL, 10) : 0;
+}
+
+/* The least k from 2 on for which LABEL-k is nobody's, also not that of a model further down: one pass marks
+ * those that are taken, and with n models one of n + 1 numbers is free. 0 with err on failure. */
+static size_t free_number(const struct cg_manifest *manifest, const char *text, struct cg_err *err)
+{
+    size_t k = 2, length = strlen(text), last = manifest->n + 2;
+    bool *taken = cg_new(last + 1, sizeof *taken, err);
+    if (!taken)
+        return 0;
+    for (size_t i = 0; i < manifest->n; i++) {
+        size_t number = number_behind(manifest->entries[i].label, text, length);
+        taken[number <= last ? number : 0] = true;
+    }
+    while (taken[k])
+        k++;
+    free(taken);
+    return k;
+}
+
 int cg_manifest_unique_labels(struct cg_manifest *manifest, struct cg_err *err)
 {
     for (size_t i = 1; i < manifest->n; i++) {
@@ -212,13 +238,9 @@ int cg_manifest_unique_labels(struct cg_manifest *manifest, struct cg_err *err)
         if (!is_taken(manifest, i, entry->label))
             continue;
         struct cg_buf label = {0};
-        for (int k = 2; label.size == 0 || is_taken(manifest, manifest->n, label.data); k++) {
-            label.size = 0;
-            if (cg_buf_printf(&label, err, "%s-%d", entry->label, k) < 0) {
-                cg_buf_release(&label);
-                return -1;
-            }
-        }
+        size_t k = free_number(manifest, entry->label, err);
+        if (k == 0 || cg_buf_printf(&label, err, "%s-%zu", entry->label, k) < 0)
+            return -1;
         free(entry->label);
         entry->label = label.data;
     }

@@ -146,9 +146,16 @@ static void test_no_table(void **state)
 static const struct {
     const char *labels, *unique;
 } labels[] = {
-    {"a b c", "a b c "},       {"a a", "a a-2 "},         {"a a a b b", "a a-2 a-3 b b-2 "},
-    {"a a a-2", "a a-3 a-2 "}, {"a-2 a a", "a-2 a a-3 "}, {"a-2 a-2 a-2-2", "a-2 a-2-3 a-2-2 "},
+    {"a b c", "a b c "},
+    {"a a", "a a-2 "},
+    {"a a a b b", "a a-2 a-3 b b-2 "},
+    {"a a a-2", "a a-3 a-2 "},
+    {"a-2 a a", "a-2 a a-3 "},
+    {"a-2 a-2 a-2-2", "a-2 a-2-3 a-2-2 "},
     {"a A", "a A "},
+    {"a a a-02", "a a-2 a-02 "},
+    {"a a a-2x a-", "a a-2 a-2x a- "},
+    {"a a a-99999999999999999999 a-9", "a a-2 a-99999999999999999999 a-9 "},
 };
 
 static void add_all(struct cg_manifest *manifest, const char *labels_text)
@@ -178,6 +185,25 @@ static void test_labels(void **state)
         assert_string_equal(unique, labels[i].unique);
         cg_manifest_release(&manifest);
     }
+}
+
+/* Thousands of one name, as a folder of checkpoints has them, take no time to speak of. */
+static void test_many_labels(void **state)
+{
+    (void)state;
+    enum { MANY = 4000 };
+    struct cg_manifest manifest = {0};
+    struct cg_err err = {0};
+    for (int i = 0; i < MANY; i++)
+        assert_int_equal(cg_manifest_add(&manifest, "m=/x", &err), 0);
+    assert_int_equal(cg_manifest_unique_labels(&manifest, &err), 0);
+    assert_string_equal(manifest.entries[0].label, "m");
+    for (int i = 1; i < MANY; i++) {
+        char label[20];
+        snprintf(label, sizeof label, "m-%d", i + 1);
+        assert_string_equal(manifest.entries[i].label, label);
+    }
+    cg_manifest_release(&manifest);
 }
 
 /* One letter a model: b base, t target, - neither; the pairs as digits, or what is wrong. */
@@ -244,7 +270,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_arguments), cmocka_unit_test(test_dot),    cmocka_unit_test(test_tables),
-        cmocka_unit_test(test_no_table),  cmocka_unit_test(test_labels), cmocka_unit_test(test_pairs),
+        cmocka_unit_test(test_no_table),  cmocka_unit_test(test_labels), cmocka_unit_test(test_many_labels),
+        cmocka_unit_test(test_pairs),
     };
     return cmocka_run_group_tests_name("manifest", tests, make, clean);
 }
