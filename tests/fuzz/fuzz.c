@@ -1,10 +1,12 @@
 #include "fuzz.h"
 #include <assert.h>
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-enum { PREFIX = 8, MOST_DATA = 4096 };
+enum { PREFIX = 8, MOST_DATA = 4096, MOST_FILES = 8, LONGEST_NAME = 100 };
 
 struct scratch *fuzz_scratch(void)
 {
@@ -40,6 +42,50 @@ void fuzz_write(const char *name, const uint8_t *bytes, size_t n)
     scratch_safetensors(fuzz_scratch(), name, -1, header, stated_end(header));
     free(header);
 }
+
+/* ---- folders ---- */
+
+static bool is_plain_name(const char *name, size_t n)
+{
+    return strlen(name) == n && n > 0 && !strchr(name, '/') && strcmp(name, ".") != 0 &&
+           strcmp(name, "..") != 0;
+}
+
+/* Takes one file from the text; false when it does not go on. */
+static bool take_file(const uint8_t **at, const uint8_t *end)
+{
+    char name[LONGEST_NAME + 1];
+    const uint8_t *line = *at < end ? memchr(*at, '\n', (size_t)(end - *at)) : NULL;
+    if (!line || line - *at > LONGEST_NAME)
+        return false;
+    size_t n = (size_t)(line - *at);
+    memcpy(name, *at, n);
+    name[n] = '\0';
+    if (!is_plain_name(name, n))
+        return false;
+    const uint8_t *body = line + 1, *stop = memmem(body, (size_t)(end - body), "\n%%\n", 4);
+    fuzz_write(name, body, (size_t)((stop ? stop : end) - body));
+    *at = stop ? stop + 4 : end;
+    return true;
+}
+
+void fuzz_fill(const uint8_t *text, size_t n)
+{
+    const uint8_t *end = text + n;
+    for (int files = 0; files < MOST_FILES && take_file(&text, end); files++)
+        ;
+}
+
+void fuzz_empty(void)
+{
+    DIR *directory = opendir(fuzz_scratch()->folder);
+    assert(directory);
+    for (struct dirent *found; (found = readdir(directory));)
+        unlink(scratch_path(fuzz_scratch(), found->d_name));
+    closedir(directory);
+}
+
+/* ---- what a person may see ---- */
 
 void fuzz_check_text(const char *text, bool lines)
 {

@@ -15,6 +15,11 @@ struct scratch *fuzz_scratch(void);
  * and the data that it seems to ask for behind, so that mutations of the text need not get both right. */
 void fuzz_write(const char *name, const uint8_t *bytes, size_t n);
 
+/* Writes the files of a folder given as one text: for each a line with its name, its bytes as fuzz_write
+ * takes them, and a line of %% unless it is the last. fuzz_empty removes them again. */
+void fuzz_fill(const uint8_t *text, size_t n);
+void fuzz_empty(void);
+
 /* Opens the file of that name in the folder, or the folder itself when the name is empty, and checks what
  * comes out; then that the packed form brings it back. */
 void fuzz_open(const char *name);
