@@ -18,14 +18,29 @@ struct cg_slot {
     int32_t layer, expert; /* -1 where none */
     char *name; /* canonical: "embed", "layers.17.attn.q", "layers.17.experts.93.ffn.up", "final.norm", or for
                    role other the tensor's own name; unique within an anatomy */
+    bool buffer; /* role other, and known to be no weight: a mask or a table of frequencies */
 };
 
-/* What one model puts into one slot: a plain tensor seen as a (rows, columns) matrix, row-major. A vector has
- * one row, a scalar one row and one column; more than two axes fold into the columns. */
+/* Where the elements of a member lie in its stored tensor. Element (i, j, ...) is the tensor's element base +
+ * i * stride[0] + j * stride[1] + ...; taken in row-major order of (i, j, ...) they are the canonical (out,
+ * in) matrix, row by row. Axes that follow each other without a gap are one, so that one axis of stride 1 is
+ * a contiguous range. Elements narrower than a byte occur in contiguous ranges of whole bytes only. */
+enum { CG_VIEW_AXES = 4 };
+struct cg_view {
+    int64_t base;
+    int axes;
+    int64_t extent[CG_VIEW_AXES], stride[CG_VIEW_AXES];
+};
+
+/* What one model puts into one slot: a (rows, columns) matrix, row-major: a stored tensor as it lies, or a
+ * view of a part of one. A vector has one row, a scalar one row and one column; more than two axes of a
+ * tensor as it lies fold into the columns. Its bytes are rows * columns elements, whatever the tensor holds
+ * besides. */
 struct cg_member {
     int32_t tensor; /* index into the checkpoint's tensors; -1: the model leaves the slot empty */
     bool tied;      /* the output embedding of a model that ties it: the same bytes as its `embed` slot */
     int64_t rows, columns;
+    const struct cg_view *view; /* the anatomy's; NULL: the tensor as it lies */
 };
 
 struct cg_anatomy {
@@ -34,12 +49,17 @@ struct cg_anatomy {
     struct cg_slot *slots;     /* [nslots], in canonical order: embeddings, layers upward (within a layer by
                                   role, then by expert), what follows them, then `other` by name */
     struct cg_member *members; /* [nslots * models]; the member of model m in slot s is [s * models + m] */
+    struct cg_view *views;     /* that members point at */
+    struct cg_buf *warnings;   /* [models] lines: tensors that had to stay whole, and why */
 };
 
 /* Builds the slots of the union of the models' tensors. Local, deterministic.
- * Output embeddings: a causal model without an lm_head tensor that ties its embeddings (config.json says so,
- * or says nothing and the architecture is a ...ForCausalLM) fills `lm_head` with its embedding, but only
- * where some other model of the run has an lm_head of its own; otherwise the slot would repeat `embed`. */
+ * A fused or packed tensor fills a slot with each of its parts. When its sizes do not add up with
+ * config.json, that fails with CG_EMISMATCH; when config.json does not say what they are, or its weights are
+ * quantised, the tensor stays whole, in a slot of role `other`, and `warnings` says so. Output embeddings: a
+ * causal model without an lm_head tensor that ties its embeddings (config.json says so, or says nothing and
+ * the architecture is a ...ForCausalLM) fills `lm_head` with its embedding, but only where some other model
+ * of the run has an lm_head of its own; otherwise the slot would repeat `embed`. */
 int cg_anatomy_build(struct cg_anatomy *out, const struct cg_checkpoint *const *models, int nmodels,
                      struct cg_err *err);
 void cg_anatomy_release(struct cg_anatomy *anatomy);

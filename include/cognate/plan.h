@@ -3,9 +3,9 @@
  *
  * A bundle holds the members, over all models, that are swept together: those of one slot with the same
  * shape, and with them a tied output embedding that serves two slots. Every stored tensor is in exactly one
- * bundle. A bundle lives whole on one rank unless it is so large that a rank would wait for it; then its
- * sums (any chunk anywhere) are dealt apart from its streams (hash, panel, sketch: in order), and these, when
- * one rank would still wait, member by member.
+ * bundle, or each of its parts is. A bundle lives whole on one rank unless it is so large that a rank would
+ * wait for it; then its sums (any chunk anywhere) are dealt apart from its streams (hash, panel, sketch: in
+ * order), and these, when one rank would still wait, member by member.
  */
 #ifndef COGNATE_PLAN_H
 #define COGNATE_PLAN_H
@@ -37,14 +37,15 @@ struct cg_bundle {
     bool
         apart; /* split, and its members are streamed by ranks of their own; otherwise one rank streams all */
     int64_t cell, cells; /* in the reduced table: one, or one a chunk when split */
-    int64_t bytes;       /* stored, all members */
+    int64_t bytes;       /* stored, all members: what they hold of their tensors */
     int32_t owner;       /* the rank that streams it (not split) */
 };
 
 struct cg_bundle_member {
     int32_t model, tensor; /* tensor: into that checkpoint's tensors */
     enum cg_dtype dtype;
-    int32_t owner; /* the rank that hashes it: the bundle's, or its own when split */
+    int32_t owner;              /* the rank that hashes it: the bundle's, or its own when split */
+    const struct cg_view *view; /* the anatomy's, which must outlive the plan; NULL: the tensor as it lies */
 };
 
 /* A rank's work: one bundle whole, the streams of its members or of one, or a range of chunks' sums. */

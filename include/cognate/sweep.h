@@ -63,9 +63,11 @@ struct cg_sweep {
     struct cg_products *products; /* by pair */
     struct cg_shift_null *null;   /* by pair */
     struct cg_features features;  /* this rank's rows */
-    uint8_t **kept; /* [models] the stored bytes of small input embeddings, for the tokens; NULL: not kept */
+    uint8_t **kept; /* [models] the bytes of small input embeddings, in canonical order, for the tokens; NULL:
+                       not kept */
     int models;
-    int64_t bytes_read;  /* by this rank */
+    int64_t bytes_read;  /* by this rank; more than the plan says where parts of a tensor alternate element by
+                            element: a read for one part then brings in the other, too */
     double read_seconds; /* this rank, in read calls */
 };
 

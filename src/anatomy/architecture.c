@@ -29,15 +29,23 @@ struct survey {
     bool dense_ffn; /* some layer has a feed-forward block that is no expert */
     struct {
         int64_t value;
-        const struct cg_tensor *tensor; /* NULL: not measured */
+        const struct cg_member *member; /* NULL: not measured */
     } measured[CG_FACT_COUNT];
 };
 
-/* Matrices that lie there as they are: packed and quantised ones have other shapes. */
-static bool is_plain_matrix(const struct cg_tensor *tensor)
+static const struct cg_tensor *tensor_of(const struct survey *survey, const struct cg_member *member)
 {
+    return &survey->model->tensors[member->tensor];
+}
+
+/* Matrices of plain values: quantised ones have other shapes, and of tensors with more axes only parts are
+ * matrices. */
+static bool is_plain_matrix(const struct survey *survey, const struct cg_member *member)
+{
+    const struct cg_tensor *tensor = tensor_of(survey, member);
     enum cg_dtype d = tensor->dtype;
-    return tensor->axes == 2 && (d == CG_F16 || d == CG_BF16 || d == CG_F32 || d == CG_F64);
+    bool matrix = member->view ? member->rows > 1 : tensor->axes == 2;
+    return matrix && (d == CG_F16 || d == CG_BF16 || d == CG_F32 || d == CG_F64);
 }
 
 static int contradict(const struct survey *survey, enum cg_fact fact, const struct cg_tensor *tensor,
@@ -56,42 +64,42 @@ static bool is_by_layer(enum cg_fact fact)
     return fact == CG_INTERMEDIATE_SIZE || fact == CG_MOE_INTERMEDIATE_SIZE || fact == CG_NUM_EXPERTS;
 }
 
-static int contradict_shape(const struct survey *survey, enum cg_fact fact, const struct cg_tensor *tensor,
+static int contradict_shape(const struct survey *survey, enum cg_fact fact, const struct cg_member *member,
                             int64_t value, struct cg_err *err)
 {
-    char has[96];
-    snprintf(has, sizeof has, "the tensor's shape [%" PRId64 ", %" PRId64 "] says", tensor->shape[0],
-             tensor->shape[1]);
-    return contradict(survey, fact, tensor, has, value, err);
+    char has[112];
+    snprintf(has, sizeof has, "the %s shape [%" PRId64 ", %" PRId64 "] says",
+             member->view ? "part's" : "tensor's", member->rows, member->columns);
+    return contradict(survey, fact, tensor_of(survey, member), has, value, err);
 }
 
 /* Takes down what a shape says of a fact, and holds it against config.json. Embeddings may have more rows
  * than vocab_size: padding, or rows for images. */
-static int measure(struct survey *survey, enum cg_fact fact, int64_t value, const struct cg_tensor *tensor,
+static int measure(struct survey *survey, enum cg_fact fact, int64_t value, const struct cg_member *member,
                    struct cg_err *err)
 {
-    if (!survey->measured[fact].tensor || (is_by_layer(fact) && value > survey->measured[fact].value)) {
+    if (!survey->measured[fact].member || (is_by_layer(fact) && value > survey->measured[fact].value)) {
         survey->measured[fact].value = value;
-        survey->measured[fact].tensor = tensor;
+        survey->measured[fact].member = member;
     }
     int64_t stated = survey->config->fact[fact];
     bool wrong = value > stated ? fact != CG_VOCAB_SIZE : value < stated && !is_by_layer(fact);
-    return stated >= 0 && wrong ? contradict_shape(survey, fact, tensor, value, err) : 0;
+    return stated >= 0 && wrong ? contradict_shape(survey, fact, member, value, err) : 0;
 }
 
 /* When all is measured: facts that config.json is silent about, and by-layer ones that no layer reaches. */
 static int settle(const struct survey *survey, struct cg_err *err)
 {
     for (int f = 0; f < CG_FACT_COUNT; f++) {
-        const struct cg_tensor *tensor = survey->measured[f].tensor;
+        const struct cg_member *member = survey->measured[f].member;
         int64_t value = survey->measured[f].value;
-        if (!tensor)
+        if (!member)
             continue;
         if (survey->config->fact[f] < 0) {
             survey->out->fact[f] = value;
             survey->out->from_shapes[f] = true;
         } else if (is_by_layer((enum cg_fact)f) && value < survey->config->fact[f] && !survey->model->alone) {
-            return contradict_shape(survey, (enum cg_fact)f, tensor, value, err);
+            return contradict_shape(survey, (enum cg_fact)f, member, value, err);
         }
     }
     return 0;
@@ -100,12 +108,11 @@ static int settle(const struct survey *survey, struct cg_err *err)
 static int measure_member(struct survey *survey, const struct cg_slot *slot, const struct cg_member *member,
                           struct cg_err *err)
 {
-    const struct cg_tensor *tensor = &survey->model->tensors[member->tensor];
     enum cg_residual residual = cg_role_residual(slot->role);
-    if (!is_plain_matrix(tensor))
+    if (!is_plain_matrix(survey, member))
         return 0;
     if (residual != CG_RESIDUAL_NONE &&
-        measure(survey, CG_HIDDEN_SIZE, residual == CG_RESIDUAL_ROWS ? member->rows : member->columns, tensor,
+        measure(survey, CG_HIDDEN_SIZE, residual == CG_RESIDUAL_ROWS ? member->rows : member->columns, member,
                 err) < 0)
         return -1;
     for (size_t i = 0; i < sizeof measures / sizeof *measures; i++) {
@@ -113,12 +120,12 @@ static int measure_member(struct survey *survey, const struct cg_slot *slot, con
             continue;
         enum cg_fact fact = slot->expert < 0 ? measures[i].fact : measures[i].fact_of_experts;
         int64_t size = measures[i].axis == CG_RESIDUAL_ROWS ? member->rows : member->columns;
-        if (measure(survey, fact, size, tensor, err) < 0)
+        if (measure(survey, fact, size, member, err) < 0)
             return -1;
         /* Mixtral and its like, all experts and no moe_intermediate_size: intermediate_size is theirs. */
         if (fact == CG_MOE_INTERMEDIATE_SIZE && survey->config->fact[fact] < 0 && !survey->dense_ffn &&
             survey->config->fact[CG_INTERMEDIATE_SIZE] >= 0 &&
-            measure(survey, CG_INTERMEDIATE_SIZE, size, tensor, err) < 0)
+            measure(survey, CG_INTERMEDIATE_SIZE, size, member, err) < 0)
             return -1;
     }
     return 0;
@@ -209,8 +216,7 @@ static int64_t rows_of(const struct survey *survey, enum cg_role role)
 {
     for (int64_t s = 0; s < survey->anatomy->nslots; s++) {
         const struct cg_member *member = cg_member_of(survey->anatomy, s, 0);
-        if (survey->anatomy->slots[s].role == role &&
-            is_plain_matrix(&survey->model->tensors[member->tensor]))
+        if (survey->anatomy->slots[s].role == role && is_plain_matrix(survey, member))
             return member->rows;
     }
     return -1;

@@ -3,32 +3,81 @@
 #include <string.h>
 
 /* Which models a row is for. */
-enum models { ALL, WITH_POST_FFN_NORM };
+enum models { ALL, WITH_POST_FFN_NORM, WITH_CONV1D, WITH_QKV_BY_HEAD };
 
 struct row {
     const char
         *pattern; /* the whole name behind its prefix; # is a layer's number, the second # an expert's */
     size_t length;
-    enum cg_role role;
     enum models models;
+    bool packed; /* the model's own cut of experts; `cut` counts for nothing */
+    bool buffer;
+    struct cg_cut cut;
+    enum cg_role parts[CG_MOST_PARTS];
 };
 
-#define ROW(pattern, role)                                                                                   \
+#define PATTERN(text) .pattern = text, .length = sizeof(text) - 1
+#define ROW(name, role)                                                                                      \
     {                                                                                                        \
-        pattern, sizeof(pattern) - 1, CG_ROLE_##role, ALL                                                    \
+        PATTERN(name), .parts = { CG_ROLE_##role }                                                           \
     }
-#define ROW_IN(models, pattern, role)                                                                        \
+#define ROW_IN(which, name, role)                                                                            \
     {                                                                                                        \
-        pattern, sizeof(pattern) - 1, CG_ROLE_##role, models                                                 \
+        PATTERN(name), .models = which, .parts = { CG_ROLE_##role }                                          \
     }
 /* A linear layer or a norm with its bias. */
 #define PAIR(stem, role) ROW(stem ".weight", role), ROW(stem ".bias", role##_BIAS)
 /* A norm as TensorFlow's BERT named it, too. */
 #define OLD_NORM(stem, role) PAIR(stem, role), ROW(stem ".gamma", role), ROW(stem ".beta", role##_BIAS)
 
+/* Several roles in one tensor: queries, keys and values; gate and up. The bias is cut as the weight is. */
+#define QKV(which, how, name, bias)                                                                          \
+    {                                                                                                        \
+        PATTERN(name), .models = which, .cut = {.split = CG_SPLIT_##how}, .parts = {                         \
+            CG_ROLE_ATTN_Q##bias,                                                                            \
+            CG_ROLE_ATTN_K##bias,                                                                            \
+            CG_ROLE_ATTN_V##bias                                                                             \
+        }                                                                                                    \
+    }
+#define QKV_PAIR(which, how, stem) QKV(which, how, stem ".weight", ), QKV(which, how, stem ".bias", _BIAS)
+#define GATE_UP(name, bias)                                                                                  \
+    {                                                                                                        \
+        PATTERN(name), .cut = {.split = CG_SPLIT_HALVES}, .parts = {                                         \
+            CG_ROLE_FFN_GATE##bias,                                                                          \
+            CG_ROLE_FFN_UP##bias                                                                             \
+        }                                                                                                    \
+    }
+/* All experts of a layer in one tensor, as the model packs them; or one below the other. */
+#define PACKED(name, ...)                                                                                    \
+    {                                                                                                        \
+        PATTERN(name), .packed = true, .parts = { __VA_ARGS__ }                                              \
+    }
+#define STACKED(name, is_transposed, role)                                                                   \
+    {                                                                                                        \
+        PATTERN(name), .cut = {.stack = CG_STACK_ROWS, .transposed = is_transposed}, .parts = {              \
+            CG_ROLE_##role                                                                                   \
+        }                                                                                                    \
+    }
+/* A linear layer of GPT-2, stored (in, out). */
+#define CONV1D(stem, role)                                                                                   \
+    {PATTERN(stem ".weight"), .models = WITH_CONV1D, .cut = {.transposed = true},                            \
+     .parts = {CG_ROLE_##role}},                                                                             \
+        ROW_IN(WITH_CONV1D, stem ".bias", role##_BIAS)
+/* No weight, though it is stored as one. */
+#define BUFFER(name)                                                                                         \
+    {                                                                                                        \
+        PATTERN(name), .buffer = true, .parts = { CG_ROLE_OTHER }                                            \
+    }
+
 /* What may stand before a pattern; the first that fits is cut off. */
 static const char *const prefixes[] = {
-    "model.language_model.", "language_model.model.", "language_model.", "model.", "bert.",
+    "model.language_model.",
+    "language_model.model.",
+    "language_model.",
+    "model.",
+    "bert.",
+    "transformer.",
+    "gpt_neox.",
 };
 
 /* The first row that fits and is for the model counts. */
@@ -47,6 +96,14 @@ static const struct row table[] = {
     PAIR("layers.#.mlp.gate_proj", FFN_GATE),
     PAIR("layers.#.mlp.up_proj", FFN_UP),
     PAIR("layers.#.mlp.down_proj", FFN_DOWN),
+    BUFFER("layers.#.self_attn.rotary_emb.inv_freq"),
+
+    /* Phi-3, GLM-4: fused rows. MiniMax's linear attention has the same name for another order. */
+    QKV_PAIR(WITH_QKV_BY_HEAD, QKV_BY_HEAD, "layers.#.self_attn.qkv_proj"),
+    QKV_PAIR(ALL, QKV, "layers.#.self_attn.qkv_proj"),
+    GATE_UP("layers.#.mlp.gate_up_proj.weight", ),
+    GATE_UP("layers.#.mlp.gate_up_proj.bias", _BIAS),
+    PAIR("layers.#.self_attn.out_proj", ATTN_O),
 
     /* Gemma 2 and 3, OLMo2: norms behind each block. There, and only there, post_attention_layernorm is
      * what its name says; in all others it stands before the feed-forward block. */
@@ -56,11 +113,12 @@ static const struct row table[] = {
     ROW_IN(WITH_POST_FFN_NORM, "layers.#.post_attention_layernorm.bias", ATTN_POST_NORM_BIAS),
     PAIR("layers.#.post_attention_layernorm", FFN_NORM),
 
-    /* Mixtral, Phi-3.5-MoE */
+    /* Mixtral, Phi-3.5-MoE, MiniMax */
     ROW("layers.#.block_sparse_moe.gate.weight", ROUTER),
     ROW("layers.#.block_sparse_moe.experts.#.w1.weight", FFN_GATE),
     ROW("layers.#.block_sparse_moe.experts.#.w2.weight", FFN_DOWN),
     ROW("layers.#.block_sparse_moe.experts.#.w3.weight", FFN_UP),
+    ROW("layers.#.block_sparse_moe.e_score_correction_bias", ROUTER_BIAS),
 
     /* DeepSeek-V2 and V3, GLM-4.5, Solar-Open, Qwen2-MoE, Qwen3-MoE, OLMoE */
     ROW("layers.#.mlp.gate.weight", ROUTER),
@@ -75,6 +133,105 @@ static const struct row table[] = {
     ROW("layers.#.mlp.shared_expert.up_proj.weight", SHARED_UP),
     ROW("layers.#.mlp.shared_expert.down_proj.weight", SHARED_DOWN),
     ROW("layers.#.mlp.shared_expert_gate.weight", SHARED_ROUTER),
+
+    /* ERNIE-4.5, Hunyuan */
+    ROW("layers.#.mlp.moe_statics.e_score_correction_bias", ROUTER_BIAS),
+    ROW("layers.#.mlp.gate.wg.weight", ROUTER),
+    ROW("layers.#.mlp.shared_mlp.gate_proj.weight", SHARED_GATE),
+    ROW("layers.#.mlp.shared_mlp.up_proj.weight", SHARED_UP),
+    ROW("layers.#.mlp.shared_mlp.down_proj.weight", SHARED_DOWN),
+    ROW("layers.#.self_attn.query_layernorm.weight", ATTN_Q_NORM),
+    ROW("layers.#.self_attn.key_layernorm.weight", ATTN_K_NORM),
+
+    /* Packed experts: gpt-oss, Qwen3-VL-MoE, whatever transformers 5 saves as it lies in memory */
+    PACKED("layers.#.mlp.experts.gate_up_proj", CG_ROLE_FFN_GATE, CG_ROLE_FFN_UP),
+    PACKED("layers.#.mlp.experts.gate_up_proj_bias", CG_ROLE_FFN_GATE_BIAS, CG_ROLE_FFN_UP_BIAS),
+    PACKED("layers.#.mlp.experts.down_proj", CG_ROLE_FFN_DOWN),
+    PACKED("layers.#.mlp.experts.down_proj_bias", CG_ROLE_FFN_DOWN_BIAS),
+    PAIR("layers.#.mlp.router", ROUTER),
+
+    /* Llama-4, Jamba */
+    PACKED("layers.#.feed_forward.experts.gate_up_proj", CG_ROLE_FFN_GATE, CG_ROLE_FFN_UP),
+    PACKED("layers.#.feed_forward.experts.down_proj", CG_ROLE_FFN_DOWN),
+    ROW("layers.#.feed_forward.experts.#.gate_proj.weight", FFN_GATE),
+    ROW("layers.#.feed_forward.experts.#.up_proj.weight", FFN_UP),
+    ROW("layers.#.feed_forward.experts.#.down_proj.weight", FFN_DOWN),
+    ROW("layers.#.feed_forward.router.weight", ROUTER),
+    ROW("layers.#.feed_forward.shared_expert.gate_proj.weight", SHARED_GATE),
+    ROW("layers.#.feed_forward.shared_expert.up_proj.weight", SHARED_UP),
+    ROW("layers.#.feed_forward.shared_expert.down_proj.weight", SHARED_DOWN),
+    ROW("layers.#.feed_forward.gate_proj.weight", FFN_GATE),
+    ROW("layers.#.feed_forward.up_proj.weight", FFN_UP),
+    ROW("layers.#.feed_forward.down_proj.weight", FFN_DOWN),
+    ROW("layers.#.pre_ff_layernorm.weight", FFN_NORM),
+    ROW("final_layernorm.weight", FINAL_NORM),
+
+    /* DBRX */
+    ROW("blocks.#.norm_attn_norm.norm_1.weight", ATTN_NORM),
+    QKV(ALL, QKV, "blocks.#.norm_attn_norm.attn.Wqkv.weight", ),
+    ROW("blocks.#.norm_attn_norm.attn.out_proj.weight", ATTN_O),
+    ROW("blocks.#.norm_attn_norm.norm_2.weight", FFN_NORM),
+    ROW("blocks.#.ffn.router.layer.weight", ROUTER),
+    STACKED("blocks.#.ffn.experts.mlp.w1", false, FFN_GATE),
+    STACKED("blocks.#.ffn.experts.mlp.v1", false, FFN_UP),
+    STACKED("blocks.#.ffn.experts.mlp.w2", true, FFN_DOWN),
+    ROW("norm_f.weight", FINAL_NORM),
+
+    /* Grok-1 as ported to PyTorch, by expert */
+    ROW("in_out_embed.weight", EMBED),
+    ROW("decoder_layer.#.multi_head_attention.query.weight", ATTN_Q),
+    ROW("decoder_layer.#.multi_head_attention.key.weight", ATTN_K),
+    ROW("decoder_layer.#.multi_head_attention.value.weight", ATTN_V),
+    ROW("decoder_layer.#.multi_head_attention.linear.weight", ATTN_O),
+    ROW("decoder_layer.#.rms_norm.weight", ATTN_NORM),
+    ROW("decoder_layer.#.rms_norm_1.weight", ATTN_POST_NORM),
+    ROW("decoder_layer.#.rms_norm_2.weight", FFN_NORM),
+    ROW("decoder_layer.#.rms_norm_3.weight", FFN_POST_NORM),
+    ROW("rms_norm.weight", FINAL_NORM),
+    ROW("decoder_layer.#.router.weight", ROUTER),
+    ROW("decoder_layer.#.moe.#.linear.weight", FFN_GATE),
+    ROW("decoder_layer.#.moe.#.linear_v.weight", FFN_UP),
+    ROW("decoder_layer.#.moe.#.linear_1.weight", FFN_DOWN),
+
+    /* GPT-2 */
+    ROW("wte.weight", EMBED),
+    ROW("wpe.weight", POSITION_EMBED),
+    PAIR("h.#.ln_1", ATTN_NORM),
+    {PATTERN("h.#.attn.c_attn.weight"), .models = WITH_CONV1D,
+     .cut = {.split = CG_SPLIT_QKV, .transposed = true},
+     .parts = {CG_ROLE_ATTN_Q, CG_ROLE_ATTN_K, CG_ROLE_ATTN_V}},
+    QKV(WITH_CONV1D, QKV, "h.#.attn.c_attn.bias", _BIAS),
+    CONV1D("h.#.attn.c_proj", ATTN_O),
+    PAIR("h.#.ln_2", FFN_NORM),
+    CONV1D("h.#.mlp.c_fc", FFN_UP),
+    CONV1D("h.#.mlp.c_proj", FFN_DOWN),
+    PAIR("ln_f", FINAL_NORM),
+    BUFFER("h.#.attn.bias"),
+    BUFFER("h.#.attn.masked_bias"),
+
+    /* GPT-NeoX, Pythia */
+    ROW("embed_in.weight", EMBED),
+    QKV_PAIR(ALL, QKV_BY_HEAD, "layers.#.attention.query_key_value"),
+    PAIR("layers.#.attention.dense", ATTN_O),
+    PAIR("layers.#.mlp.dense_h_to_4h", FFN_UP),
+    PAIR("layers.#.mlp.dense_4h_to_h", FFN_DOWN),
+    PAIR("final_layer_norm", FINAL_NORM),
+    ROW("embed_out.weight", LM_HEAD),
+    BUFFER("layers.#.attention.bias"),
+    BUFFER("layers.#.attention.masked_bias"),
+    BUFFER("layers.#.attention.rotary_emb.inv_freq"),
+
+    /* Falcon, BLOOM */
+    ROW("word_embeddings.weight", EMBED),
+    PAIR("word_embeddings_layernorm", EMBED_NORM),
+    PAIR("h.#.input_layernorm", ATTN_NORM),
+    PAIR("h.#.ln_attn", ATTN_NORM),
+    QKV_PAIR(ALL, QKV_BY_HEAD, "h.#.self_attention.query_key_value"),
+    PAIR("h.#.self_attention.dense", ATTN_O),
+    PAIR("h.#.post_attention_layernorm", FFN_NORM),
+    PAIR("h.#.ln_mlp", FFN_NORM),
+    PAIR("h.#.mlp.dense_h_to_4h", FFN_UP),
+    PAIR("h.#.mlp.dense_4h_to_h", FFN_DOWN),
 
     /* Multi-head latent attention */
     PAIR("layers.#.self_attn.q_a_proj", ATTN_Q_A),
@@ -110,6 +267,25 @@ static const struct row table[] = {
     OLD_NORM("cls.predictions.transform.LayerNorm", HEAD_NORM),
     PAIR("cls.predictions.decoder", LM_HEAD),
     ROW("cls.predictions.bias", LM_HEAD_BIAS),
+};
+
+/* What a model_type alone tells: how it lays out what others lay out otherwise under the same names. Packed
+ * experts of a type that is not here are as transformers 5 has them in memory: (experts, 2I, H), (experts, H,
+ * I), gate and up in halves. */
+static const struct layout {
+    const char *model_type;
+    bool conv1d, qkv_by_head;
+    struct cg_cut experts; /* the split that of gate and up */
+} layouts[] = {
+    {"gpt2", .conv1d = true},
+    {"minimax", .qkv_by_head = true},
+    {"minimax_text_01", .qkv_by_head = true},
+    {"minimax_m1", .qkv_by_head = true},
+    {"gpt_oss", .experts = {CG_SPLIT_ALTERNATE, CG_STACK_AXIS, .transposed = true}},
+    {"llama4", .experts = {CG_SPLIT_HALVES, CG_STACK_AXIS, .transposed = true}},
+    {"llama4_text", .experts = {CG_SPLIT_HALVES, CG_STACK_AXIS, .transposed = true}},
+    {"qwen3_vl_moe", .experts = {CG_SPLIT_HALVES, CG_STACK_AXIS, .transposed = true, .either = true}},
+    {"qwen3_vl_moe_text", .experts = {CG_SPLIT_HALVES, CG_STACK_AXIS, .transposed = true, .either = true}},
 };
 
 /* Tables are sized by these numbers: what lies beyond no model has. */
@@ -170,16 +346,47 @@ static bool shape_name(struct shape_of_name *out, const char *name)
 
 struct cg_naming cg_naming_of(const struct cg_checkpoint *model)
 {
-    struct cg_naming naming = {0};
+    const struct cg_naming plain = {.experts = {.split = CG_SPLIT_HALVES, .stack = CG_STACK_AXIS}};
+    struct cg_naming naming = plain;
+    for (size_t i = 0; i < sizeof layouts / sizeof *layouts; i++) {
+        const struct layout *layout = &layouts[i];
+        if (strcmp(layout->model_type, model->config.model_type) != 0)
+            continue;
+        naming.conv1d = layout->conv1d;
+        naming.qkv_by_head = layout->qkv_by_head;
+        if (layout->experts.stack != CG_STACK_NONE)
+            naming.experts = layout->experts;
+    }
     for (size_t i = 0; i < model->ntensors && !naming.post_ffn_norm; i++)
-        naming.post_ffn_norm =
-            cg_site_of((struct cg_naming){0}, model->tensors[i].name).role == CG_ROLE_FFN_POST_NORM;
+        naming.post_ffn_norm = cg_site_of(&plain, model->tensors[i].name).role == CG_ROLE_FFN_POST_NORM;
     return naming;
 }
 
-struct cg_site cg_site_of(struct cg_naming naming, const char *name)
+static bool is_for(const struct row *row, const struct cg_naming *naming)
 {
-    struct cg_site site = {CG_ROLE_OTHER, -1, -1};
+    switch (row->models) {
+    case WITH_POST_FFN_NORM:
+        return naming->post_ffn_norm;
+    case WITH_CONV1D:
+        return naming->conv1d;
+    case WITH_QKV_BY_HEAD:
+        return naming->qkv_by_head;
+    default:
+        return true;
+    }
+}
+
+static struct cg_cut cut_of(const struct row *row, const struct cg_naming *naming)
+{
+    struct cg_cut cut = row->packed ? naming->experts : row->cut;
+    if (row->packed && row->parts[1] == 0) /* a single role: nothing to split */
+        cut.split = CG_SPLIT_NONE;
+    return cut;
+}
+
+struct cg_site cg_site_of(const struct cg_naming *naming, const char *name)
+{
+    struct cg_site site = {.role = CG_ROLE_OTHER, .layer = -1, .expert = -1};
     struct shape_of_name shape;
     if (!shape_name(&shape, name) || (shape.numbers > 0 && shape.number[0] >= MOST_LAYERS) ||
         (shape.numbers > 1 && shape.number[1] >= MOST_EXPERTS))
@@ -187,11 +394,16 @@ struct cg_site cg_site_of(struct cg_naming naming, const char *name)
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         const struct row *row = &table[i];
         if (row->length != shape.length || memcmp(row->pattern, shape.text, shape.length) != 0 ||
-            (row->models == WITH_POST_FFN_NORM && !naming.post_ffn_norm))
+            !is_for(row, naming))
             continue;
-        site.role = row->role;
-        site.layer = shape.numbers > 0 ? shape.number[0] : -1;
-        site.expert = shape.numbers > 1 ? shape.number[1] : -1;
+        site.role = row->parts[0];
+        site.buffer = row->buffer;
+        site.cut = cut_of(row, naming);
+        memcpy(site.parts, row->parts, sizeof site.parts);
+        if (!row->buffer) {
+            site.layer = shape.numbers > 0 ? shape.number[0] : -1;
+            site.expert = shape.numbers > 1 ? shape.number[1] : -1;
+        }
         break;
     }
     return site;

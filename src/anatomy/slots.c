@@ -1,14 +1,26 @@
 #include "cognate/anatomy.h"
 #include "cognate/mem.h"
+#include "cuts.h"
 #include "names.h"
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* One tensor of one model and where it belongs. */
+/* One tensor of one model, or one part of it, and where it belongs. */
 struct entry {
     struct cg_site site;
     int32_t model, tensor;
-    const char *name; /* the tensor's own */
+    const char *name;      /* the tensor's own */
+    int64_t rows, columns; /* of a part; a whole tensor's follow from its shape */
+    int64_t view;          /* into the anatomy's views; -1: the tensor as it lies */
+};
+
+struct entries {
+    struct entry *list;
+    size_t n, capacity;
+    size_t views, views_capacity; /* of the anatomy */
+    bool *whole;                  /* [tensors of all models] has to stay whole */
+    size_t *first_tensor;         /* [models] a model's first in that */
 };
 
 /* Canonical order of slots. Roles are listed by place, `other` last. */
@@ -36,39 +48,140 @@ static int compare_entries(const void *left, const void *right)
     return order != 0 ? order : (a->tensor > b->tensor) - (a->tensor < b->tensor);
 }
 
-static void site_tensors(struct entry *entries, const struct cg_checkpoint *const *models, int nmodels)
+static int add_entry(struct entries *entries, const struct entry *entry, struct cg_err *err)
 {
-    size_t n = 0;
-    for (int m = 0; m < nmodels; m++) {
+    if (cg_grow((void **)&entries->list, &entries->capacity, entries->n + 1, sizeof *entries->list, err) < 0)
+        return -1;
+    entries->list[entries->n++] = *entry;
+    return 0;
+}
+
+static int add_whole(struct entries *entries, struct entry entry, bool other, struct cg_err *err)
+{
+    if (other)
+        entry.site = (struct cg_site){.role = CG_ROLE_OTHER, .layer = -1, .expert = -1};
+    entry.view = -1;
+    return add_entry(entries, &entry, err);
+}
+
+static int add_parts(struct entries *entries, struct cg_anatomy *out, struct entry entry,
+                     const struct cg_parts *parts, struct cg_err *err)
+{
+    for (int64_t e = 0; e < parts->experts; e++)
+        for (int p = 0; p < parts->per_expert; p++) {
+            if (cg_grow((void **)&out->views, &entries->views_capacity, entries->views + 1,
+                        sizeof *out->views, err) < 0)
+                return -1;
+            out->views[entries->views] = cg_part_view(parts, e, p);
+            entry.view = (int64_t)entries->views++;
+            entry.site.role = parts->part[p].role;
+            entry.rows = parts->part[p].rows;
+            entry.columns = parts->part[p].columns;
+            if (entry.site.cut.stack != CG_STACK_NONE)
+                entry.site.expert = (int32_t)e;
+            if (add_entry(entries, &entry, err) < 0)
+                return -1;
+        }
+    return 0;
+}
+
+/* Tensors of one model that were to be cut and could not be: the first, why, and how many. */
+struct uncut {
+    const char *name, *why;
+    int64_t n;
+};
+
+static int warn_uncut(struct cg_anatomy *out, int model, const struct uncut *uncut, struct cg_err *err)
+{
+    char name[256];
+    cg_printable(name, sizeof name, uncut->name);
+    if (uncut->n == 1)
+        return cg_buf_printf(&out->warnings[model], err, "%s: %s; it stays whole\n", name, uncut->why);
+    return cg_buf_printf(&out->warnings[model], err, "%s: %s; it and %" PRId64 " more tensors stay whole\n",
+                         name, uncut->why, uncut->n - 1);
+}
+
+static int site_tensor(struct entries *entries, struct cg_anatomy *out, const struct cg_checkpoint *model,
+                       struct entry entry, struct uncut *uncut, struct cg_err *err)
+{
+    struct cg_parts parts;
+    const char *why;
+    if (entries->whole[entries->first_tensor[entry.model] + (size_t)entry.tensor])
+        return add_whole(entries, entry, true, err);
+    if (!cg_is_cut(&entry.site))
+        return add_whole(entries, entry, false, err);
+    if (cg_cut(&parts, &entry.site, &model->tensors[entry.tensor], model, &why, err) < 0)
+        return -1;
+    if (!why)
+        return add_parts(entries, out, entry, &parts, err);
+    if (uncut->n++ == 0) {
+        uncut->name = entry.name;
+        uncut->why = why;
+    }
+    return add_whole(entries, entry, true, err);
+}
+
+static int list_entries(struct entries *entries, struct cg_anatomy *out,
+                        const struct cg_checkpoint *const *models, struct cg_err *err)
+{
+    entries->n = entries->views = 0;
+    for (int m = 0; m < out->models; m++) {
         struct cg_naming naming = cg_naming_of(models[m]);
+        struct uncut uncut = {0};
         for (size_t t = 0; t < models[m]->ntensors; t++) {
             const char *name = models[m]->tensors[t].name;
-            entries[n++] = (struct entry){cg_site_of(naming, name), m, (int32_t)t, name};
+            struct entry entry = {
+                .site = cg_site_of(&naming, name), .model = m, .tensor = (int32_t)t, .name = name};
+            if (site_tensor(entries, out, models[m], entry, &uncut, err) < 0)
+                return -1;
         }
+        cg_buf_release(&out->warnings[m]); /* of an earlier listing */
+        if (uncut.n > 0 && warn_uncut(out, m, &uncut, err) < 0)
+            return -1;
     }
+    return 0;
 }
 
-/* Sorts entries into slots. Of two tensors of one model for one slot, the second goes to `other`. */
-static void sort_entries(struct entry *entries, size_t n)
+/* Of two tensors of one model for one slot, the second stays whole and goes to `other`. Whether there was
+ * one. */
+static bool mark_losers(struct entries *entries)
 {
-    qsort(entries, n, sizeof *entries, compare_entries);
-    bool moved = false;
-    const struct entry *first = entries; /* of this model in this slot */
-    for (size_t i = 1; i < n; i++) {
-        if (entries[i].model == first->model && compare_slots(&entries[i], first) == 0) {
-            entries[i].site = (struct cg_site){CG_ROLE_OTHER, -1, -1};
-            moved = true;
+    bool found = false;
+    const struct entry *first = entries->list; /* of this model in this slot */
+    for (size_t i = 1; i < entries->n; i++) {
+        const struct entry *entry = &entries->list[i];
+        if (entry->model == first->model && compare_slots(entry, first) == 0) {
+            entries->whole[entries->first_tensor[entry->model] + (size_t)entry->tensor] = true;
+            found = true;
         } else {
-            first = &entries[i];
+            first = entry;
         }
     }
-    if (moved)
-        qsort(entries, n, sizeof *entries, compare_entries);
+    return found;
 }
 
-static struct cg_member member_of(const struct cg_tensor *tensor, int32_t index)
+/* All entries in the order of slots. The winners of the first listing cannot meet again in the second. */
+static int sort_entries(struct entries *entries, struct cg_anatomy *out,
+                        const struct cg_checkpoint *const *models, struct cg_err *err)
 {
-    struct cg_member member = {.tensor = index, .rows = 1, .columns = 1};
+    do {
+        if (list_entries(entries, out, models, err) < 0)
+            return -1;
+        if (entries->n > 0)
+            qsort(entries->list, entries->n, sizeof *entries->list, compare_entries);
+    } while (mark_losers(entries));
+    return 0;
+}
+
+static struct cg_member member_of(const struct cg_anatomy *anatomy, const struct entry *entry,
+                                  const struct cg_tensor *tensor)
+{
+    if (entry->view >= 0)
+        return (struct cg_member){.tensor = entry->tensor,
+                                  .rows = entry->rows,
+                                  .columns = entry->columns,
+                                  .view = &anatomy->views[entry->view]};
+    struct cg_member member = {.tensor = entry->tensor, .rows = 1, .columns = 1};
     if (tensor->axes == 1)
         member.columns = tensor->shape[0];
     if (tensor->axes >= 2) {
@@ -109,13 +222,14 @@ static int fill_slots(struct cg_anatomy *out, const struct entry *entries, size_
             if (!name)
                 return -1;
             const struct cg_site *site = &entries[i].site;
-            out->slots[out->nslots++] = (struct cg_slot){site->role, site->layer, site->expert, name};
+            out->slots[out->nslots++] =
+                (struct cg_slot){site->role, site->layer, site->expert, name, site->buffer};
             for (int m = 0; m < out->models; m++)
                 out->members[(out->nslots - 1) * out->models + m].tensor = -1;
         }
         int model = entries[i].model;
         out->members[(out->nslots - 1) * out->models + model] =
-            member_of(&models[model]->tensors[entries[i].tensor], entries[i].tensor);
+            member_of(out, &entries[i], &models[model]->tensors[entries[i].tensor]);
     }
     return 0;
 }
@@ -193,30 +307,43 @@ static size_t count_slots(const struct entry *entries, size_t n)
     return count;
 }
 
+static int begin_entries(struct entries *entries, const struct cg_checkpoint *const *models, int nmodels,
+                         struct cg_err *err)
+{
+    size_t n = 0;
+    if (!(entries->first_tensor = cg_new((size_t)nmodels, sizeof *entries->first_tensor, err)))
+        return -1;
+    for (int m = 0; m < nmodels; m++) {
+        entries->first_tensor[m] = n;
+        n += models[m]->ntensors;
+    }
+    entries->whole = cg_new(n, sizeof *entries->whole, err);
+    return entries->whole ? 0 : -1;
+}
+
 int cg_anatomy_build(struct cg_anatomy *out, const struct cg_checkpoint *const *models, int nmodels,
                      struct cg_err *err)
 {
     int result = -1;
-    size_t n = 0;
-    for (int m = 0; m < nmodels; m++)
-        n += models[m]->ntensors;
+    struct entries entries = {0};
     *out = (struct cg_anatomy){.models = nmodels};
-    struct entry *entries = cg_new(n, sizeof *entries, err);
-    if (!entries)
+    if (!(out->warnings = cg_new((size_t)nmodels, sizeof *out->warnings, err)))
         goto done;
-    site_tensors(entries, models, nmodels);
-    sort_entries(entries, n);
-    size_t nslots = count_slots(entries, n);
+    CG_TRY(begin_entries(&entries, models, nmodels, err));
+    CG_TRY(sort_entries(&entries, out, models, err));
+    size_t nslots = count_slots(entries.list, entries.n);
     out->slots = cg_new(nslots, sizeof *out->slots, err);
     out->members = cg_new(nslots, (size_t)nmodels * sizeof *out->members, err);
     if (!out->slots || !out->members)
         goto done;
-    CG_TRY(fill_slots(out, entries, n, models, err));
+    CG_TRY(fill_slots(out, entries.list, entries.n, models, err));
     CG_TRY(separate_names(out, err));
     tie_embeddings(out, models);
     result = 0;
 done:
-    free(entries);
+    free(entries.list);
+    free(entries.whole);
+    free(entries.first_tensor);
     if (result < 0)
         cg_anatomy_release(out);
     return result;
@@ -226,16 +353,21 @@ void cg_anatomy_release(struct cg_anatomy *anatomy)
 {
     for (int64_t s = 0; s < anatomy->nslots; s++)
         free(anatomy->slots[s].name);
+    for (int m = 0; anatomy->warnings && m < anatomy->models; m++)
+        cg_buf_release(&anatomy->warnings[m]);
     free(anatomy->slots);
     free(anatomy->members);
+    free(anatomy->views);
+    free(anatomy->warnings);
     *anatomy = (struct cg_anatomy){0};
 }
 
 bool cg_ties_embeddings(const struct cg_checkpoint *model)
 {
+    const struct cg_naming naming = {0};
     bool embed = false;
     for (size_t t = 0; t < model->ntensors; t++) {
-        enum cg_role role = cg_site_of((struct cg_naming){0}, model->tensors[t].name).role;
+        enum cg_role role = cg_site_of(&naming, model->tensors[t].name).role;
         if (role == CG_ROLE_LM_HEAD)
             return false;
         embed = embed || role == CG_ROLE_EMBED;

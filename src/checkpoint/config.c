@@ -17,6 +17,7 @@ static const struct row {
     {CG_HIDDEN_SIZE, "hidden_size", 0},
     {CG_HIDDEN_SIZE, "n_embd", 0},
     {CG_HIDDEN_SIZE, "d_model", 0},
+    {CG_INTERMEDIATE_SIZE, "intermediate_size_mlp", 0}, /* Llama-4, whose intermediate_size is its experts' */
     {CG_INTERMEDIATE_SIZE, "intermediate_size", 0},
     {CG_INTERMEDIATE_SIZE, "n_inner", 0},
     {CG_INTERMEDIATE_SIZE, "ffn_hidden_size", 0},
@@ -154,6 +155,16 @@ static int read_facts(struct cg_config *config, const json_t *root, const char *
     return 0;
 }
 
+/* Llama-4: where intermediate_size_mlp is that of dense layers, intermediate_size is that of experts. */
+static int read_llama4(struct cg_config *config, const json_t *root, const char *path, struct cg_err *err)
+{
+    static const struct row row = {CG_MOE_INTERMEDIATE_SIZE, "intermediate_size", 0};
+    const json_t *value = value_of(root, row.key);
+    if (!value || !value_of(root, "intermediate_size_mlp") || config->fact[row.fact] >= 0)
+        return 0;
+    return read_fact(config, &row, value, path, err);
+}
+
 /* Text on the heap, "" where there is none. */
 static int read_text(char **out, const json_t *value, const char *key, const char *path, struct cg_err *err)
 {
@@ -204,6 +215,7 @@ int cg_config_read(struct cg_config *config, const char *folder, struct cg_buf *
     if (!root)
         goto done;
     CG_TRY(read_facts(config, root, path, err));
+    CG_TRY(read_llama4(config, root, path, err));
     result = read_rest(config, root, path, err);
 done:
     json_decref(root);

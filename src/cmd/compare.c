@@ -149,7 +149,8 @@ static int prepare(struct run *run, struct cg_err *err)
         return cg_fail(err, CG_EUSAGE, "--buffer: these models want at least %" PRId64 " bytes a rank",
                        least);
     for (int m = 0; run->comm->rank == 0 && m < run->models.n; m++)
-        if (take_notes_on_root(run, m, &run->models.checkpoints[m].warnings, err) < 0)
+        if (take_notes_on_root(run, m, &run->models.checkpoints[m].warnings, err) < 0 ||
+            take_notes_on_root(run, m, &run->models.anatomy.warnings[m], err) < 0)
             return -1;
     return 0;
 }

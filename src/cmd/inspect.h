@@ -9,13 +9,14 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* A model's slots of one role and shape. */
+/* A model's slots of one role and shape, stored alike. */
 struct slot_group {
     enum cg_role role;
     int64_t rows, columns;
     int64_t slots;
     int32_t first_layer, last_layer, layers; /* lowest, highest and how many; the first two -1 where none */
     int32_t first_expert, last_expert;       /* -1 where none */
+    int32_t part_of; /* the first one's tensor when they are parts of tensors, else -1 */
 };
 
 /* The groups of a model's known slots, in the order of roles; *groups is on the heap. */
@@ -41,6 +42,9 @@ void inspect_pair(const struct cg_models *in, int a, int b, struct pairing *out)
 const char *inspect_differences(const struct cg_models *in, int a, int b, char *out, size_t size);
 
 void inspect_count_dtypes(const struct cg_checkpoint *model, int64_t counts[CG_DTYPE_COUNT]);
+
+/* Whether no naming table knows a slot's tensor. */
+bool inspect_is_unknown(const struct cg_slot *slot);
 int64_t inspect_count_unknown(const struct cg_models *in, int model);
 
 /* Both write to `out`; whether that worked, ferror says. They fail for want of memory only. */

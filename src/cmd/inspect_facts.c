@@ -11,6 +11,7 @@ static int compare_groups(const void *left, const void *right)
                          {a->first_expert >= 0, b->first_expert >= 0},
                          {a->rows, b->rows},
                          {a->columns, b->columns},
+                         {a->part_of >= 0, b->part_of >= 0},
                          {a->first_layer, b->first_layer},
                          {a->first_expert, b->first_expert}};
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
@@ -22,7 +23,7 @@ static int compare_groups(const void *left, const void *right)
 static bool same_group(const struct slot_group *a, const struct slot_group *b)
 {
     return a->role == b->role && (a->first_expert >= 0) == (b->first_expert >= 0) && a->rows == b->rows &&
-           a->columns == b->columns;
+           a->columns == b->columns && (a->part_of >= 0) == (b->part_of >= 0);
 }
 
 /* Joins the next slot of a group, in the order above. */
@@ -52,9 +53,16 @@ int inspect_group_slots(const struct cg_models *in, int model, struct slot_group
         const struct cg_member *member = cg_member_of(anatomy, s, model);
         if (member->tensor < 0 || member->tied || slot->role == CG_ROLE_OTHER)
             continue;
-        list[n++] =
-            (struct slot_group){slot->role, member->rows, member->columns, 1, slot->layer, slot->layer,
-                                1,          slot->expert, slot->expert};
+        list[n++] = (struct slot_group){slot->role,
+                                        member->rows,
+                                        member->columns,
+                                        1,
+                                        slot->layer,
+                                        slot->layer,
+                                        1,
+                                        slot->expert,
+                                        slot->expert,
+                                        member->view ? member->tensor : -1};
     }
     qsort(list, n, sizeof *list, compare_groups);
     size_t kept = 0;
@@ -131,11 +139,16 @@ void inspect_count_dtypes(const struct cg_checkpoint *model, int64_t counts[CG_D
         counts[model->tensors[t].dtype]++;
 }
 
+bool inspect_is_unknown(const struct cg_slot *slot)
+{
+    return slot->role == CG_ROLE_OTHER && !slot->buffer;
+}
+
 int64_t inspect_count_unknown(const struct cg_models *in, int model)
 {
     int64_t count = 0;
     for (int64_t s = 0; s < in->anatomy.nslots; s++)
         count +=
-            in->anatomy.slots[s].role == CG_ROLE_OTHER && cg_member_of(&in->anatomy, s, model)->tensor >= 0;
+            inspect_is_unknown(&in->anatomy.slots[s]) && cg_member_of(&in->anatomy, s, model)->tensor >= 0;
     return count;
 }

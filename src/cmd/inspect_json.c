@@ -89,6 +89,8 @@ static int put_slots(FILE *out, const struct cg_models *in, int model, struct cg
         put_number(out, ", ", "last_expert", g->last_expert);
         put_number(out, ", ", "rows", g->rows);
         put_number(out, ", ", "columns", g->columns);
+        if (g->part_of >= 0)
+            put_text(out, ", ", "part_of", in->checkpoints[model].tensors[g->part_of].name);
         fputc('}', out);
     }
     fputc(']', out);
@@ -104,7 +106,7 @@ static void put_unknown(FILE *out, const struct cg_models *in, int model)
     fputc('[', out);
     for (int64_t s = 0; s < in->anatomy.nslots && shown < NAMES_SHOWN; s++) {
         int32_t tensor = cg_member_of(&in->anatomy, s, model)->tensor;
-        if (in->anatomy.slots[s].role != CG_ROLE_OTHER || tensor < 0)
+        if (!inspect_is_unknown(&in->anatomy.slots[s]) || tensor < 0)
             continue;
         fputs(shown++ > 0 ? ", " : "", out);
         cg_json_string(out, in->checkpoints[model].tensors[tensor].name);
@@ -112,12 +114,9 @@ static void put_unknown(FILE *out, const struct cg_models *in, int model)
     fputc(']', out);
 }
 
-/* The lines of the warnings. */
-static int put_warnings(FILE *out, const struct cg_buf *warnings, struct cg_err *err)
+/* The lines of some warnings, with a separator before all but the first. */
+static int put_lines(FILE *out, const struct cg_buf *warnings, const char *separator, struct cg_err *err)
 {
-    const char *separator = "";
-    put_key(out, ",\n  ", "warnings");
-    fputc('[', out);
     for (size_t at = 0, length; at < warnings->size; at += length + 1) {
         struct cg_buf line = {0};
         length = strcspn(warnings->data + at, "\n");
@@ -128,6 +127,17 @@ static int put_warnings(FILE *out, const struct cg_buf *warnings, struct cg_err 
         cg_buf_release(&line);
         separator = ", ";
     }
+    return 0;
+}
+
+static int put_warnings(FILE *out, const struct cg_models *in, int model, struct cg_err *err)
+{
+    const struct cg_buf *metadata = &in->checkpoints[model].warnings;
+    put_key(out, ",\n  ", "warnings");
+    fputc('[', out);
+    if (put_lines(out, metadata, "", err) < 0 ||
+        put_lines(out, &in->anatomy.warnings[model], metadata->size > 0 ? ", " : "", err) < 0)
+        return -1;
     fputc(']', out);
     return 0;
 }
@@ -202,7 +212,7 @@ static int put_model(FILE *out, const struct cg_models *in, int m, struct cg_err
     if (put_slots(out, in, m, err) < 0)
         return -1;
     put_unknown(out, in, m);
-    if (put_warnings(out, &model->warnings, err) < 0)
+    if (put_warnings(out, in, m, err) < 0)
         return -1;
     put_pairs(out, in, m);
     fputc('}', out);

@@ -8,6 +8,7 @@
 enum {
     MODELS_A_TABLE = 4,
     NAMES_SHOWN = 20,
+    SOURCE_ROOM = 96,
     DTYPES_ROOM = 24 * CG_DTYPE_COUNT,
     DIFFERENCES_ROOM = 256,
     SHOWN_NAME = 160
@@ -34,6 +35,23 @@ static struct cg_number show_shape(int64_t rows, int64_t columns)
         snprintf(out.text, sizeof out.text, "%.13s x %.14s", cg_show_count(rows).text,
                  cg_show_count(columns).text);
     return out;
+}
+
+/* The last two parts of a tensor's name, "self_attn.qkv_proj"; "" for a slot that is a tensor whole. */
+static const char *show_source(const struct cg_models *in, int model, int32_t tensor, char out[SOURCE_ROOM])
+{
+    if (tensor < 0)
+        return "";
+    const char *name = in->checkpoints[model].tensors[tensor].name, *tail = name, *last = name;
+    size_t length = strlen(name) - (cg_ends_with(name, ".weight") ? strlen(".weight") : 0);
+    for (size_t i = 0; i < length; i++)
+        if (name[i] == '.') {
+            tail = last;
+            last = name + i + 1;
+        }
+    char text[SOURCE_ROOM];
+    snprintf(text, sizeof text, "%.*s", (int)(name + length - tail), tail);
+    return cg_printable(out, SOURCE_ROOM, text);
 }
 
 static void print_dtypes(struct cg_page page, const struct cg_checkpoint *model)
@@ -86,10 +104,11 @@ static int print_model(struct cg_page page, const struct cg_models *in, int m, s
 
 static int print_slots(struct cg_page page, const struct cg_models *in, int model, struct cg_err *err)
 {
-    static const char *const heads[] = {"role", "slots", "layers", "experts", "shape (out x in)"};
-    struct cg_text_table table = {.kinds = "lrlll"};
+    static const char *const heads[] = {"role", "slots", "layers", "experts", "shape (out x in)", "part of"};
+    struct cg_text_table table = {.kinds = "lrlllL"};
     struct slot_group *groups = NULL;
     size_t ngroups = 0;
+    char source[SOURCE_ROOM];
     int result = -1;
     CG_TRY(inspect_group_slots(in, model, &groups, &ngroups, err));
     CG_TRY(cg_text_table_heads(&table, heads, err));
@@ -103,6 +122,7 @@ static int print_slots(struct cg_page page, const struct cg_models *in, int mode
         CG_TRY(
             cg_text_table_add(&table, err, "%s", show_range(g->first_expert, g->last_expert, experts).text));
         CG_TRY(cg_text_table_add(&table, err, "%s", show_shape(g->rows, g->columns).text));
+        CG_TRY(cg_text_table_add(&table, err, "%s", show_source(in, model, g->part_of, source)));
     }
     fputc('\n', page.out);
     cg_text_table_print(&table, page);
@@ -122,7 +142,7 @@ static void print_unknown(struct cg_page page, const struct cg_models *in, int m
             cg_show_count(unknown).text);
     for (int64_t s = 0; s < in->anatomy.nslots && shown < NAMES_SHOWN; s++) {
         int32_t tensor = cg_member_of(&in->anatomy, s, model)->tensor;
-        if (in->anatomy.slots[s].role != CG_ROLE_OTHER || tensor < 0)
+        if (!inspect_is_unknown(&in->anatomy.slots[s]) || tensor < 0)
             continue;
         char name[CG_FIT_BYTES];
         cg_page_items(page, 4, "",
@@ -260,6 +280,8 @@ int inspect_print_text(FILE *out, const struct cg_models *in, struct cg_err *err
         print_unknown(page, in, m);
         if (in->checkpoints[m].warnings.size > 0)
             cg_page_items(page, 2, "warning: ", in->checkpoints[m].warnings.data);
+        if (in->anatomy.warnings[m].size > 0)
+            cg_page_items(page, 2, "warning: ", in->anatomy.warnings[m].data);
     }
     if (print_architectures(page, in, err) < 0)
         return -1;

@@ -71,9 +71,9 @@ static void fill_members(struct cg_plan *plan, const struct cg_anatomy *anatomy,
         int model = (int)(i % anatomy->models);
         const struct cg_tensor *tensor = &models[model]->tensors[member->tensor];
         struct cg_bundle *bundle = &plan->bundles[plan->places[i].bundle];
-        plan->members[bundle->first_member + plan->places[i].position] =
-            (struct cg_bundle_member){.model = model, .tensor = member->tensor, .dtype = tensor->dtype};
-        bundle->bytes += tensor->bytes;
+        plan->members[bundle->first_member + plan->places[i].position] = (struct cg_bundle_member){
+            .model = model, .tensor = member->tensor, .dtype = tensor->dtype, .view = member->view};
+        bundle->bytes += cg_dtype_bytes(tensor->dtype, member->rows * member->columns);
     }
 }
 

@@ -114,7 +114,7 @@ static void count_slot(struct facts *facts, const struct cg_findings *findings,
     facts->same_type += in_a->dtype == in_b->dtype;
     facts->same_name += strcmp(in_a->name, in_b->name) == 0;
     facts->constant += comparison->constant;
-    facts->telling += comparison->equal && !comparison->constant;
+    facts->telling += comparison->equal && !comparison->constant && !slot->buffer;
     if (comparison->matrix && !isnan(comparison->cosine)) {
         facts->matrices++;
         facts->matrix_sum += comparison->cosine;

@@ -3,6 +3,7 @@
 #include "cognate/mem.h"
 #include "cognate/text.h"
 #include "files.h"
+#include "gather.h"
 #include "pieces.h"
 #include <inttypes.h>
 #include <pthread.h>
@@ -26,6 +27,7 @@ struct cg_stream {
     const struct cg_plan *plan;
     struct cg_piece_cursor cursor;
     struct cg_files *files;
+    uint8_t *scratch; /* for members that are gathered */
     struct half half[HALVES];
     int next;     /* the half that the caller takes next */
     bool holding; /* the caller works on the half before it */
@@ -86,17 +88,22 @@ static int read_member(struct cg_stream *stream, const struct cg_piece *piece, i
     const struct cg_tensor *tensor = &model->tensors[member->tensor];
     const struct cg_file *file = &model->files[tensor->file];
     *bytes = (size_t)cg_dtype_bytes(member->dtype, piece->elements);
-    int64_t offset = tensor->offset + piece->first * cg_dtype_bits(member->dtype) / 8;
+    struct cg_gather from = {.files = stream->files,
+                             .file = file,
+                             .tensor = tensor,
+                             .view = member->view,
+                             .scratch = stream->scratch};
+    int64_t offset = cg_gather_offset(&from, piece->first);
     pthread_mutex_lock(&stream->lock);
     stream->reading = file;
     stream->reading_offset = offset;
     pthread_mutex_unlock(&stream->lock);
     struct cg_err err;
     double start = cg_seconds();
-    int result = cg_files_read(stream->files, file, tensor->name, offset, out, *bytes, &err);
+    int result = cg_gather(&from, piece->first, piece->elements, out, &err);
     pthread_mutex_lock(&stream->lock);
     stream->seconds += cg_seconds() - start;
-    stream->bytes += (int64_t)*bytes;
+    stream->bytes += from.bytes_read;
     if (result < 0)
         stream->err = err;
     pthread_mutex_unlock(&stream->lock);
@@ -174,9 +181,11 @@ struct cg_stream *cg_stream_create(const struct cg_checkpoint *const *models, co
     stream->cursor = (struct cg_piece_cursor){.plan = plan,
                                               .task = plan->tasks + plan->first_task[rank],
                                               .end = plan->tasks + plan->first_task[rank + 1],
-                                              .half = buffer / HALVES};
+                                              .half = (buffer - cg_gather_scratch(plan)) / HALVES};
     stream->files = cg_files_create(rank == 0, err);
-    if (stream->files && allocate_halves(stream, err) == 0 && start_thread(stream, err) == 0)
+    stream->scratch = cg_new_aligned((size_t)cg_gather_scratch(plan), 1, err);
+    if (stream->files && stream->scratch && allocate_halves(stream, err) == 0 &&
+        start_thread(stream, err) == 0)
         return stream;
     cg_stream_destroy(stream);
     return NULL;
@@ -278,5 +287,6 @@ void cg_stream_destroy(struct cg_stream *stream)
         free(stream->half[i].bytes);
     }
     cg_files_destroy(stream->files);
+    free(stream->scratch);
     free(stream);
 }

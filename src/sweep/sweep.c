@@ -2,6 +2,7 @@
 #include "cognate/mem.h"
 #include "cognate/pulse.h"
 #include "exchange.h"
+#include "gather.h"
 #include "pieces.h"
 #include "stream.h"
 #include "worker.h"
@@ -17,7 +18,7 @@ int64_t cg_sweep_least_buffer(const struct cg_plan *plan)
             bits += cg_dtype_bits(plan->members[bundle->first_member + m].dtype);
         widest = bits > widest ? bits : widest;
     }
-    return 2 * widest * CG_STEP / 8;
+    return 2 * widest * CG_STEP / 8 + cg_gather_scratch(plan);
 }
 
 int64_t cg_sweep_memory(const struct cg_plan *plan, const struct cg_sweep_options *options)
@@ -84,9 +85,11 @@ static void share_kept(const struct cg_comm *comm, struct cg_worker *worker, str
 {
     for (int64_t i = 0; i < worker->anatomy->nslots; i++)
         for (int m = 0; worker->anatomy->slots[i].role == CG_ROLE_EMBED && m < worker->anatomy->models; m++) {
-            int32_t tensor = cg_member_of(worker->anatomy, i, m)->tensor;
-            if (tensor >= 0 && worker->kept[m])
-                cg_or_bytes(comm, worker->kept[m], worker->models[m]->tensors[tensor].bytes);
+            const struct cg_member *member = cg_member_of(worker->anatomy, i, m);
+            if (member->tensor >= 0 && worker->kept[m])
+                cg_or_bytes(comm, worker->kept[m],
+                            cg_dtype_bytes(worker->models[m]->tensors[member->tensor].dtype,
+                                           member->rows * member->columns));
         }
     out->kept = worker->kept;
     out->models = worker->anatomy->models;

@@ -55,9 +55,8 @@ static int begin_keeping(struct cg_worker *worker, struct cg_err *err)
         const struct cg_bundle_member *member = &plan->members[bundle->first_member];
         bool embedding = worker->anatomy->slots[bundle->slot].role == CG_ROLE_EMBED;
         for (int32_t m = 0; embedding && m < bundle->members; m++) {
-            const struct cg_tensor *tensor = &worker->models[member[m].model]->tensors[member[m].tensor];
-            if (!worker->kept[member[m].model] &&
-                !(worker->kept[member[m].model] = cg_new((size_t)tensor->bytes, 1, err)))
+            size_t bytes = (size_t)cg_dtype_bytes(member[m].dtype, bundle->rows * bundle->columns);
+            if (!worker->kept[member[m].model] && !(worker->kept[member[m].model] = cg_new(bytes, 1, err)))
                 return -1;
         }
     }

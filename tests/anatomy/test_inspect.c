@@ -42,10 +42,10 @@ static void test_groups(void **state)
 {
     (void)state;
     static const struct slot_group expected[] = {
-        {CG_ROLE_EMBED, 10, 4, 1, -1, -1, 1, -1, -1}, {CG_ROLE_ATTN_NORM, 1, 4, 2, 0, 2, 2, -1, -1},
-        {CG_ROLE_FFN_UP, 6, 4, 1, 0, 0, 1, -1, -1},   {CG_ROLE_FFN_UP, 3, 4, 2, 2, 2, 1, 0, 1},
-        {CG_ROLE_EMBED, 12, 4, 1, -1, -1, 1, -1, -1}, {CG_ROLE_ATTN_NORM, 1, 4, 2, 0, 2, 2, -1, -1},
-        {CG_ROLE_FFN_UP, 3, 4, 1, 2, 2, 1, 0, 0},     {CG_ROLE_FFN_UP, 5, 4, 1, 2, 2, 1, 1, 1},
+        {CG_ROLE_EMBED, 10, 4, 1, -1, -1, 1, -1, -1, -1}, {CG_ROLE_ATTN_NORM, 1, 4, 2, 0, 2, 2, -1, -1, -1},
+        {CG_ROLE_FFN_UP, 6, 4, 1, 0, 0, 1, -1, -1, -1},   {CG_ROLE_FFN_UP, 3, 4, 2, 2, 2, 1, 0, 1, -1},
+        {CG_ROLE_EMBED, 12, 4, 1, -1, -1, 1, -1, -1, -1}, {CG_ROLE_ATTN_NORM, 1, 4, 2, 0, 2, 2, -1, -1, -1},
+        {CG_ROLE_FFN_UP, 3, 4, 1, 2, 2, 1, 0, 0, -1},     {CG_ROLE_FFN_UP, 5, 4, 1, 2, 2, 1, 1, 1, -1},
     };
     struct cg_models in;
     struct cg_checkpoint *models[2];
@@ -67,6 +67,7 @@ static void test_groups(void **state)
             assert_int_equal(a->layers, b->layers);
             assert_int_equal(a->first_expert, b->first_expert);
             assert_int_equal(a->last_expert, b->last_expert);
+            assert_int_equal(a->part_of, b->part_of);
         }
         free(groups);
     }

@@ -1,0 +1,207 @@
+#include "gather.h"
+#include <assert.h>
+#include <string.h>
+
+/* Rows and columns of the squares that are transposed at a time, and the gap between two segments that is
+ * not worth a read of its own, in bytes. */
+enum { TILE = 32, SMALL_GAP = 64 };
+
+bool cg_is_gathered(const struct cg_view *view)
+{
+    return view && view->stride[view->axes - 1] != 1;
+}
+
+int64_t cg_gather_scratch(const struct cg_plan *plan)
+{
+    for (int64_t i = 0; i < plan->nmembers; i++)
+        if (cg_is_gathered(plan->members[i].view))
+            return CG_GATHER_SCRATCH;
+    return 0;
+}
+
+/* The stored element that the canonical element `at` is. */
+static int64_t element_of(const struct cg_view *view, int64_t at)
+{
+    int64_t element = view->base;
+    for (int a = view->axes - 1; a >= 0; a--) {
+        element += at % view->extent[a] * view->stride[a];
+        at /= view->extent[a];
+    }
+    return element;
+}
+
+static int64_t offset_of(const struct cg_gather *from, int64_t element)
+{
+    return from->tensor->offset + element * cg_dtype_bits(from->tensor->dtype) / 8;
+}
+
+int64_t cg_gather_offset(const struct cg_gather *from, int64_t first)
+{
+    return offset_of(from, from->view && first > 0 ? element_of(from->view, first)
+                                                   : first + (from->view ? from->view->base : 0));
+}
+
+/* Reads n elements that lie side by side. */
+static int read_run(struct cg_gather *from, int64_t element, int64_t n, uint8_t *out, struct cg_err *err)
+{
+    int64_t bytes = cg_dtype_bytes(from->tensor->dtype, n);
+    from->bytes_read += bytes;
+    return cg_files_read(from->files, from->file, from->tensor->name, offset_of(from, element), out,
+                         (size_t)bytes, err);
+}
+
+static int read_runs(struct cg_gather *from, int64_t first, int64_t n, uint8_t *out, struct cg_err *err)
+{
+    int64_t length = from->view->extent[from->view->axes - 1];
+    while (n > 0) {
+        int64_t run = length - first % length < n ? length - first % length : n;
+        if (read_run(from, element_of(from->view, first), run, out, err) < 0)
+            return -1;
+        out += cg_dtype_bytes(from->tensor->dtype, run);
+        first += run;
+        n -= run;
+    }
+    return 0;
+}
+
+/* Row r, column c of a matrix of elements lies at memory + (r * row + c * column) * width. */
+struct grid {
+    uint8_t *memory;
+    int64_t row, column;
+};
+
+static inline void copy_tiles(struct grid to, struct grid from, int64_t rows, int64_t columns, size_t width)
+{
+    for (int64_t r0 = 0; r0 < rows; r0 += TILE)
+        for (int64_t c0 = 0; c0 < columns; c0 += TILE)
+            for (int64_t r = r0; r < r0 + TILE && r < rows; r++)
+                for (int64_t c = c0; c < c0 + TILE && c < columns; c++)
+                    memcpy(to.memory + (size_t)(r * to.row + c * to.column) * width,
+                           from.memory + (size_t)(r * from.row + c * from.column) * width, width);
+}
+
+/* A width that the compiler knows makes the copy of an element one instruction. */
+static void copy_grid(struct grid to, struct grid from, int64_t rows, int64_t columns, size_t width)
+{
+    switch (width) {
+    case 1:
+        copy_tiles(to, from, rows, columns, 1);
+        break;
+    case 2:
+        copy_tiles(to, from, rows, columns, 2);
+        break;
+    case 4:
+        copy_tiles(to, from, rows, columns, 4);
+        break;
+    default:
+        assert(width == 8);
+        copy_tiles(to, from, rows, columns, 8);
+    }
+}
+
+/* The last two axes of a view at one index of the others: rows and columns, column by column stored. */
+struct core {
+    int64_t element; /* of row 0, column 0 */
+    int64_t first;   /* element of the core, row by row, that `out` begins with */
+    int64_t rows, columns, row_stride, column_stride;
+};
+
+/* A part of a core; what lies outside is neither read for its own sake nor written. */
+struct rectangle {
+    int64_t first_row, end_row, first_column, end_column;
+};
+
+/* Reads as many columns as fit the scratch, each the segment of its rows, and transposes them. */
+static int gather_columns(struct cg_gather *from, const struct core *core, const struct rectangle *part,
+                          uint8_t *out, struct cg_err *err)
+{
+    int64_t width = cg_dtype_bits(from->tensor->dtype) / 8, room = CG_GATHER_SCRATCH / width;
+    int64_t rows = part->end_row - part->first_row, span = (rows - 1) * core->row_stride + 1;
+    int64_t gap = core->column_stride - span;
+    bool together = gap >= 0 && gap * width <= SMALL_GAP && core->column_stride <= room;
+    int64_t pitch = together ? core->column_stride : span, most = room / pitch;
+    for (int64_t column = part->first_column; column < part->end_column; column += most) {
+        int64_t columns = part->end_column - column < most ? part->end_column - column : most;
+        int64_t element = core->element + part->first_row * core->row_stride + column * core->column_stride;
+        int64_t reads = together ? 1 : columns, n = together ? (columns - 1) * pitch + span : span;
+        for (int64_t k = 0; k < reads; k++)
+            if (read_run(from, element + k * core->column_stride, n, from->scratch + k * pitch * width, err) <
+                0)
+                return -1;
+        struct grid to = {out + (part->first_row * core->columns + column - core->first) * width,
+                          core->columns, 1};
+        struct grid read = {from->scratch, core->row_stride, pitch};
+        copy_grid(to, read, rows, columns, (size_t)width);
+    }
+    return 0;
+}
+
+/* A rectangle, in bands of rows whose segments fit the scratch. */
+static int gather_rectangle(struct cg_gather *from, const struct core *core, const struct rectangle *whole,
+                            uint8_t *out, struct cg_err *err)
+{
+    int64_t room = CG_GATHER_SCRATCH * 8 / cg_dtype_bits(from->tensor->dtype);
+    int64_t band = (room - 1) / core->row_stride + 1;
+    struct rectangle part = *whole;
+    for (; whole->first_column < whole->end_column && part.first_row < whole->end_row;
+         part.first_row += band) {
+        part.end_row = whole->end_row - part.first_row < band ? whole->end_row : part.first_row + band;
+        if (gather_columns(from, core, &part, out, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* The elements of a core before `end`, row by row, begin and end within rows. A column's segment is
+ * one row shorter at the top when it lies left of the beginning, one longer at the bottom when left of the
+ * end: three rectangles side by side, so that no column is read twice. */
+static int gather_core(struct cg_gather *from, const struct core *core, int64_t end, uint8_t *out,
+                       struct cg_err *err)
+{
+    int64_t top = core->first / core->columns, begins = core->first % core->columns;
+    int64_t bottom = end / core->columns, ends = end % core->columns;
+    int64_t low = begins < ends ? begins : ends, high = begins < ends ? ends : begins;
+    const int64_t edge[] = {0, low, high, core->columns};
+    for (int k = 0; k < 3; k++) {
+        struct rectangle part = {.first_row = top + (edge[k] < begins),
+                                 .end_row = bottom + (edge[k] < ends),
+                                 .first_column = edge[k],
+                                 .end_column = edge[k + 1]};
+        if (gather_rectangle(from, core, &part, out, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int gather_cores(struct cg_gather *from, int64_t first, int64_t n, uint8_t *out, struct cg_err *err)
+{
+    const struct cg_view *view = from->view;
+    int last = view->axes - 1;
+    struct core core = {.rows = view->extent[last], .columns = 1, .row_stride = view->stride[last]};
+    if (last > 0)
+        core = (struct core){.rows = view->extent[last - 1],
+                             .columns = view->extent[last],
+                             .row_stride = view->stride[last - 1],
+                             .column_stride = view->stride[last]};
+    int64_t size = core.rows * core.columns;
+    while (n > 0) {
+        core.first = first % size;
+        int64_t take = size - core.first < n ? size - core.first : n;
+        core.element = element_of(view, first - core.first);
+        if (gather_core(from, &core, core.first + take, out, err) < 0)
+            return -1;
+        out += cg_dtype_bytes(from->tensor->dtype, take);
+        first += take;
+        n -= take;
+    }
+    return 0;
+}
+
+int cg_gather(struct cg_gather *from, int64_t first, int64_t n, uint8_t *out, struct cg_err *err)
+{
+    const struct cg_view *view = from->view;
+    if (!view || (view->axes == 1 && view->stride[0] == 1))
+        return read_run(from, first + (view ? view->base : 0), n, out, err);
+    return cg_is_gathered(view) ? gather_cores(from, first, n, out, err)
+                                : read_runs(from, first, n, out, err);
+}
