@@ -58,7 +58,7 @@ static int unstack(struct cutting *c, int64_t axis[2], int *axes, struct cg_err 
     int64_t stated = c->fact[CG_NUM_EXPERTS];
     c->parts->experts = 1;
     *axes = tensor->axes - first;
-    if (*axes < 1 || *axes > 2 || (stack == CG_STACK_ROWS && *axes != 2)) {
+    if (*axes != (cg_ends_with(tensor->name, "bias") ? 1 : 2)) {
         c->whole = "not of the shape that its name says";
         return 0;
     }

@@ -170,7 +170,8 @@ int cg_tokens_compare(const struct cg_comm *comm, const struct cg_checkpoint *co
     const struct cg_member *member[2] = {embedding_of(anatomy, a), embedding_of(anatomy, b)};
     int model[2] = {a, b};
     for (int k = 0; k < 2; k++)
-        if (!member[k] || member[k]->tensor < 0 || member[k]->view || member[k]->columns != member[0]->columns ||
+        if (!member[k] || member[k]->tensor < 0 || member[k]->view ||
+            member[k]->columns != member[0]->columns ||
             !cg_dtype_is_real(models[model[k]]->tensors[member[k]->tensor].dtype) ||
             cg_dtype_bits(models[model[k]]->tensors[member[k]->tensor].dtype) * member[k]->columns % 8 != 0 ||
             (!sweep->kept[model[k]] && !reread) || alignment->shared == 0)

@@ -95,6 +95,15 @@ static void count_pass(struct facts *facts, const struct cg_slot *slot)
     facts->last_layer[group] = slot->layer;
 }
 
+/* Whether two members lie alike in tensors of their own. */
+static bool same_view(const struct cg_view *a, const struct cg_view *b)
+{
+    bool same = !a == !b && (!a || (a->base == b->base && a->axes == b->axes));
+    for (int k = 0; same && a && k < a->axes; k++)
+        same = a->extent[k] == b->extent[k] && a->stride[k] == b->stride[k];
+    return same;
+}
+
 static void count_slot(struct facts *facts, const struct cg_findings *findings,
                        const struct cg_comparison *comparison, int64_t s, int64_t p)
 {
@@ -112,7 +121,7 @@ static void count_slot(struct facts *facts, const struct cg_findings *findings,
     facts->equal += comparison->equal;
     facts->identical += comparison->identical;
     facts->same_type += in_a->dtype == in_b->dtype;
-    facts->same_name += strcmp(in_a->name, in_b->name) == 0;
+    facts->same_name += strcmp(in_a->name, in_b->name) == 0 && same_view(a->view, b->view);
     facts->constant += comparison->constant;
     facts->telling += comparison->equal && !comparison->constant && !slot->buffer;
     if (comparison->matrix && !isnan(comparison->cosine)) {
