@@ -125,7 +125,7 @@ static int share_heads(struct cutting *c, struct share share[CG_MOST_PARTS], str
         kv = (out / dim - heads) / 2;
     if (out % dim != 0)
         return refuse(c, "rows of queries, keys and values: a multiple of head_dim", dim, out, err);
-    if (kv > heads || kv < 1 || heads % kv != 0)
+    if (heads > out / dim || kv > heads || kv < 1 || heads % kv != 0)
         return refuse(c, "num_attention_heads is", heads, out / dim, err);
     if (out / dim - heads != 2 * kv)
         return refuse(c, "heads of keys and values together are", 2 * kv, out / dim - heads, err);

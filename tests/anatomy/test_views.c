@@ -361,7 +361,7 @@ static const struct {
      "model.layers.1.self_attn.qkv_proj.weight",
      2,
      {D, H},
-     "together are 4, but the tensor's shape says -5"},
+     "num_attention_heads is 6, but the tensor's shape says 1"},
     {"falcon",
      "transformer.h.1.self_attention.query_key_value.weight",
      2,
