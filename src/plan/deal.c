@@ -11,7 +11,8 @@ enum { COST_READ = 2, COST_HASH_ALONE = 11, COST_HASH_BESIDE = 6, COST_SUMS = 3,
 /* One indivisible load on its way to a rank: a whole bundle, or one member's stream. */
 struct item {
     int64_t load, bundle;
-    int32_t member; /* -1: the bundle whole */
+    int32_t member; /* -1: the bundle whole, or all its streams */
+    int32_t rank;   /* that has it, -1 for none yet */
 };
 
 /* The least loaded rank is on top; among equals the lowest rank. */
@@ -87,7 +88,7 @@ static int64_t chunk_load(const struct cg_bundle *bundle)
 static void order_by_load(const struct cg_plan *plan, struct item *order)
 {
     for (int64_t i = 0; i < plan->nbundles; i++)
-        order[i] = (struct item){bundle_load(&plan->bundles[i]), i, -1};
+        order[i] = (struct item){bundle_load(&plan->bundles[i]), i, -1, -1};
     qsort(order, (size_t)plan->nbundles, sizeof *order, by_load_down);
 }
 
@@ -110,34 +111,83 @@ static int64_t list_items(const struct cg_plan *plan, struct item *items)
         const struct cg_bundle *bundle = &plan->bundles[i];
         const struct cg_bundle_member *member = &plan->members[bundle->first_member];
         if (!bundle->apart)
-            items[n++] = (struct item){bundle->split ? together_load(bundle) : bundle_load(bundle), i, -1};
+            items[n++] =
+                (struct item){bundle->split ? together_load(bundle) : bundle_load(bundle), i, -1, -1};
         for (int32_t m = 0; bundle->apart && m < bundle->members; m++)
-            items[n++] = (struct item){stream_load(bundle, &member[m]), i, m};
+            items[n++] = (struct item){stream_load(bundle, &member[m]), i, m, -1};
     }
     qsort(items, (size_t)n, sizeof *items, by_load_down);
     return n;
 }
 
+/* Gives an item to a rank, and takes it from the one that had it. */
+static void assign(struct cg_plan *plan, struct item *item, int32_t rank)
+{
+    struct cg_bundle *bundle = &plan->bundles[item->bundle];
+    struct cg_bundle_member *member = &plan->members[bundle->first_member];
+    if (item->rank >= 0)
+        plan->load[item->rank] -= item->load;
+    plan->load[rank] += item->load;
+    item->rank = rank;
+    if (item->member >= 0)
+        member[item->member].owner = rank;
+    for (int32_t m = 0; item->member < 0 && m < bundle->members; m++)
+        member[m].owner = bundle->owner = rank;
+}
+
 /* Longest load first, each to the least loaded rank. */
-static void deal_items(struct cg_plan *plan, const struct item *items, int64_t n, struct heap *heap)
+static void deal_items(struct cg_plan *plan, struct item *items, int64_t n, struct heap *heap)
 {
     memset(plan->load, 0, (size_t)plan->ranks * sizeof *plan->load);
     for (int r = 0; r < plan->ranks; r++)
         heap->rank[r] = r;
     for (int64_t i = 0; i < n; i++) {
-        int32_t rank = heap->rank[0];
-        struct cg_bundle *bundle = &plan->bundles[items[i].bundle];
-        struct cg_bundle_member *member = &plan->members[bundle->first_member];
-        if (items[i].member < 0) {
-            bundle->owner = rank;
-            for (int32_t m = 0; m < bundle->members; m++)
-                member[m].owner = rank;
-        } else {
-            member[items[i].member].owner = rank;
-        }
-        plan->load[rank] += items[i].load;
+        assign(plan, &items[i], heap->rank[0]);
         sift_down(heap);
     }
+}
+
+static int32_t heaviest_rank(const struct cg_plan *plan)
+{
+    int32_t most = 0;
+    for (int32_t r = 1; r < plan->ranks; r++)
+        if (plan->load[r] > plan->load[most])
+            most = r;
+    return most;
+}
+
+/* Exchanges one item of the heaviest rank for a lighter one elsewhere, the pair that leaves both ranks
+ * lowest. False when none helps. */
+static bool swap_one(struct cg_plan *plan, struct item *items, int64_t n)
+{
+    int32_t top = heaviest_rank(plan);
+    int64_t lowest = plan->load[top], give = -1, get = -1;
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t j = n; items[i].rank == top && j-- > 0 && items[j].load < items[i].load;) {
+            int64_t gain = items[i].load - items[j].load, other = plan->load[items[j].rank] + gain;
+            int64_t peak = plan->load[top] - gain > other ? plan->load[top] - gain : other;
+            if (items[j].rank != top && peak < lowest) {
+                lowest = peak;
+                give = i;
+                get = j;
+            }
+        }
+    if (give < 0)
+        return false;
+    int32_t other = items[get].rank;
+    assign(plan, &items[get], top);
+    assign(plan, &items[give], other);
+    return true;
+}
+
+/* Greedy dealing leaves a rank with two odd pieces now and then: swaps until none is above `enough`. Of very
+ * many items the dealing is even anyway. */
+static void swap_items(struct cg_plan *plan, struct item *items, int64_t n, int64_t enough)
+{
+    enum { MOST_ITEMS = 8192 };
+    for (int swaps = 0; n <= MOST_ITEMS && swaps < plan->ranks; swaps++)
+        if (plan->load[heaviest_rank(plan)] <= enough || !swap_one(plan, items, n))
+            return;
 }
 
 /* A task on its way: with the rank it goes to. */
@@ -198,11 +248,7 @@ static int64_t sums_to_pour(const struct cg_plan *plan)
 
 static int64_t heaviest(const struct cg_plan *plan)
 {
-    int64_t most = 0;
-    for (int r = 0; r < plan->ranks; r++)
-        if (plan->load[r] > most)
-            most = plan->load[r];
-    return most;
+    return plan->load[heaviest_rank(plan)];
 }
 
 /* How much the ranks hold between their own loads and `level`, in whole chunks of the widest kind, so that
@@ -240,6 +286,7 @@ struct dealing {
     struct item *items; /* [nmembers] room for what is dealt */
     struct heap heap;
     struct deals deals;
+    int64_t enough;      /* a load that is near enough the best there can be */
     int64_t count, best; /* the best number of bundles to split so far, and the heaviest load then */
 };
 
@@ -250,6 +297,7 @@ static int attempt(struct cg_plan *plan, int64_t count, struct dealing *dealing,
     mark_split(plan, dealing->order, count);
     int64_t n = list_items(plan, dealing->items);
     deal_items(plan, dealing->items, n, &dealing->heap);
+    swap_items(plan, dealing->items, n, dealing->enough);
     dealing->deals.n = 0;
     if (pour_sums(plan, water_level(plan), &dealing->deals, err) < 0)
         return -1;
@@ -267,15 +315,15 @@ static int attempt(struct cg_plan *plan, int64_t count, struct dealing *dealing,
 static int deal_best(struct cg_plan *plan, struct dealing *dealing, struct cg_err *err)
 {
     int64_t mean = plan->total_load / plan->ranks, bound = plan->largest > mean ? plan->largest : mean;
-    int64_t enough = bound + bound / 100;
+    dealing->enough = bound + bound / 100;
     dealing->best = INT64_MAX;
-    for (int64_t count = 0; count <= plan->nbundles && dealing->best > enough;) {
+    for (int64_t count = 0; count <= plan->nbundles && dealing->best > dealing->enough;) {
         if (attempt(plan, count, dealing, err) < 0)
             return -1;
         count = count < 4 ? count + 1 : count % 3 == 0 ? count / 3 * 4 : count / 2 * 3;
     }
     int64_t around = dealing->count, step = around / 16 > 1 ? around / 16 : 1;
-    for (int64_t k = -8; k <= 8 && dealing->best > enough; k++)
+    for (int64_t k = -8; k <= 8 && dealing->best > dealing->enough; k++)
         if (k != 0 && around + k * step > 0 && around + k * step <= plan->nbundles &&
             attempt(plan, around + k * step, dealing, err) < 0)
             return -1;
