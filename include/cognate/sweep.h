@@ -46,7 +46,7 @@ struct cg_products {
     double sum_a, sum_b, squares_a, squares_b;
 };
 
-/* The shift null of a pair of panels (3-evidence: the residual axis rolled by 31 shifts); NaN where it cannot
+/* The shift null of a pair of panels (src/sweep/panel.h: one rolled by CG_SHIFTS shifts); NaN where it cannot
  * be taken. */
 struct cg_shift_null {
     double cosine, mean, sd, t;

@@ -1,0 +1,41 @@
+/* The comparisons of a run, and which of them carry weight: the rules that all parts of a result share. Pure.
+ */
+#ifndef COGNATE_RESULT_WEIGH_H
+#define COGNATE_RESULT_WEIGH_H
+
+#include "cognate/findings.h"
+
+/* All slots of all pairs compared once: [nslots * npairs], the comparison of pair p in slot s is [s * npairs
+ * + p]. */
+struct cg_comparisons {
+    struct cg_comparison *cell;
+    int64_t npairs;
+};
+
+static inline const struct cg_comparison *cg_comparison_at(const struct cg_comparisons *all, int64_t slot,
+                                                           int64_t pair)
+{
+    return &all->cell[slot * all->npairs + pair];
+}
+
+/* Whether a slot may carry weight in the verdict: a matrix, not one value throughout. No norm; no vector,
+ * since one outlying element in the same place in both makes any t large; no table of positions, since many
+ * models compute theirs. */
+bool cg_slot_counts(const struct cg_slot *slot, const struct cg_comparison *comparison);
+
+/* Whether a slot that counts is evidence by equal values alone, whatever its t: 1,024 elements or more, in a
+ * role that is trained (role other may hold masks and tables that many models compute alike). */
+bool cg_slot_same(const struct cg_slot *slot, const struct cg_comparison *comparison);
+
+/* Slots of the pair whose t is judged: the number of tests that p-values are corrected for. */
+int64_t cg_tests(const struct cg_findings *findings, const struct cg_comparisons *all, int64_t pair);
+
+/* A p-value as it stands after correction for `tests`, of a slot that counts; NaN otherwise. */
+double cg_corrected_log10_p(const struct cg_slot *slot, const struct cg_comparison *comparison,
+                            int64_t tests);
+
+/* The p below which a slot passes: log10. Equal values pass without. */
+extern const double CG_PASS_LOG10_P;
+bool cg_slot_passes(const struct cg_slot *slot, const struct cg_comparison *comparison, int64_t tests);
+
+#endif
