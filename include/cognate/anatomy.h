@@ -64,6 +64,9 @@ int cg_anatomy_build(struct cg_anatomy *out, const struct cg_checkpoint *const *
                      struct cg_err *err);
 void cg_anatomy_release(struct cg_anatomy *anatomy);
 
+/* The member that is the model's input embedding, or NULL when it has none. */
+const struct cg_member *cg_embedding_of(const struct cg_anatomy *anatomy, int model);
+
 /* Whether the model's output embedding is its input embedding, by that rule. */
 bool cg_ties_embeddings(const struct cg_checkpoint *model);
 

@@ -349,6 +349,14 @@ done:
     return result;
 }
 
+const struct cg_member *cg_embedding_of(const struct cg_anatomy *anatomy, int model)
+{
+    for (int64_t s = 0; s < anatomy->nslots; s++)
+        if (anatomy->slots[s].role == CG_ROLE_EMBED && cg_member_of(anatomy, s, model)->tensor >= 0)
+            return cg_member_of(anatomy, s, model);
+    return NULL;
+}
+
 void cg_anatomy_release(struct cg_anatomy *anatomy)
 {
     for (int64_t s = 0; s < anatomy->nslots; s++)

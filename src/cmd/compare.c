@@ -187,10 +187,8 @@ static int note_nonfinite_on_root(struct run *run, struct cg_err *err)
 
 static int64_t embedding_rows(const struct cg_anatomy *anatomy, int model)
 {
-    for (int64_t s = 0; s < anatomy->nslots; s++)
-        if (anatomy->slots[s].role == CG_ROLE_EMBED && cg_member_of(anatomy, s, model)->tensor >= 0)
-            return cg_member_of(anatomy, s, model)->rows;
-    return 0;
+    const struct cg_member *embedding = cg_embedding_of(anatomy, model);
+    return embedding ? embedding->rows : 0;
 }
 
 static int load_vocabularies_on_root(struct run *run, struct cg_err *err)
@@ -230,13 +228,20 @@ static int keep_listed(struct run *run, size_t p, struct cg_err *err)
         cg_token_cosines_release(tokens);
         return 0;
     }
+    const char *a = run->models.checkpoints[run->pairs[p][0]].label;
+    const char *b = run->models.checkpoints[run->pairs[p][1]].label;
+    if (tokens->listed == 0 && shared > 0)
+        return cg_buf_printf(&run->notes, err, "%s and %s: rows of shared tokens are not compared: %s\n", a,
+                             b,
+                             run->options->full ? "the embeddings differ in width, or are not plain"
+                                                : "--evidence quick reads large embeddings only once");
     if (tokens->listed <= most)
         return 0;
     int64_t stride = (shared + most - 1) / most;
     cg_tokens_thin(tokens, alignment, stride);
     return cg_buf_printf(&run->notes, err,
-                         "pair %zu: every %" PRId64 "th of %" PRId64 " shared tokens is listed\n", p, stride,
-                         shared);
+                         "%s and %s: every %" PRId64 "th of %" PRId64 " shared tokens is listed\n", a, b,
+                         stride, shared);
 }
 
 static int compare_tokens(struct run *run, struct cg_err *err)

@@ -21,14 +21,6 @@ struct session {
     double *fields;  /* [shared * FIELDS] product, squares a, squares b; the same centred */
 };
 
-static const struct cg_member *embedding_of(const struct cg_anatomy *anatomy, int model)
-{
-    for (int64_t s = 0; s < anatomy->nslots; s++)
-        if (anatomy->slots[s].role == CG_ROLE_EMBED)
-            return cg_member_of(anatomy, s, model);
-    return NULL;
-}
-
 static int64_t blocks_of(const struct session *session)
 {
     return (session->alignment->shared + BLOCK - 1) / BLOCK;
@@ -167,11 +159,10 @@ int cg_tokens_compare(const struct cg_comm *comm, const struct cg_checkpoint *co
                       struct cg_err *err)
 {
     *out = (struct cg_token_cosines){.shared = alignment->shared, .whole_cosine = NAN, .whole_centred = NAN};
-    const struct cg_member *member[2] = {embedding_of(anatomy, a), embedding_of(anatomy, b)};
+    const struct cg_member *member[2] = {cg_embedding_of(anatomy, a), cg_embedding_of(anatomy, b)};
     int model[2] = {a, b};
     for (int k = 0; k < 2; k++)
-        if (!member[k] || member[k]->tensor < 0 || member[k]->view ||
-            member[k]->columns != member[0]->columns ||
+        if (!member[k] || member[k]->view || member[k]->columns != member[0]->columns ||
             !cg_dtype_is_real(models[model[k]]->tensors[member[k]->tensor].dtype) ||
             cg_dtype_bits(models[model[k]]->tensors[member[k]->tensor].dtype) * member[k]->columns % 8 != 0 ||
             (!sweep->kept[model[k]] && !reread) || alignment->shared == 0)

@@ -2,12 +2,8 @@
 
 static int64_t rows_of(const struct cg_findings *findings, int model)
 {
-    for (int64_t s = 0; s < findings->anatomy->nslots; s++) {
-        const struct cg_member *member = cg_member_of(findings->anatomy, s, model);
-        if (findings->anatomy->slots[s].role == CG_ROLE_EMBED && member->tensor >= 0)
-            return member->rows;
-    }
-    return -1;
+    const struct cg_member *embedding = cg_embedding_of(findings->anatomy, model);
+    return embedding ? embedding->rows : -1;
 }
 
 static int set_tokens(struct cg_result *out, const struct cg_findings *findings, int64_t p, int64_t at,
