@@ -1,5 +1,6 @@
 """Every number of the result against an independent computation in numpy and hashlib (oracle.py)."""
 
+import h5py
 import numpy as np
 import pytest
 
@@ -216,6 +217,24 @@ def test_embeddings_of_other_ids(cognate, tmp_path):
     assert result["embeddings"]["cosine"][0] == pytest.approx(1, abs=1e-12)
     row = result["tensors"]["name"].tolist().index("embed")
     assert np.isnan(result["tensors"]["cosine"][row, 0])  # 257 rows against 300: not slot by slot
+
+
+@pytest.mark.parametrize("evidence", ["quick", "full"])
+def test_large_embeddings_are_read_again(cognate, tmp_path, evidence):
+    """Two of 17 MB are not kept: full evidence reads them twice more, quick leaves their tokens out and says so."""
+    models, folders = [], []
+    for seed in (4, 5):
+        models.append({"model.embed_tokens.weight": stored(np.random.default_rng(seed).standard_normal((257, 17000)).astype("f4"))})
+        folders.append(checkpoints.make(tmp_path / str(seed), models[-1], tokenizer=byte_tokenizer(range(257))))
+    result = cognate.compare(tmp_path / "r.h5", "--evidence", evidence, *folders, ranks=2)
+    run = h5py.File(tmp_path / "r.h5")["run"].attrs
+    notes = h5py.File(tmp_path / "r.h5").attrs["notes"]
+    if evidence == "full":
+        check_embedding(result, 0, folders, models)
+        assert run["bytes_reread"] == 2 * result[""]["stored_bytes"].sum()
+    else:
+        assert len(result["embeddings"]["token_pair"]) == 0 and run["bytes_reread"] == 0
+    assert ("rows of shared tokens are not compared" in notes) == (evidence == "quick")
 
 
 def integers(rng, dtype, shape):
