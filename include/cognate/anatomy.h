@@ -9,7 +9,9 @@
 #define COGNATE_ANATOMY_H
 
 #include "cognate/checkpoint.h"
+#include "cognate/quantised.h"
 #include "cognate/roles.h"
+#include "cognate/view.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -21,17 +23,6 @@ struct cg_slot {
     bool buffer; /* role other, and known to be no weight: a mask or a table of frequencies */
 };
 
-/* Where the elements of a member lie in its stored tensor. Element (i, j, ...) is the tensor's element base +
- * i * stride[0] + j * stride[1] + ...; taken in row-major order of (i, j, ...) they are the canonical (out,
- * in) matrix, row by row. Axes that follow each other without a gap are one, so that one axis of stride 1 is
- * a contiguous range. Elements narrower than a byte occur in contiguous ranges of whole bytes only. */
-enum { CG_VIEW_AXES = 4 };
-struct cg_view {
-    int64_t base;
-    int axes;
-    int64_t extent[CG_VIEW_AXES], stride[CG_VIEW_AXES];
-};
-
 /* What one model puts into one slot: a (rows, columns) matrix, row-major: a stored tensor as it lies, or a
  * view of a part of one. A vector has one row, a scalar one row and one column; more than two axes of a
  * tensor as it lies fold into the columns. Its bytes are rows * columns elements, whatever the tensor holds
@@ -40,7 +31,12 @@ struct cg_member {
     int32_t tensor; /* index into the checkpoint's tensors; -1: the model leaves the slot empty */
     bool tied;      /* the output embedding of a model that ties it: the same bytes as its `embed` slot */
     int64_t rows, columns;
-    const struct cg_view *view; /* the anatomy's; NULL: the tensor as it lies */
+    const struct cg_view *view;           /* the anatomy's; NULL: the tensor as it lies */
+    const struct cg_quantised *quantised; /* the anatomy's; NULL: the values themselves are stored. `tensor`
+                                             and `view` are then those of the codes, the view in their stored
+                                             elements */
+    struct cg_grain grain;                /* of its elements, or of their codes */
+    int64_t bytes;                        /* stored, sides included */
 };
 
 struct cg_anatomy {
@@ -50,7 +46,8 @@ struct cg_anatomy {
                                   role, then by expert), what follows them, then `other` by name */
     struct cg_member *members; /* [nslots * models]; the member of model m in slot s is [s * models + m] */
     struct cg_view *views;     /* that members point at */
-    struct cg_buf *warnings;   /* [models] lines: tensors that had to stay whole, and why */
+    struct cg_quantised *quantised;
+    struct cg_buf *warnings; /* [models] lines: tensors that had to stay whole, and why */
 };
 
 /* Builds the slots of the union of the models' tensors. Local, deterministic.

@@ -44,8 +44,10 @@ struct cg_bundle {
 struct cg_bundle_member {
     int32_t model, tensor; /* tensor: into that checkpoint's tensors */
     enum cg_dtype dtype;
-    int32_t owner;              /* the rank that hashes it: the bundle's, or its own when split */
-    const struct cg_view *view; /* the anatomy's, which must outlive the plan; NULL: the tensor as it lies */
+    int32_t owner; /* the rank that hashes it: the bundle's, or its own when split */
+    struct cg_grain grain;
+    const struct cg_view *view;           /* as in the anatomy's member; it must outlive the plan */
+    const struct cg_quantised *quantised; /* likewise */
 };
 
 /* A rank's work: one bundle whole, the streams of its members or of one, or a range of chunks' sums. */

@@ -206,14 +206,17 @@ static int check_hidden(struct cutting *c, const struct cg_part *part, struct cg
     return refuse(c, "hidden_size is", hidden, size, err);
 }
 
-/* Elements narrower than a byte can be told apart only in whole bytes. */
+/* Elements that share a byte or a scale can be told apart only by whole grains. */
 static bool is_apart(const struct cg_parts *parts, enum cg_dtype dtype)
 {
-    int bits = cg_dtype_bits(dtype);
-    for (int p = 0; bits < 8 && p < parts->per_expert; p++) {
-        const struct cg_part *part = &parts->part[p];
-        if (part->view.axes > 1 || part->view.stride[0] != 1 || part->view.base * bits % 8 != 0 ||
-            part->rows * part->columns * bits % 8 != 0 || parts->expert_stride * bits % 8 != 0)
+    int64_t grain = cg_dtype_grain(dtype).elements;
+    for (int p = 0; grain > 1 && p < parts->per_expert; p++) {
+        const struct cg_view *view = &parts->part[p].view;
+        bool apart = view->base % grain == 0 && parts->expert_stride % grain == 0 &&
+                     view->stride[view->axes - 1] == 1 && view->extent[view->axes - 1] % grain == 0;
+        for (int a = 0; a < view->axes - 1; a++)
+            apart = apart && view->stride[a] % grain == 0;
+        if (!apart)
             return false;
     }
     return true;
@@ -243,7 +246,7 @@ int cg_cut(struct cg_parts *out, const struct cg_site *site, const struct cg_ten
         CG_TRY(check_hidden(&c, &out->part[p], err));
     }
     if (!c.whole && !is_apart(out, tensor->dtype))
-        c.whole = "of elements narrower than a byte";
+        c.whole = "of elements that share bytes";
     *whole = c.whole;
     result = 0;
 done:

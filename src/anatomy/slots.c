@@ -176,12 +176,16 @@ static int sort_entries(struct entries *entries, struct cg_anatomy *out,
 static struct cg_member member_of(const struct cg_anatomy *anatomy, const struct entry *entry,
                                   const struct cg_tensor *tensor)
 {
-    if (entry->view >= 0)
-        return (struct cg_member){.tensor = entry->tensor,
-                                  .rows = entry->rows,
-                                  .columns = entry->columns,
-                                  .view = &anatomy->views[entry->view]};
-    struct cg_member member = {.tensor = entry->tensor, .rows = 1, .columns = 1};
+    struct cg_member member = {
+        .tensor = entry->tensor, .rows = 1, .columns = 1, .grain = cg_dtype_grain(tensor->dtype)};
+    if (entry->view >= 0) {
+        member.rows = entry->rows;
+        member.columns = entry->columns;
+        member.view = &anatomy->views[entry->view];
+        member.bytes = cg_grain_bytes(member.grain, member.rows * member.columns);
+        return member;
+    }
+    member.bytes = tensor->bytes;
     if (tensor->axes == 1)
         member.columns = tensor->shape[0];
     if (tensor->axes >= 2) {

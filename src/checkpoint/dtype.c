@@ -6,10 +6,10 @@
 
 static const struct {
     const char *name;
-    int bits;
+    struct cg_grain grain;
     bool real;
 } dtypes[CG_DTYPE_COUNT] = {
-#define CG_DTYPE_ROW(id, name, bits, real) [id] = {name, bits, real},
+#define CG_DTYPE_ROW(id, name, elements, bytes, real) [id] = {name, {elements, bytes}, real},
     CG_DTYPE_LIST(CG_DTYPE_ROW)
 #undef CG_DTYPE_ROW
 };
@@ -19,9 +19,9 @@ const char *cg_dtype_name(enum cg_dtype dtype)
     return dtypes[dtype].name;
 }
 
-int cg_dtype_bits(enum cg_dtype dtype)
+struct cg_grain cg_dtype_grain(enum cg_dtype dtype)
 {
-    return dtypes[dtype].bits;
+    return dtypes[dtype].grain;
 }
 
 bool cg_dtype_is_real(enum cg_dtype dtype)
@@ -37,13 +37,17 @@ int cg_dtype_of_name(const char *name)
     return -1;
 }
 
+int64_t cg_grain_bytes(struct cg_grain grain, int64_t n)
+{
+    if (grain.elements == 1)
+        return n * grain.bytes;
+    assert(n % grain.elements == 0);
+    return n / grain.elements * grain.bytes;
+}
+
 int64_t cg_dtype_bytes(enum cg_dtype dtype, int64_t n)
 {
-    int64_t bits = dtypes[dtype].bits;
-    if (bits % 8 == 0)
-        return n * (bits / 8);
-    assert(n * bits % 8 == 0);
-    return n * bits / 8;
+    return cg_grain_bytes(dtypes[dtype].grain, n);
 }
 
 /* A loop over elements of one type; `value` says in terms of the element x what it stands for. */

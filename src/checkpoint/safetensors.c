@@ -101,14 +101,15 @@ static int read_shape(struct cg_tensor *tensor, const struct header *header, con
 static int count_bytes(struct cg_tensor *tensor, const struct header *header, const char *name,
                        struct cg_err *err)
 {
-    long long bits;
-    if (cg_multiply(tensor->elements, cg_dtype_bits(tensor->dtype), &bits) < 0)
-        return refuse(header, name, "shape must have fewer than 2^63 bits", NULL, err);
-    if (bits % 8 != 0)
+    struct cg_grain grain = cg_dtype_grain(tensor->dtype);
+    if (tensor->elements % grain.elements != 0)
         return cg_fail_at(err, CG_EFORMAT, header->path, name, position_of(header, name),
                           "%" PRId64 " elements of %s do not fill whole bytes", tensor->elements,
                           cg_dtype_name(tensor->dtype));
-    tensor->bytes = bits / 8;
+    long long bytes;
+    if (cg_multiply(tensor->elements / grain.elements, grain.bytes, &bytes) < 0)
+        return refuse(header, name, "shape must have fewer than 2^63 bytes", NULL, err);
+    tensor->bytes = bytes;
     return 0;
 }
 

@@ -135,7 +135,7 @@ int cg_torch_read_id(struct cg_torch_id *out, const struct cg_pickle *pickle,
     if (out->dtype == NOT_READ)
         return cg_fail_at(err, CG_EUNSUPPORTED, path, name, value->at,
                           "is stored as %s, which cognate does not read", global_names[part[1]->number]);
-    out->width = out->dtype == UNTYPED ? 1 : cg_dtype_bits((enum cg_dtype)out->dtype) / 8;
+    out->width = out->dtype == UNTYPED ? 1 : cg_dtype_grain((enum cg_dtype)out->dtype).bytes;
     if (cg_multiply(part[4]->number, out->width, &bytes) < 0)
         return cg_fail_at(err, CG_EFORMAT, path, name, value->at, "has a storage of 2^63 bytes or more");
     out->bytes = bytes;
@@ -307,7 +307,7 @@ static int read_tensor(struct object *o, const struct cg_pickle_value *value)
         read_dtype(o, &view, &id, &tensor) < 0 || read_shape(o, call, &view, &tensor) < 0)
         return -1;
     const struct cg_torch_storage *storage = find_storage(o, &id, view.storage);
-    int width = tensor.dtype == CG_F4 ? 1 : cg_dtype_bits(tensor.dtype) / 8;
+    int width = cg_dtype_grain(tensor.dtype).bytes;
     if (!storage || check_extent(o, call, &view, &tensor, storage->bytes / width) < 0)
         return -1;
     if (!is_row_major(&view, &tensor))

@@ -164,7 +164,9 @@ int cg_tokens_compare(const struct cg_comm *comm, const struct cg_checkpoint *co
     for (int k = 0; k < 2; k++)
         if (!member[k] || member[k]->view || member[k]->columns != member[0]->columns ||
             !cg_dtype_is_real(models[model[k]]->tensors[member[k]->tensor].dtype) ||
-            cg_dtype_bits(models[model[k]]->tensors[member[k]->tensor].dtype) * member[k]->columns % 8 != 0 ||
+            member[k]->columns %
+                    cg_dtype_grain(models[model[k]]->tensors[member[k]->tensor].dtype).elements !=
+                0 ||
             (!sweep->kept[model[k]] && !reread) || alignment->shared == 0)
             return 0;
     struct session session = {.comm = comm, .alignment = alignment, .columns = member[0]->columns};

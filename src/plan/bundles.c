@@ -47,7 +47,7 @@ static void place_slot(struct cg_plan *plan, const struct cg_anatomy *anatomy,
         const struct cg_member *member = cg_member_of(anatomy, slot, m);
         if (member->tensor < 0 || member->tied)
             continue;
-        bool real = cg_dtype_is_real(models[m]->tensors[member->tensor].dtype);
+        bool real = member->quantised || cg_dtype_is_real(models[m]->tensors[member->tensor].dtype);
         places[m].bundle = bundle_for(plan, anatomy, slot, m, real);
         places[m].position = plan->bundles[places[m].bundle].members++;
     }
@@ -71,9 +71,14 @@ static void fill_members(struct cg_plan *plan, const struct cg_anatomy *anatomy,
         int model = (int)(i % anatomy->models);
         const struct cg_tensor *tensor = &models[model]->tensors[member->tensor];
         struct cg_bundle *bundle = &plan->bundles[plan->places[i].bundle];
-        plan->members[bundle->first_member + plan->places[i].position] = (struct cg_bundle_member){
-            .model = model, .tensor = member->tensor, .dtype = tensor->dtype, .view = member->view};
-        bundle->bytes += cg_dtype_bytes(tensor->dtype, member->rows * member->columns);
+        plan->members[bundle->first_member + plan->places[i].position] =
+            (struct cg_bundle_member){.model = model,
+                                      .tensor = member->tensor,
+                                      .dtype = tensor->dtype,
+                                      .grain = member->grain,
+                                      .view = member->view,
+                                      .quantised = member->quantised};
+        bundle->bytes += member->bytes;
     }
 }
 

@@ -60,9 +60,14 @@ static int64_t bundle_load(const struct cg_bundle *bundle)
     return bundle->bytes * (COST_READ + hash + (bundle->real ? COST_SUMS : 0)) + COST_TASK;
 }
 
+static int64_t side_bytes(const struct cg_bundle_member *member)
+{
+    return member->quantised ? member->quantised->side_bytes : 0;
+}
+
 static int64_t member_bytes(const struct cg_bundle *bundle, const struct cg_bundle_member *member)
 {
-    return cg_dtype_bytes(member->dtype, bundle->rows * bundle->columns);
+    return cg_grain_bytes(member->grain, bundle->rows * bundle->columns) + side_bytes(member);
 }
 
 static int64_t stream_load(const struct cg_bundle *bundle, const struct cg_bundle_member *member)
@@ -368,7 +373,7 @@ static int64_t bytes_read(const struct cg_plan *plan, const struct cg_task *task
     int64_t chunk = cg_chunk_elements(bundle->rows, bundle->columns), total = bundle->rows * bundle->columns;
     int64_t end = task->end_chunk * chunk < total ? task->end_chunk * chunk : total, bytes = 0;
     for (int32_t m = 0; m < bundle->members; m++)
-        bytes += cg_dtype_bytes(member[m].dtype, end - task->first_chunk * chunk);
+        bytes += cg_grain_bytes(member[m].grain, end - task->first_chunk * chunk) + side_bytes(&member[m]);
     return bytes;
 }
 

@@ -32,7 +32,7 @@ static int64_t element_of(const struct cg_view *view, int64_t at)
 
 static int64_t offset_of(const struct cg_gather *from, int64_t element)
 {
-    return from->tensor->offset + element * cg_dtype_bits(from->tensor->dtype) / 8;
+    return from->tensor->offset + cg_dtype_bytes(from->tensor->dtype, element);
 }
 
 int64_t cg_gather_offset(const struct cg_gather *from, int64_t first)
@@ -115,7 +115,7 @@ struct rectangle {
 static int gather_columns(struct cg_gather *from, const struct core *core, const struct rectangle *part,
                           uint8_t *out, struct cg_err *err)
 {
-    int64_t width = cg_dtype_bits(from->tensor->dtype) / 8, room = CG_GATHER_SCRATCH / width;
+    int64_t width = cg_dtype_bytes(from->tensor->dtype, 1), room = CG_GATHER_SCRATCH / width;
     int64_t rows = part->end_row - part->first_row, span = (rows - 1) * core->row_stride + 1;
     int64_t gap = core->column_stride - span;
     bool together = gap >= 0 && gap * width <= SMALL_GAP && core->column_stride <= room;
@@ -140,7 +140,7 @@ static int gather_columns(struct cg_gather *from, const struct core *core, const
 static int gather_rectangle(struct cg_gather *from, const struct core *core, const struct rectangle *whole,
                             uint8_t *out, struct cg_err *err)
 {
-    int64_t room = CG_GATHER_SCRATCH * 8 / cg_dtype_bits(from->tensor->dtype);
+    int64_t room = CG_GATHER_SCRATCH / cg_dtype_bytes(from->tensor->dtype, 1);
     int64_t band = (room - 1) / core->row_stride + 1;
     struct rectangle part = *whole;
     for (; whole->first_column < whole->end_column && part.first_row < whole->end_row;

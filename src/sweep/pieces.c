@@ -14,20 +14,26 @@ int32_t cg_task_members(const struct cg_plan *plan, const struct cg_task *task)
     return task->work == CG_WORK_STREAM && task->member >= 0 ? 1 : plan->bundles[task->bundle].members;
 }
 
+bool cg_takes_whole_chunks(const struct cg_bundle_member *member)
+{
+    return member->quantised && member->quantised->codes == CG_CODES_AWQ;
+}
+
 int64_t cg_piece_elements(const struct cg_plan *plan, const struct cg_task *task, int64_t half)
 {
     const struct cg_bundle *bundle = &plan->bundles[task->bundle];
     const struct cg_bundle_member *member = &plan->members[bundle->first_member + cg_task_first_member(task)];
-    int64_t bits = 0, widest = 0;
+    int64_t bytes = 0, widest = 0, chunk = cg_chunk_elements(bundle->rows, bundle->columns);
     for (int32_t m = 0; m < cg_task_members(plan, task); m++) {
-        int64_t own = cg_dtype_bits(member[m].dtype);
-        bits += own;
+        if (cg_takes_whole_chunks(&member[m]))
+            return chunk;
+        int64_t own = cg_grain_bytes(member[m].grain, CG_STEP);
+        bytes += own;
         widest = own > widest ? own : widest;
     }
-    int64_t steps = half / (bits * CG_STEP / 8), most = MOST_BYTES / (widest * CG_STEP / 8);
+    int64_t steps = half / bytes, most = MOST_BYTES / widest;
     steps = steps < most ? steps : most;
-    int64_t elements = (steps > 1 ? steps : 1) * CG_STEP,
-            chunk = cg_chunk_elements(bundle->rows, bundle->columns);
+    int64_t elements = (steps > 1 ? steps : 1) * CG_STEP;
     return elements < chunk ? elements : chunk;
 }
 

@@ -4,8 +4,11 @@
 
 #include "stream.h"
 
+/* Whether a member's codes can be told apart only by bands of rows, of which a chunk has a whole number. */
+bool cg_takes_whole_chunks(const struct cg_bundle_member *member);
+
 /* The largest number of elements in a piece of this task, so that the bytes of all its members fit into
- * `half`. */
+ * `half`; a whole chunk where a member takes those. */
 int64_t cg_piece_elements(const struct cg_plan *plan, const struct cg_task *task, int64_t half);
 
 /* The members that a task reads: the first, and how many. */

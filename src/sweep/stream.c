@@ -56,7 +56,7 @@ static int64_t widest_piece(const struct cg_stream *stream, int32_t *members)
         int64_t elements = cg_piece_elements(stream->plan, task, stream->cursor.half), bytes = 0;
         int32_t n = cg_task_members(stream->plan, task);
         for (int32_t m = 0; m < n; m++)
-            bytes += elements * cg_dtype_bits(member[m].dtype) / 8 + 64; /* members begin on cache lines */
+            bytes += cg_grain_bytes(member[m].grain, elements) + 64; /* members begin on cache lines */
         widest = bytes > widest ? bytes : widest;
         *members = n > *members ? n : *members;
     }
@@ -87,7 +87,7 @@ static int read_member(struct cg_stream *stream, const struct cg_piece *piece, i
     const struct cg_checkpoint *model = stream->models[member->model];
     const struct cg_tensor *tensor = &model->tensors[member->tensor];
     const struct cg_file *file = &model->files[tensor->file];
-    *bytes = (size_t)cg_dtype_bytes(member->dtype, piece->elements);
+    *bytes = (size_t)cg_grain_bytes(member->grain, piece->elements);
     struct cg_gather from = {.files = stream->files,
                              .file = file,
                              .tensor = tensor,

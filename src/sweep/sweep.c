@@ -13,12 +13,12 @@ int64_t cg_sweep_least_buffer(const struct cg_plan *plan)
     int64_t widest = 0;
     for (int64_t i = 0; i < plan->nbundles; i++) {
         const struct cg_bundle *bundle = &plan->bundles[i];
-        int64_t bits = 0;
+        int64_t bytes = 0;
         for (int32_t m = 0; m < bundle->members; m++)
-            bits += cg_dtype_bits(plan->members[bundle->first_member + m].dtype);
-        widest = bits > widest ? bits : widest;
+            bytes += cg_grain_bytes(plan->members[bundle->first_member + m].grain, CG_STEP);
+        widest = bytes > widest ? bytes : widest;
     }
-    return 2 * widest * CG_STEP / 8 + cg_gather_scratch(plan);
+    return 2 * widest + cg_gather_scratch(plan);
 }
 
 int64_t cg_sweep_memory(const struct cg_plan *plan, const struct cg_sweep_options *options)
@@ -88,8 +88,7 @@ static void share_kept(const struct cg_comm *comm, struct cg_worker *worker, str
             const struct cg_member *member = cg_member_of(worker->anatomy, i, m);
             if (member->tensor >= 0 && worker->kept[m])
                 cg_or_bytes(comm, worker->kept[m],
-                            cg_dtype_bytes(worker->models[m]->tensors[member->tensor].dtype,
-                                           member->rows * member->columns));
+                            cg_grain_bytes(member->grain, member->rows * member->columns));
         }
     out->kept = worker->kept;
     out->models = worker->anatomy->models;

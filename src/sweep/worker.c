@@ -55,7 +55,7 @@ static int begin_keeping(struct cg_worker *worker, struct cg_err *err)
         const struct cg_bundle_member *member = &plan->members[bundle->first_member];
         bool embedding = worker->anatomy->slots[bundle->slot].role == CG_ROLE_EMBED;
         for (int32_t m = 0; embedding && m < bundle->members; m++) {
-            size_t bytes = (size_t)cg_dtype_bytes(member[m].dtype, bundle->rows * bundle->columns);
+            size_t bytes = (size_t)cg_grain_bytes(member[m].grain, bundle->rows * bundle->columns);
             if (!worker->kept[member[m].model] && !(worker->kept[member[m].model] = cg_new(bytes, 1, err)))
                 return -1;
         }
@@ -195,7 +195,7 @@ static void keep_step(struct cg_worker *worker, const struct cg_bundle *bundle, 
         int64_t embedding =
             cg_member_of(worker->anatomy, bundle->slot, member->model)->tensor; /* not an lm_head beside it */
         if (worker->kept[member->model] && member->tensor == embedding)
-            memcpy(worker->kept[member->model] + cg_dtype_bytes(member->dtype, first), data[m], bytes[m]);
+            memcpy(worker->kept[member->model] + cg_grain_bytes(member->grain, first), data[m], bytes[m]);
     }
 }
 
@@ -207,7 +207,7 @@ static int take_step(struct cg_worker *worker, const struct cg_piece *piece, con
     const struct cg_bundle_member *member =
         &worker->plan->members[bundle->first_member + cg_task_first_member(piece->task)];
     for (int32_t m = 0; m < piece->members; m++)
-        piece->bytes[m] = (size_t)cg_dtype_bytes(member[m].dtype, (int64_t)n);
+        piece->bytes[m] = (size_t)cg_grain_bytes(member[m].grain, (int64_t)n);
     if (piece->task->work != CG_WORK_SUMS &&
         cg_digests_update(worker->digests, (size_t)piece->members, data, piece->bytes, err) < 0)
         return -1;
@@ -221,7 +221,7 @@ static int take_step(struct cg_worker *worker, const struct cg_piece *piece, con
         if (decode && take_block(worker, piece, data, first + (int64_t)at, count, err) < 0)
             return -1;
         for (int32_t m = 0; m < piece->members; m++)
-            data[m] += cg_dtype_bytes(member[m].dtype, (int64_t)count);
+            data[m] += cg_grain_bytes(member[m].grain, (int64_t)count);
     }
     return 0;
 }

@@ -464,7 +464,7 @@ static const struct {
      {2 * I + 1, H},
      "odd number"},
     {"phi3", "model.layers.1.mlp.gate_up_proj.weight", CG_NUM_HIDDEN_LAYERS, CG_BF16, "", 2, {0, H}, "empty"},
-    {"gpt2", "h.1.mlp.c_fc.weight", CG_NUM_HIDDEN_LAYERS, CG_F4, "", 2, {H, 4 * H}, "narrower than a byte"},
+    {"gpt2", "h.1.mlp.c_fc.weight", CG_NUM_HIDDEN_LAYERS, CG_F4, "", 2, {H, 4 * H}, "that share bytes"},
     {"mixtral",
      "model.layers.1.mlp.experts.down_proj",
      CG_NUM_EXPERTS,

@@ -110,7 +110,7 @@ static const struct {
     {"2 x (2^63 - 1)", ENTRY("U8", "[2,9223372036854775807]", "[0,4]"), 4, "fewer than 2^63 elements"},
     {"2^32 x 2^32, empty range", ENTRY("U8", "[4294967296,4294967296]", "[0,0]"), 0,
      "fewer than 2^63 elements"},
-    {"2^61 F32, empty range", ENTRY("F32", "[2305843009213693952]", "[0,0]"), 0, "fewer than 2^63 bits"},
+    {"2^61 F32, empty range", ENTRY("F32", "[2305843009213693952]", "[0,0]"), 0, "fewer than 2^63 bytes"},
     {"odd number of F4", ENTRY("F4", "[3]", "[0,2]"), 2, "a: 3 elements of F4 do not fill whole bytes"},
     {"odd number of F4, rounded down", ENTRY("F4", "[3]", "[0,1]"), 1, "3 elements of F4 do not fill"},
     {"two F6", ENTRY("F6_E3M2", "[2]", "[0,2]"), 2, "2 elements of F6_E3M2 do not fill whole bytes"},

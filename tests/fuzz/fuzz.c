@@ -112,7 +112,8 @@ static void check_tensor(const struct cg_checkpoint *checkpoint, const struct cg
         assert(elements <= INT64_MAX);
     }
     assert(elements == tensor->elements);
-    assert(elements * cg_dtype_bits(tensor->dtype) == (__int128)tensor->bytes * 8);
+    struct cg_grain grain = cg_dtype_grain(tensor->dtype);
+    assert(elements * grain.bytes == (__int128)tensor->bytes * grain.elements);
     assert(tensor->file >= 0 && (size_t)tensor->file < checkpoint->nfiles);
     assert(tensor->offset >= PREFIX && tensor->bytes >= 0);
     assert(tensor->bytes <= checkpoint->files[tensor->file].bytes - tensor->offset);

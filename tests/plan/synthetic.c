@@ -62,9 +62,13 @@ void synthetic_member(struct synthetic *made, int model, enum cg_dtype dtype, in
                                                    .axes = 2,
                                                    .shape = {rows, columns},
                                                    .elements = rows * columns,
-                                                   .bytes = rows * columns * cg_dtype_bits(dtype) / 8};
-    *last_member(made, model) =
-        (struct cg_member){.tensor = (int32_t)to->ntensors++, .rows = rows, .columns = columns};
+                                                   .bytes = cg_dtype_bytes(dtype, rows * columns)};
+    *last_member(made, model) = (struct cg_member){.tensor = (int32_t)to->ntensors,
+                                                   .rows = rows,
+                                                   .columns = columns,
+                                                   .grain = cg_dtype_grain(dtype),
+                                                   .bytes = to->tensors[to->ntensors].bytes};
+    to->ntensors++;
 }
 
 void synthetic_tie(struct synthetic *made, int model, int64_t slot)

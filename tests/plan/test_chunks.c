@@ -56,7 +56,7 @@ static void cover_all(void **state)
             if (count == 1)
                 continue;
             for (int dtype = 0; dtype < CG_DTYPE_COUNT; dtype++)
-                assert_int_equal(chunk * cg_dtype_bits((enum cg_dtype)dtype) % 8, 0);
+                assert_int_equal(chunk % cg_dtype_grain((enum cg_dtype)dtype).elements, 0);
             if (columns <= CG_CHUNK_ELEMENTS / 8)
                 assert_int_equal(chunk % columns, 0);
             assert_true(chunk > CG_CHUNK_ELEMENTS - 8 * columns);

@@ -31,7 +31,8 @@ static const struct cg_bundle_member *member_at(const struct cg_plan *plan, int6
 static double bytes_of(const struct cg_plan *plan, int64_t bundle, int32_t member)
 {
     const struct cg_bundle *of = &plan->bundles[bundle];
-    return (double)of->rows * (double)of->columns * cg_dtype_bits(member_at(plan, bundle, member)->dtype) / 8;
+    struct cg_grain grain = cg_dtype_grain(member_at(plan, bundle, member)->dtype);
+    return (double)of->rows * (double)of->columns * grain.bytes / grain.elements;
 }
 
 /* Every slot leads to its tensor. */

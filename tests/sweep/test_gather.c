@@ -94,7 +94,7 @@ static int64_t *walk(const struct cg_view *view)
 
 static void check_range(struct fixture *f, const int64_t *elements, int64_t first, int64_t n)
 {
-    size_t width = (size_t)cg_dtype_bits(f->tensor.dtype) / 8, bytes = (size_t)n * width;
+    size_t width = (size_t)cg_dtype_grain(f->tensor.dtype).bytes, bytes = (size_t)n * width;
     uint8_t *out = malloc(bytes + 2 * GUARD);
     struct cg_err err;
     assert_non_null(out);

@@ -35,11 +35,11 @@ static void range_of(const struct cg_plan *plan, const struct cg_task *task, int
 static int64_t bytes_of(const struct cg_plan *plan, const struct cg_piece *piece)
 {
     const struct cg_bundle *bundle = &plan->bundles[piece->task->bundle];
-    int64_t bits = 0;
+    int64_t bytes = 0;
     for (int32_t m = 0; m < bundle->members; m++)
         if (piece->task->work != CG_WORK_STREAM || !bundle->apart || m == piece->task->member)
-            bits += cg_dtype_bits(plan->members[bundle->first_member + m].dtype) * piece->elements;
-    return bits / 8;
+            bytes += cg_dtype_bytes(plan->members[bundle->first_member + m].dtype, piece->elements);
+    return bytes;
 }
 
 static void walk_task(const struct cg_plan *plan, const struct cg_task *task, struct cg_piece_cursor *cursor)
@@ -62,7 +62,7 @@ static void walk_task(const struct cg_plan *plan, const struct cg_task *task, st
         at += piece.elements;
         assert_int_equal(piece.ends_chunk, at == end || at % chunk == 0);
         assert_int_equal(piece.ends_task, at == end);
-        assert_true(piece.ends_task || piece.elements * cg_dtype_bits(CG_F4) % 8 == 0);
+        assert_true(piece.ends_task || piece.elements % cg_dtype_grain(CG_F4).elements == 0);
         more = at < end;
     }
 }

@@ -93,10 +93,10 @@ static int64_t check_piece(const struct fixture *f, const struct cg_piece *piece
     for (int32_t m = 0; m < piece->members; m++) {
         int32_t position = piece->task->work == CG_WORK_STREAM && bundle->apart ? piece->task->member : m;
         const struct cg_bundle_member *member = &f->plan.members[bundle->first_member + position];
-        int64_t bits = cg_dtype_bits(member->dtype);
         const uint8_t *wanted = f->bytes[member->model][member->tensor];
-        assert_int_equal(piece->bytes[m], piece->elements * bits / 8);
-        assert_memory_equal(piece->data[m], wanted + piece->first * bits / 8, piece->bytes[m]);
+        assert_int_equal(piece->bytes[m], cg_dtype_bytes(member->dtype, piece->elements));
+        assert_memory_equal(piece->data[m], wanted + cg_dtype_bytes(member->dtype, piece->first),
+                            piece->bytes[m]);
         total += (int64_t)piece->bytes[m];
     }
     return total;
