@@ -72,6 +72,16 @@ static inline const struct cg_member *cg_member_of(const struct cg_anatomy *anat
     return &anatomy->members[slot * anatomy->models + model];
 }
 
+/* How a member is stored: the name of its type, or of the format that quantised it. */
+const char *cg_member_type(const struct cg_checkpoint *model, const struct cg_member *member);
+
+/* Whether a member has plain real values, or codes that stand for such. */
+bool cg_member_is_real(const struct cg_checkpoint *model, const struct cg_member *member);
+
+/* The elements of all members of a model: as many numbers as its checkpoint stands for, whatever it was
+ * quantised to. */
+int64_t cg_anatomy_parameters(const struct cg_anatomy *anatomy, int model);
+
 /* The architecture of one model: config.json's facts, completed from the tensors' shapes where it is silent
  * (hidden size, layers, intermediate sizes, experts, vocabulary; heads only with head_dim). config.json that
  * contradicts the shapes fails with CG_EMISMATCH, naming both numbers and the tensor; a shard read alone may

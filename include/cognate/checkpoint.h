@@ -104,8 +104,7 @@ int cg_checkpoint_unpack(struct cg_checkpoint *out, struct cg_unpacker *from, st
 /* The tensor of that name, or NULL. */
 const struct cg_tensor *cg_checkpoint_find(const struct cg_checkpoint *checkpoint, const char *name);
 
-int64_t cg_checkpoint_parameters(const struct cg_checkpoint *checkpoint); /* elements of all tensors */
-int64_t cg_checkpoint_bytes(const struct cg_checkpoint *checkpoint);      /* bytes of all tensors */
+int64_t cg_checkpoint_bytes(const struct cg_checkpoint *checkpoint); /* bytes of all tensors */
 
 /* Stats the file again and fails with CG_ECHANGED when it is not the one whose header was read.
  * Devices are compared only when `same_host`, since nodes number network file systems differently. */

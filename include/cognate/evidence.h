@@ -29,6 +29,8 @@ struct cg_comparison {
     bool constant;    /* one value throughout, in both */
     int64_t elements; /* of each; 0 when not compared */
     double cosine, centred_cosine, relative_difference;
+    double difference; /* sum of (b - a)^2 */
+    double rounding;   /* how much of it rounding to their quantised types explains: 0 where neither is */
     struct cg_shift_null null;
     double log10_p; /* of t, one-sided, not corrected */
 };
@@ -41,6 +43,7 @@ struct cg_comparison cg_compare_slot(const struct cg_anatomy *anatomy, const str
 struct cg_description {
     double l2norm, mean, std, minimum, maximum;
     int64_t nonfinite;
+    double rounding; /* norm of the error that rounding to a quantised type explains, over l2norm; else NaN */
 };
 struct cg_description cg_describe(const struct cg_moments *moments);
 

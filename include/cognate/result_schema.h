@@ -33,7 +33,7 @@
     V(num_experts_per_tok, INT64, MODEL, NONE, NONE, "1", "routed experts that serve a token")               \
     V(num_shared_experts, INT64, MODEL, NONE, NONE, "1", "shared experts a layer")                           \
     V(vocab_size, INT64, MODEL, NONE, NONE, "1", "rows of the embedding")                                    \
-    V(parameters, INT64, MODEL, NONE, NONE, "1", "elements of all stored tensors")                           \
+    V(parameters, INT64, MODEL, NONE, NONE, "1", "elements of all tensors, decoded")                         \
     V(num_tensors, INT64, MODEL, NONE, NONE, "1", "stored tensors")                                          \
     V(stored_bytes, INT64, MODEL, NONE, NONE, "byte", "bytes of all stored tensors")                         \
     V(pair_a, INT32, PAIR, NONE, NONE, "1", "index of the base or earlier model")                            \
@@ -50,6 +50,8 @@
     V(weighted_cosine, FLOAT64, PAIR, NONE, NONE, "1", "mean of cosine weighted by elements")                \
     V(matrix_cosine, FLOAT64, PAIR, NONE, NONE, "1",                                                         \
       "plain mean of cosine over slots with two axes of more than one element")                              \
+    V(rounding_ratio, FLOAT64, PAIR, NONE, NONE, "1",                                                        \
+      "norm of b - a over what rounding explains of it, in slots that one of the two has quantised")         \
     V(band, TEXT, PAIR, NONE, NONE, "1", "what the plain method would read from mean_cosine")                \
     V(layer_pattern, TEXT, PAIR, NONE, NONE, "1", "how the cosine runs over depth")                          \
     V(verdict, TEXT, PAIR, NONE, NONE, "1", "IDENTICAL, DERIVED, PARTIAL, NO EVIDENCE or INCONCLUSIVE")      \
@@ -77,6 +79,8 @@
     V(minimum, FLOAT64, TENSOR, MODEL, NONE, "1", "smallest finite element")                                 \
     V(maximum, FLOAT64, TENSOR, MODEL, NONE, "1", "largest finite element")                                  \
     V(nonfinite, INT64, TENSOR, MODEL, NONE, "1", "elements that are NaN or infinite")                       \
+    V(rounding_error, FLOAT64, TENSOR, MODEL, NONE, "1",                                                     \
+      "norm of the error that rounding to the quantised type explains, over l2norm")                         \
     V(cosine, FLOAT64, TENSOR, PAIR, NONE, "1", "cosine over elements finite in both")                       \
     V(centred_cosine, FLOAT64, TENSOR, PAIR, NONE, "1", "cosine after each tensor's mean is taken away")     \
     V(panel_cosine, FLOAT64, TENSOR, PAIR, NONE, "1", "centred cosine of the panels")                        \

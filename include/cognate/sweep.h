@@ -36,6 +36,7 @@ bool cg_is_sample(const struct cg_slot *slot, const struct cg_member *member,
 struct cg_moments {
     int64_t elements, nonfinite;
     double sum, squares, minimum, maximum; /* minimum and maximum NaN when no element is finite */
+    double rounding; /* sum of the squared errors that rounding to a quantised type explains; else 0 */
 };
 
 /* Over the elements of a pair that are finite in both. */

@@ -129,14 +129,6 @@ const struct cg_tensor *cg_checkpoint_find(const struct cg_checkpoint *checkpoin
     return bsearch(name, checkpoint->tensors, checkpoint->ntensors, sizeof *checkpoint->tensors, by_key);
 }
 
-int64_t cg_checkpoint_parameters(const struct cg_checkpoint *checkpoint)
-{
-    int64_t sum = 0;
-    for (size_t i = 0; i < checkpoint->ntensors; i++)
-        sum += checkpoint->tensors[i].elements;
-    return sum;
-}
-
 int64_t cg_checkpoint_bytes(const struct cg_checkpoint *checkpoint)
 {
     int64_t sum = 0;

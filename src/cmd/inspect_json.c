@@ -205,7 +205,7 @@ static int put_model(FILE *out, const struct cg_models *in, int m, struct cg_err
     put_truth(out, ",\n  ", "tied_embeddings", cg_ties_embeddings(model));
     put_number(out, ",\n  ", "files", (int64_t)model->nfiles);
     put_number(out, ",\n  ", "tensors", (int64_t)model->ntensors);
-    put_number(out, ",\n  ", "parameters", cg_checkpoint_parameters(model));
+    put_number(out, ",\n  ", "parameters", cg_anatomy_parameters(&in->anatomy, m));
     put_number(out, ",\n  ", "stored_bytes", cg_checkpoint_bytes(model));
     put_dtypes(out, model);
     put_architecture(out, &in->architectures[m]);

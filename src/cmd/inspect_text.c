@@ -95,7 +95,7 @@ static int print_model(struct cg_page page, const struct cg_models *in, int m, s
         cg_page_field(page, "quantised", "%s", config->quant_method);
     cg_page_field(page, "files", "%s", cg_show_count((int64_t)model->nfiles).text);
     cg_page_field(page, "tensors", "%s", cg_show_count((int64_t)model->ntensors).text);
-    cg_page_field(page, "parameters", "%s", cg_show_count(cg_checkpoint_parameters(model)).text);
+    cg_page_field(page, "parameters", "%s", cg_show_count(cg_anatomy_parameters(&in->anatomy, m)).text);
     cg_page_field(page, "bytes", "%s", cg_show_count(cg_checkpoint_bytes(model)).text);
     print_dtypes(page, model);
     cg_page_field(page, "tied embeddings", "%s", cg_ties_embeddings(model) ? "yes" : "no");

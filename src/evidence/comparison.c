@@ -44,8 +44,10 @@ static void compare_digests(const struct cg_plan *plan, const struct cg_sweep *s
 {
     int64_t i = plan->bundles[a->bundle].first_member + a->position;
     int64_t j = plan->bundles[b->bundle].first_member + b->position;
-    out->identical = plan->members[i].dtype == plan->members[j].dtype &&
-                     memcmp(sweep->digest[i], sweep->digest[j], CG_SHA256) == 0;
+    const struct cg_bundle_member *in_a = &plan->members[i], *in_b = &plan->members[j];
+    bool same_type = in_a->dtype == in_b->dtype && !in_a->quantised == !in_b->quantised &&
+                     (!in_a->quantised || strcmp(in_a->quantised->format, in_b->quantised->format) == 0);
+    out->identical = same_type && memcmp(sweep->digest[i], sweep->digest[j], CG_SHA256) == 0;
 }
 
 /* The pair's products with a and b in the order of the question. */
@@ -79,6 +81,8 @@ static void compare_values(const struct cg_plan *plan, const struct cg_sweep *sw
     out->cosine = cosine_of(p.product, p.squares_a, p.squares_b);
     out->centred_cosine = centred(&p);
     out->relative_difference = p.squares_a > 0 ? sqrt(p.difference) / sqrt(p.squares_a) : NAN;
+    out->difference = p.difference;
+    out->rounding = moments[a->position].rounding + moments[b->position].rounding;
     out->null = sweep->null[cg_sweep_pair(sweep, a->bundle, a->position, b->position)];
     out->log10_p = cg_t_log10_tail(out->null.t, CG_SHIFTS - 1);
 }
@@ -112,13 +116,15 @@ struct cg_description cg_describe(const struct cg_moments *moments)
 {
     double n = (double)(moments->elements - moments->nonfinite);
     if (!(n > 0))
-        return (struct cg_description){NAN, NAN, NAN, NAN, NAN, moments->nonfinite};
+        return (struct cg_description){NAN, NAN, NAN, NAN, NAN, moments->nonfinite, NAN};
     double mean = moments->sum / n, variance = (moments->squares - moments->sum * mean) / n;
     bool constant = moments->minimum == moments->maximum;
-    return (struct cg_description){.l2norm = sqrt(moments->squares),
-                                   .mean = constant ? moments->minimum : mean,
-                                   .std = constant || variance < 0 ? 0 : sqrt(variance),
-                                   .minimum = moments->minimum,
-                                   .maximum = moments->maximum,
-                                   .nonfinite = moments->nonfinite};
+    return (struct cg_description){
+        .l2norm = sqrt(moments->squares),
+        .mean = constant ? moments->minimum : mean,
+        .std = constant || variance < 0 ? 0 : sqrt(variance),
+        .minimum = moments->minimum,
+        .maximum = moments->maximum,
+        .nonfinite = moments->nonfinite,
+        .rounding = moments->rounding > 0 ? sqrt(moments->rounding) / sqrt(moments->squares) : NAN};
 }

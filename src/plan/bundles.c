@@ -47,7 +47,7 @@ static void place_slot(struct cg_plan *plan, const struct cg_anatomy *anatomy,
         const struct cg_member *member = cg_member_of(anatomy, slot, m);
         if (member->tensor < 0 || member->tied)
             continue;
-        bool real = member->quantised || cg_dtype_is_real(models[m]->tensors[member->tensor].dtype);
+        bool real = cg_member_is_real(models[m], member);
         places[m].bundle = bundle_for(plan, anatomy, slot, m, real);
         places[m].position = plan->bundles[places[m].bundle].members++;
     }

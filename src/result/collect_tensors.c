@@ -34,7 +34,7 @@ static int set_member(struct cg_result *out, const struct cg_findings *findings,
     out->tensors.present[at] = 1;
     out->tensors.rows[at] = member->rows;
     out->tensors.columns[at] = member->columns;
-    if (cg_dtype_is_real(tensor->dtype)) {
+    if (cg_member_is_real(findings->models[m], member)) {
         struct cg_description facts = cg_describe(&findings->sweep->moments[in_plan]);
         out->tensors.l2norm[at] = facts.l2norm;
         out->tensors.mean[at] = facts.mean;
@@ -42,9 +42,10 @@ static int set_member(struct cg_result *out, const struct cg_findings *findings,
         out->tensors.minimum[at] = facts.minimum;
         out->tensors.maximum[at] = facts.maximum;
         out->tensors.nonfinite[at] = facts.nonfinite;
+        out->tensors.rounding_error[at] = facts.rounding;
     }
     if (cg_result_text(&out->tensors.source_name[at], tensor->name, err) < 0 ||
-        cg_result_text(&out->tensors.dtype[at], cg_dtype_name(tensor->dtype), err) < 0)
+        cg_result_text(&out->tensors.dtype[at], cg_member_type(findings->models[m], member), err) < 0)
         return -1;
     return set_digest(&out->tensors.sha256[at], findings->sweep->digest[in_plan], err);
 }

@@ -50,11 +50,11 @@ static void set_aside_nonfinite(struct cg_block_member *member, size_t n)
     member->moments.maximum = some ? high : NAN;
 }
 
-void cg_block_decode(struct cg_block *block, int m, enum cg_dtype dtype, const void *stored, size_t n)
+void cg_block_measure(struct cg_block *block, int m, size_t n, double rounding)
 {
     struct cg_block_member *member = &block->member[m];
     block->n = n;
-    cg_dtype_decode(dtype, stored, n, member->values);
+    member->rounding = rounding;
     cg_block_moments(member->values, n, &member->moments);
     member->nonfinite = 0;
     member->oddities = 0;
@@ -62,4 +62,10 @@ void cg_block_decode(struct cg_block *block, int m, enum cg_dtype dtype, const v
      * infinite. */
     if (!isfinite(member->moments.squares))
         set_aside_nonfinite(member, n);
+}
+
+void cg_block_decode(struct cg_block *block, int m, enum cg_dtype dtype, const void *stored, size_t n)
+{
+    cg_dtype_decode(dtype, stored, n, block->member[m].values);
+    cg_block_measure(block, m, n, 0);
 }

@@ -10,6 +10,7 @@
 struct cg_block_member {
     double *values;                  /* [CG_BLOCK]; a NaN or an infinity stands as 0 */
     struct cg_block_moments moments; /* of the finite values; minimum and maximum NaN when there is none */
+    double rounding;                 /* sum of the squared errors that rounding to the stored type explains */
     size_t nonfinite;
     uint64_t mask[CG_BLOCK / 64]; /* which values were not finite; valid when nonfinite > 0 */
     uint64_t oddities; /* a hash of where which kind of non-finite value stood; 0 when all are finite */
@@ -27,6 +28,9 @@ void cg_block_release(struct cg_block *block);
 
 /* Fills member m from n elements at `stored`; n >= 1. Sets block->n. */
 void cg_block_decode(struct cg_block *block, int m, enum cg_dtype dtype, const void *stored, size_t n);
+
+/* The same when its n values are already there, with what rounding explains of them. */
+void cg_block_measure(struct cg_block *block, int m, size_t n, double rounding);
 
 static inline bool cg_mask_bit(const uint64_t *mask, size_t i)
 {

@@ -11,8 +11,7 @@ bool cg_is_sample(const struct cg_slot *slot, const struct cg_member *member,
                   const struct cg_checkpoint *model, const struct cg_sweep_options *options)
 {
     return member->tensor >= 0 && !member->tied && slot->layer >= 0 && member->rows > 1 &&
-           member->columns > 1 &&
-           (member->quantised || cg_dtype_is_real(model->tensors[member->tensor].dtype)) &&
+           member->columns > 1 && cg_member_is_real(model, member) &&
            (options->feature_kind == CG_FEATURES_SKETCH ||
             (options->feature_kind == CG_FEATURES_HEAD &&
              member->rows * member->columns >= options->feature_length));

@@ -13,10 +13,21 @@ bool cg_is_gathered(const struct cg_view *view)
 
 int64_t cg_gather_scratch(const struct cg_plan *plan)
 {
-    for (int64_t i = 0; i < plan->nmembers; i++)
-        if (cg_is_gathered(plan->members[i].view))
+    for (int64_t i = 0; i < plan->nmembers; i++) {
+        const struct cg_quantised *how = plan->members[i].quantised;
+        bool gathered = cg_is_gathered(plan->members[i].view);
+        for (int k = 0; how && k < how->nsides; k++)
+            gathered = gathered || cg_is_gathered(&how->side[k].view);
+        if (gathered)
             return CG_GATHER_SCRATCH;
+    }
     return 0;
+}
+
+int64_t cg_stored_elements(const struct cg_bundle_member *member, int64_t n)
+{
+    struct cg_grain stored = cg_dtype_grain(member->dtype);
+    return member->quantised ? cg_grain_bytes(member->grain, n) / stored.bytes * stored.elements : n;
 }
 
 /* The stored element that the canonical element `at` is. */

@@ -33,11 +33,14 @@ bool cg_is_gathered(const struct cg_view *view);
 /* The scratch that the members of a plan take: CG_GATHER_SCRATCH, or 0 when none is gathered. */
 int64_t cg_gather_scratch(const struct cg_plan *plan);
 
-/* Where in the file the member's element `first` lies. */
+/* How many stored elements n elements of a member take: as many, but for codes that share one. */
+int64_t cg_stored_elements(const struct cg_bundle_member *member, int64_t n);
+
+/* Where in the file the stored element `first` of the view lies. */
 int64_t cg_gather_offset(const struct cg_gather *from, int64_t first);
 
-/* Writes the n elements from `first` on, in canonical order, to out. Fails as cg_files_read does. Types
- * under 8 bits: whole bytes only. */
+/* Writes the view's n stored elements from `first` on, in canonical order, to out. Fails as cg_files_read
+ * does. Types under 8 bits: whole bytes only. */
 int cg_gather(struct cg_gather *from, int64_t first, int64_t n, uint8_t *out, struct cg_err *err);
 
 #endif

@@ -49,6 +49,7 @@ bool cg_piece_next(struct cg_piece_cursor *cursor, struct cg_piece *piece)
                                .chunk = task->first_chunk + cursor->chunk_done,
                                .at = cursor->at,
                                .members = cg_task_members(cursor->plan, task)};
+    piece->begins_task = cursor->chunk_done == 0 && cursor->at == 0;
     int64_t start = piece->chunk * chunk_size;
     int64_t in_chunk = total - start < chunk_size ? total - start : chunk_size;
     int64_t left = in_chunk - cursor->at, most = cg_piece_elements(cursor->plan, task, cursor->half);

@@ -1,10 +1,12 @@
 #include "stream.h"
+#include "ahead.h"
 #include "cognate/log.h"
 #include "cognate/mem.h"
 #include "cognate/text.h"
 #include "files.h"
 #include "gather.h"
 #include "pieces.h"
+#include "sides.h"
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -28,7 +30,12 @@ struct cg_stream {
     struct cg_piece_cursor cursor;
     struct cg_files *files;
     uint8_t *scratch; /* for members that are gathered */
+    struct cg_ahead ahead;
     struct half half[HALVES];
+    /* Of two tasks: the thread is never further ahead of the caller than at the next one's first piece. */
+    uint8_t *side_memory[2];
+    const uint8_t **sides[2]; /* [members] */
+    int sides_turn;
     int next;     /* the half that the caller takes next */
     bool holding; /* the caller works on the half before it */
 
@@ -44,20 +51,30 @@ struct cg_stream {
     double seconds;
 };
 
-/* The widest piece of the rank's tasks, in bytes and in members. */
-static int64_t widest_piece(const struct cg_stream *stream, int32_t *members)
+/* Members, and their sides, begin on cache lines. */
+static int64_t on_lines(int64_t bytes)
+{
+    return (bytes + 63) / 64 * 64;
+}
+
+/* The widest piece of the rank's tasks, in bytes and in members, and its widest sides. */
+static int64_t widest_piece(const struct cg_stream *stream, int32_t *members, int64_t *widest_sides)
 {
     int64_t widest = 1;
     *members = 1;
+    *widest_sides = 1;
     for (const struct cg_task *task = stream->cursor.task; task < stream->cursor.end; task++) {
         const struct cg_bundle *bundle = &stream->plan->bundles[task->bundle];
         const struct cg_bundle_member *member =
             &stream->plan->members[bundle->first_member + cg_task_first_member(task)];
-        int64_t elements = cg_piece_elements(stream->plan, task, stream->cursor.half), bytes = 0;
+        int64_t elements = cg_piece_elements(stream->plan, task, stream->cursor.half), bytes = 0, sides = 0;
         int32_t n = cg_task_members(stream->plan, task);
-        for (int32_t m = 0; m < n; m++)
-            bytes += cg_grain_bytes(member[m].grain, elements) + 64; /* members begin on cache lines */
+        for (int32_t m = 0; m < n; m++) {
+            bytes += on_lines(cg_grain_bytes(member[m].grain, elements));
+            sides += on_lines(cg_side_bytes(&member[m]));
+        }
         widest = bytes > widest ? bytes : widest;
+        *widest_sides = sides > *widest_sides ? sides : *widest_sides;
         *members = n > *members ? n : *members;
     }
     return widest;
@@ -66,61 +83,106 @@ static int64_t widest_piece(const struct cg_stream *stream, int32_t *members)
 static int allocate_halves(struct cg_stream *stream, struct cg_err *err)
 {
     int32_t members;
-    int64_t bytes = widest_piece(stream, &members);
+    int64_t side_bytes, bytes = widest_piece(stream, &members, &side_bytes);
     for (int i = 0; i < HALVES; i++) {
         struct half *half = &stream->half[i];
         if (!(half->memory = cg_new_aligned((size_t)bytes, 1, err)) ||
             !(half->data = cg_new((size_t)members, sizeof *half->data, err)) ||
-            !(half->bytes = cg_new((size_t)members, sizeof *half->bytes, err)))
+            !(half->bytes = cg_new((size_t)members, sizeof *half->bytes, err)) ||
+            !(stream->side_memory[i] = cg_new_aligned((size_t)side_bytes, 1, err)) ||
+            !(stream->sides[i] = cg_new((size_t)members, sizeof *stream->sides[i], err)))
             return -1;
     }
     return 0;
 }
 
-/* Reads one member's part of a piece to `out`. */
-static int read_member(struct cg_stream *stream, const struct cg_piece *piece, int32_t m, uint8_t *out,
-                       size_t *bytes)
+/* The members that a piece is of. */
+static const struct cg_bundle_member *members_of(const struct cg_stream *stream, const struct cg_piece *piece)
 {
     const struct cg_bundle *bundle = &stream->plan->bundles[piece->task->bundle];
-    const struct cg_bundle_member *member =
-        &stream->plan->members[bundle->first_member + cg_task_first_member(piece->task) + m];
-    const struct cg_checkpoint *model = stream->models[member->model];
-    const struct cg_tensor *tensor = &model->tensors[member->tensor];
-    const struct cg_file *file = &model->files[tensor->file];
-    *bytes = (size_t)cg_grain_bytes(member->grain, piece->elements);
-    struct cg_gather from = {.files = stream->files,
-                             .file = file,
-                             .tensor = tensor,
-                             .view = member->view,
-                             .scratch = stream->scratch};
-    int64_t offset = cg_gather_offset(&from, piece->first);
+    return &stream->plan->members[bundle->first_member + cg_task_first_member(piece->task)];
+}
+
+/* Says where the thread is about to read. */
+static double begin_reading(struct cg_stream *stream, const struct cg_file *file, int64_t offset)
+{
     pthread_mutex_lock(&stream->lock);
     stream->reading = file;
     stream->reading_offset = offset;
     pthread_mutex_unlock(&stream->lock);
-    struct cg_err err;
-    double start = cg_seconds();
-    int result = cg_gather(&from, piece->first, piece->elements, out, &err);
+    return cg_seconds();
+}
+
+static int end_reading(struct cg_stream *stream, double start, int64_t bytes, int result,
+                       const struct cg_err *err)
+{
     pthread_mutex_lock(&stream->lock);
     stream->seconds += cg_seconds() - start;
-    stream->bytes += from.bytes_read;
+    stream->bytes += bytes;
     if (result < 0)
-        stream->err = err;
+        stream->err = *err;
     pthread_mutex_unlock(&stream->lock);
     return result;
 }
 
+/* Reads one member's part of a piece to `out`. */
+static int read_member(struct cg_stream *stream, const struct cg_piece *piece, int32_t m, uint8_t *out)
+{
+    const struct cg_bundle_member *member = &members_of(stream, piece)[m];
+    const struct cg_checkpoint *model = stream->models[member->model];
+    const struct cg_tensor *tensor = &model->tensors[member->tensor];
+    struct cg_gather from = {.files = stream->files,
+                             .file = &model->files[tensor->file],
+                             .tensor = tensor,
+                             .view = member->view,
+                             .scratch = stream->scratch};
+    int64_t offset = cg_gather_offset(&from, cg_stored_elements(member, piece->first));
+    struct cg_err err;
+    double start = begin_reading(stream, from.file, offset);
+    int result = cg_ahead_read(&stream->ahead, &from, member, piece, m, out, &err);
+    return end_reading(stream, start, from.bytes_read, result, &err);
+}
+
+/* Reads the sides of all members at a task's beginning. */
+static int read_sides(struct cg_stream *stream, const struct cg_piece *piece)
+{
+    const struct cg_bundle_member *member = members_of(stream, piece);
+    stream->sides_turn = 1 - stream->sides_turn;
+    uint8_t *to = stream->side_memory[stream->sides_turn];
+    for (int32_t m = 0; m < piece->members; m++) {
+        const struct cg_quantised *how = member[m].quantised;
+        stream->sides[stream->sides_turn][m] = how ? to : NULL;
+        if (!how || how->nsides == 0)
+            continue;
+        const struct cg_checkpoint *model = stream->models[member[m].model];
+        const struct cg_tensor *tensor = &model->tensors[how->side[0].tensor];
+        struct cg_err err;
+        int64_t bytes = 0;
+        double start = begin_reading(stream, &model->files[tensor->file], tensor->offset);
+        int result = cg_sides_read(stream->files, model, how, stream->scratch, to, &bytes, &err);
+        if (end_reading(stream, start, bytes, result, &err) < 0)
+            return -1;
+        to += on_lines(how->side_bytes);
+    }
+    return 0;
+}
+
 static int fill(struct cg_stream *stream, struct half *half)
 {
+    struct cg_piece *piece = &half->piece;
     uint8_t *to = half->memory;
-    for (int32_t m = 0; m < half->piece.members; m++) {
-        if (read_member(stream, &half->piece, m, to, &half->bytes[m]) < 0)
+    if (piece->begins_task && read_sides(stream, piece) < 0)
+        return -1;
+    for (int32_t m = 0; m < piece->members; m++) {
+        if (read_member(stream, piece, m, to) < 0)
             return -1;
+        half->bytes[m] = (size_t)cg_grain_bytes(members_of(stream, piece)[m].grain, piece->elements);
         half->data[m] = to;
-        to += (half->bytes[m] + 63) / 64 * 64;
+        to += on_lines((int64_t)half->bytes[m]);
     }
-    half->piece.data = half->data;
-    half->piece.bytes = half->bytes;
+    piece->data = half->data;
+    piece->bytes = half->bytes;
+    piece->sides = stream->sides[stream->sides_turn];
     return 0;
 }
 
@@ -176,16 +238,18 @@ struct cg_stream *cg_stream_create(const struct cg_checkpoint *const *models, co
     struct cg_stream *stream = cg_new(1, sizeof *stream, err);
     if (!stream)
         return NULL;
+    int64_t ahead = cg_ahead_share(plan, buffer);
     stream->models = models;
     stream->plan = plan;
     stream->cursor = (struct cg_piece_cursor){.plan = plan,
                                               .task = plan->tasks + plan->first_task[rank],
                                               .end = plan->tasks + plan->first_task[rank + 1],
-                                              .half = (buffer - cg_gather_scratch(plan)) / HALVES};
+                                              .half = (buffer - cg_gather_scratch(plan) - ahead) / HALVES};
     stream->files = cg_files_create(rank == 0, err);
     stream->scratch = cg_new_aligned((size_t)cg_gather_scratch(plan), 1, err);
-    if (stream->files && stream->scratch && allocate_halves(stream, err) == 0 &&
-        start_thread(stream, err) == 0)
+    if (stream->files && stream->scratch &&
+        cg_ahead_init(&stream->ahead, plan, stream->cursor.task, stream->cursor.end, ahead, err) == 0 &&
+        allocate_halves(stream, err) == 0 && start_thread(stream, err) == 0)
         return stream;
     cg_stream_destroy(stream);
     return NULL;
@@ -285,7 +349,10 @@ void cg_stream_destroy(struct cg_stream *stream)
         free(stream->half[i].memory);
         free(stream->half[i].data);
         free(stream->half[i].bytes);
+        free(stream->side_memory[i]);
+        free(stream->sides[i]);
     }
+    cg_ahead_release(&stream->ahead);
     cg_files_destroy(stream->files);
     free(stream->scratch);
     free(stream);

@@ -13,10 +13,11 @@ struct cg_piece {
     int64_t first;    /* element of the tensor */
     int64_t at;       /* the same from the chunk's beginning: a multiple of CG_STEP */
     int64_t elements; /* 0 for an empty tensor */
-    bool ends_chunk, ends_task;
-    int32_t members;      /* of the bundle, or 1 for a stream */
-    const uint8_t **data; /* [members] */
-    size_t *bytes;        /* [members] */
+    bool begins_task, ends_chunk, ends_task;
+    int32_t members;       /* of the bundle, or 1 for a stream */
+    const uint8_t **data;  /* [members] */
+    size_t *bytes;         /* [members] */
+    const uint8_t **sides; /* [members] those of quantised ones, side after side, while the task lasts */
 };
 
 /* Pieces are cut at multiples of this many elements of a chunk: whole blocks, whole bytes of every type. */

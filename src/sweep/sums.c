@@ -29,7 +29,7 @@ static const double CLOSE = 0.05;
 struct cg_sums {
     int32_t members;
     int64_t bundle, chunk;                 /* that the sums are of */
-    struct wide *sum, *squares;            /* [members] */
+    struct wide *sum, *squares, *rounding; /* [members] */
     double *minimum, *maximum, *nonfinite; /* [members] */
     struct wide *product, *difference;     /* [pairs] */
 };
@@ -38,10 +38,11 @@ struct cg_sums *cg_sums_create(int32_t members, struct cg_err *err)
 {
     struct cg_sums *sums = cg_new(1, sizeof *sums, err);
     size_t n = (size_t)members, pairs = (size_t)cg_pairs(members);
-    if (sums && (sums->sum = cg_new(2 * n + 2 * pairs, sizeof(struct wide), err)) &&
+    if (sums && (sums->sum = cg_new(3 * n + 2 * pairs, sizeof(struct wide), err)) &&
         (sums->minimum = cg_new(3 * n, sizeof(double), err))) {
         sums->squares = sums->sum + n;
-        sums->product = sums->squares + n;
+        sums->rounding = sums->squares + n;
+        sums->product = sums->rounding + n;
         sums->difference = sums->product + pairs;
         sums->maximum = sums->minimum + n;
         sums->nonfinite = sums->maximum + n;
@@ -66,7 +67,7 @@ void cg_sums_begin(struct cg_sums *sums, int32_t members, int64_t bundle, int64_
     sums->bundle = bundle;
     sums->chunk = chunk;
     for (int32_t m = 0; m < members; m++) {
-        sums->sum[m] = sums->squares[m] = (struct wide){0};
+        sums->sum[m] = sums->squares[m] = sums->rounding[m] = (struct wide){0};
         sums->minimum[m] = sums->maximum[m] = NAN;
         sums->nonfinite[m] = 0;
     }
@@ -92,6 +93,7 @@ static void add_member(struct cg_sums *sums, int32_t m, const struct cg_block_me
     sums->minimum[m] = lower(sums->minimum[m], member->moments.minimum);
     sums->maximum[m] = higher(sums->maximum[m], member->moments.maximum);
     sums->nonfinite[m] += (double)member->nonfinite;
+    wide_add(&sums->rounding[m], member->rounding);
 }
 
 static bool all_equal(const double *a, const double *b, size_t n)
@@ -196,6 +198,7 @@ void cg_sums_end(const struct cg_sums *sums, double *cell)
         *cell++ = sums->minimum[m] + 0.0; /* -0.0 becomes +0.0, as it would in the reduction */
         *cell++ = sums->maximum[m] + 0.0;
         *cell++ = sums->nonfinite[m];
+        *cell++ = wide_value(&sums->rounding[m]);
     }
     for (int64_t p = 0; p < cg_pairs(sums->members); p++) {
         *cell++ = wide_value(&sums->product[p]);

@@ -7,8 +7,9 @@
 #include "block.h"
 #include "cognate/sweep.h"
 
-/* A cell: for each member sum, squares, minimum, maximum, nonfinite; for each pair product, difference. */
-enum { CG_MEMBER_FIELDS = 5, CG_PAIR_FIELDS = 2 };
+/* A cell: for each member sum, squares, minimum, maximum, nonfinite, rounding; for each pair product,
+ * difference. */
+enum { CG_MEMBER_FIELDS = 6, CG_PAIR_FIELDS = 2 };
 
 static inline int64_t cg_pairs(int32_t members)
 {

@@ -4,6 +4,7 @@
 #include "exchange.h"
 #include "gather.h"
 #include "pieces.h"
+#include "sides.h"
 #include "stream.h"
 #include "worker.h"
 #include <stdlib.h>
@@ -13,9 +14,13 @@ int64_t cg_sweep_least_buffer(const struct cg_plan *plan)
     int64_t widest = 0;
     for (int64_t i = 0; i < plan->nbundles; i++) {
         const struct cg_bundle *bundle = &plan->bundles[i];
-        int64_t bytes = 0;
+        const struct cg_bundle_member *member = &plan->members[bundle->first_member];
+        int64_t bytes = 0, elements = CG_STEP;
         for (int32_t m = 0; m < bundle->members; m++)
-            bytes += cg_grain_bytes(plan->members[bundle->first_member + m].grain, CG_STEP);
+            if (cg_takes_whole_chunks(&member[m]))
+                elements = cg_chunk_elements(bundle->rows, bundle->columns);
+        for (int32_t m = 0; m < bundle->members; m++)
+            bytes += cg_grain_bytes(member[m].grain, elements);
         widest = bytes > widest ? bytes : widest;
     }
     return 2 * widest + cg_gather_scratch(plan);
@@ -23,11 +28,18 @@ int64_t cg_sweep_least_buffer(const struct cg_plan *plan)
 
 int64_t cg_sweep_memory(const struct cg_plan *plan, const struct cg_sweep_options *options)
 {
-    int64_t widest = 1;
-    for (int64_t i = 0; i < plan->nbundles; i++)
-        widest = plan->bundles[i].members > widest ? plan->bundles[i].members : widest;
+    int64_t widest = 1, widest_sides = 0;
+    for (int64_t i = 0; i < plan->nbundles; i++) {
+        const struct cg_bundle *bundle = &plan->bundles[i];
+        int64_t sides = 0;
+        for (int32_t m = 0; m < bundle->members; m++)
+            sides += cg_side_bytes(&plan->members[bundle->first_member + m]);
+        widest = bundle->members > widest ? bundle->members : widest;
+        widest_sides = sides > widest_sides ? sides : widest_sides;
+    }
     int64_t panels = widest * CG_PANEL_ELEMENTS * (int64_t)sizeof(float);
-    return options->buffer + cg_table_bytes(plan) + panels + 3 * CG_PANEL_ELEMENTS * (int64_t)sizeof(double);
+    return options->buffer + 2 * widest_sides + cg_table_bytes(plan) + panels +
+           3 * CG_PANEL_ELEMENTS * (int64_t)sizeof(double);
 }
 
 int64_t cg_sweep_pair(const struct cg_sweep *sweep, int64_t bundle, int32_t i, int32_t j)

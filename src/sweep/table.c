@@ -69,7 +69,8 @@ static void read_moments(const struct cg_bundle *bundle, const double *cell, str
                                          .squares = cell[1],
                                          .minimum = cell[2],
                                          .maximum = cell[3],
-                                         .nonfinite = (int64_t)cell[4]};
+                                         .nonfinite = (int64_t)cell[4],
+                                         .rounding = cell[5]};
 }
 
 static void read_products(const struct cg_bundle *bundle, const double *cell,

@@ -1,6 +1,7 @@
 #include "worker.h"
 #include "cognate/mem.h"
 #include "pieces.h"
+#include "sides.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,7 +57,8 @@ static int begin_keeping(struct cg_worker *worker, struct cg_err *err)
         bool embedding = worker->anatomy->slots[bundle->slot].role == CG_ROLE_EMBED;
         for (int32_t m = 0; embedding && m < bundle->members; m++) {
             size_t bytes = (size_t)cg_grain_bytes(member[m].grain, bundle->rows * bundle->columns);
-            if (!worker->kept[member[m].model] && !(worker->kept[member[m].model] = cg_new(bytes, 1, err)))
+            if (!member[m].quantised && !worker->kept[member[m].model] &&
+                !(worker->kept[member[m].model] = cg_new(bytes, 1, err)))
                 return -1;
         }
     }
@@ -75,6 +77,8 @@ int cg_worker_init(struct cg_worker *worker, const struct cg_checkpoint *const *
         begin_keeping(worker, err) < 0 || cg_table_init(&worker->table, plan, err) < 0 ||
         cg_block_init(&worker->block, members, err) < 0 || !(worker->sums = cg_sums_create(members, err)) ||
         !(worker->digests = cg_digests_create((size_t)members, true, err)) ||
+        !(worker->data = cg_new((size_t)members, sizeof *worker->data, err)) ||
+        !(worker->bytes = cg_new((size_t)members, sizeof *worker->bytes, err)) ||
         !(worker->panel = cg_new((size_t)members, sizeof *worker->panel, err)) ||
         !(worker->feature = cg_new((size_t)members, sizeof *worker->feature, err)) ||
         !(worker->scratch = cg_new_aligned((size_t)3 * CG_PANEL_ELEMENTS, sizeof(double), err)))
@@ -97,6 +101,8 @@ void cg_worker_release(struct cg_worker *worker)
     free(worker->feature);
     free(worker->cells);
     free(worker->scratch);
+    free(worker->data);
+    free(worker->bytes);
     for (size_t i = 0; i < worker->nheld; i++)
         free(worker->held[i].panel);
     free(worker->held);
@@ -137,6 +143,34 @@ static int begin_panels(struct cg_worker *worker, const struct cg_bundle *bundle
     return 0;
 }
 
+/* The members that a piece is of. */
+static const struct cg_bundle_member *members_of(const struct cg_worker *worker, const struct cg_piece *piece)
+{
+    const struct cg_bundle *bundle = &worker->plan->bundles[piece->task->bundle];
+    return &worker->plan->members[bundle->first_member + cg_task_first_member(piece->task)];
+}
+
+/* A quantised member's digest is that of its parts in the order of their names: sides, codes, sides. */
+static int hash_sides(struct cg_worker *worker, const struct cg_piece *piece, bool leading,
+                      struct cg_err *err)
+{
+    const struct cg_bundle_member *member = members_of(worker, piece);
+    bool any = false;
+    for (int32_t m = 0; m < piece->members; m++) {
+        const struct cg_quantised *how = member[m].quantised;
+        size_t before = how ? (size_t)cg_leading_side_bytes(how) : 0;
+        worker->data[m] = piece->sides[m];
+        worker->bytes[m] = before;
+        if (!leading) {
+            worker->data[m] = how ? piece->sides[m] + before : NULL;
+            worker->bytes[m] = (size_t)cg_side_bytes(&member[m]) - before;
+        }
+        any = any || worker->bytes[m] > 0;
+    }
+    return any ? cg_digests_update(worker->digests, (size_t)piece->members, worker->data, worker->bytes, err)
+               : 0;
+}
+
 static int begin_task(struct cg_worker *worker, const struct cg_piece *piece, struct cg_err *err)
 {
     const struct cg_task *task = piece->task;
@@ -151,7 +185,9 @@ static int begin_task(struct cg_worker *worker, const struct cg_piece *piece, st
         worker->feature[m] = row_for(worker, sample_of(worker, task->bundle, cg_task_first_member(task) + m));
     if (begin_panels(worker, bundle, piece->members, err) < 0)
         return -1;
-    return cg_digests_begin(worker->digests, (size_t)piece->members, err);
+    if (cg_digests_begin(worker->digests, (size_t)piece->members, err) < 0)
+        return -1;
+    return hash_sides(worker, piece, true, err);
 }
 
 static bool has_features(const struct cg_worker *worker, int32_t members)
@@ -162,16 +198,22 @@ static bool has_features(const struct cg_worker *worker, int32_t members)
     return false;
 }
 
+/* The n values of member m from element `first` on; the piece holds them. */
+static void decode_block(struct cg_worker *worker, const struct cg_piece *piece, int32_t m, int64_t first,
+                         size_t n)
+{
+    const struct cg_bundle_member *member = &members_of(worker, piece)[m];
+    cg_block_decode(&worker->block, m, member->dtype,
+                    piece->data[m] + cg_grain_bytes(member->grain, first - piece->first), n);
+}
+
 /* One block of all members: decoded once, while it is in the cache. */
-static int take_block(struct cg_worker *worker, const struct cg_piece *piece, const uint8_t *const *data,
-                      int64_t first, size_t n, struct cg_err *err)
+static int take_block(struct cg_worker *worker, const struct cg_piece *piece, int64_t first, size_t n,
+                      struct cg_err *err)
 {
     const struct cg_task *task = piece->task;
-    const struct cg_bundle *bundle = &worker->plan->bundles[task->bundle];
-    const struct cg_bundle_member *member =
-        &worker->plan->members[bundle->first_member + cg_task_first_member(task)];
     for (int32_t m = 0; m < piece->members; m++) {
-        cg_block_decode(&worker->block, m, member[m].dtype, data[m], n);
+        decode_block(worker, piece, m, first, n);
         const double *values = worker->block.member[m].values;
         if (worker->shape.residual > 0)
             cg_panel_take(&worker->shape, worker->panel[m], first, values, n);
@@ -184,44 +226,42 @@ static int take_block(struct cg_worker *worker, const struct cg_piece *piece, co
 }
 
 /* Keeps the bytes of small input embeddings as they pass. A tied output embedding is the same tensor. */
-static void keep_step(struct cg_worker *worker, const struct cg_bundle *bundle, int32_t first_member,
-                      int32_t members, const uint8_t *const *data, const size_t *bytes, int64_t first)
+static void keep_step(struct cg_worker *worker, const struct cg_piece *piece, int64_t first)
 {
-    if (worker->anatomy->slots[bundle->slot].role != CG_ROLE_EMBED)
+    int64_t slot = worker->plan->bundles[piece->task->bundle].slot;
+    if (worker->anatomy->slots[slot].role != CG_ROLE_EMBED)
         return;
-    for (int32_t m = 0; m < members; m++) {
-        const struct cg_bundle_member *member =
-            &worker->plan->members[bundle->first_member + first_member + m];
+    for (int32_t m = 0; m < piece->members; m++) {
+        const struct cg_bundle_member *member = &members_of(worker, piece)[m];
         int64_t embedding =
-            cg_member_of(worker->anatomy, bundle->slot, member->model)->tensor; /* not an lm_head beside it */
+            cg_member_of(worker->anatomy, slot, member->model)->tensor; /* not an lm_head beside it */
         if (worker->kept[member->model] && member->tensor == embedding)
-            memcpy(worker->kept[member->model] + cg_grain_bytes(member->grain, first), data[m], bytes[m]);
+            memcpy(worker->kept[member->model] + cg_grain_bytes(member->grain, first), worker->data[m],
+                   worker->bytes[m]);
     }
 }
 
-/* One step of all members: hashed, then decoded block by block. `data` points at the step and moves on. */
-static int take_step(struct cg_worker *worker, const struct cg_piece *piece, const uint8_t **data,
-                     int64_t first, size_t n, struct cg_err *err)
+/* One step of all members, from element `first` on: hashed, then decoded block by block. */
+static int take_step(struct cg_worker *worker, const struct cg_piece *piece, int64_t first, size_t n,
+                     struct cg_err *err)
 {
     const struct cg_bundle *bundle = &worker->plan->bundles[piece->task->bundle];
-    const struct cg_bundle_member *member =
-        &worker->plan->members[bundle->first_member + cg_task_first_member(piece->task)];
-    for (int32_t m = 0; m < piece->members; m++)
-        piece->bytes[m] = (size_t)cg_grain_bytes(member[m].grain, (int64_t)n);
-    if (piece->task->work != CG_WORK_SUMS &&
-        cg_digests_update(worker->digests, (size_t)piece->members, data, piece->bytes, err) < 0)
-        return -1;
-    if (piece->task->work != CG_WORK_SUMS)
-        keep_step(worker, bundle, cg_task_first_member(piece->task), piece->members, data, piece->bytes,
-                  first);
+    const struct cg_bundle_member *member = members_of(worker, piece);
+    for (int32_t m = 0; m < piece->members; m++) {
+        worker->data[m] = piece->data[m] + cg_grain_bytes(member[m].grain, first - piece->first);
+        worker->bytes[m] = (size_t)cg_grain_bytes(member[m].grain, (int64_t)n);
+    }
+    if (piece->task->work != CG_WORK_SUMS) {
+        if (cg_digests_update(worker->digests, (size_t)piece->members, worker->data, worker->bytes, err) < 0)
+            return -1;
+        keep_step(worker, piece, first);
+    }
     bool decode = bundle->real && (piece->task->work != CG_WORK_STREAM || worker->shape.residual > 0 ||
                                    has_features(worker, piece->members));
     for (size_t at = 0; at < n; at += CG_BLOCK) {
         size_t count = n - at < CG_BLOCK ? n - at : CG_BLOCK;
-        if (decode && take_block(worker, piece, data, first + (int64_t)at, count, err) < 0)
+        if (decode && take_block(worker, piece, first + (int64_t)at, count, err) < 0)
             return -1;
-        for (int32_t m = 0; m < piece->members; m++)
-            data[m] += cg_grain_bytes(member[m].grain, (int64_t)count);
     }
     return 0;
 }
@@ -275,7 +315,8 @@ static int end_task(struct cg_worker *worker, const struct cg_piece *piece, stru
     if (task->work == CG_WORK_SUMS)
         return 0;
     int64_t first = bundle->first_member + cg_task_first_member(task);
-    if (cg_digests_end(worker->digests, (size_t)piece->members, worker->table.digest + first, err) < 0)
+    if (hash_sides(worker, piece, false, err) < 0 ||
+        cg_digests_end(worker->digests, (size_t)piece->members, worker->table.digest + first, err) < 0)
         return -1;
     if (bundle->apart)
         return hold_panel(worker, task, err);
@@ -290,14 +331,13 @@ static int end_task(struct cg_worker *worker, const struct cg_piece *piece, stru
 int cg_worker_take(struct cg_worker *worker, const struct cg_piece *piece, struct cg_err *err)
 {
     const struct cg_task *task = piece->task;
-    bool first_piece = piece->chunk == task->first_chunk && piece->at == 0;
-    if (first_piece && begin_task(worker, piece, err) < 0)
+    if (piece->begins_task && begin_task(worker, piece, err) < 0)
         return -1;
     if (piece->at == 0)
         cg_sums_begin(worker->sums, worker->plan->bundles[task->bundle].members, task->bundle, piece->chunk);
     for (int64_t at = 0; at < piece->elements; at += CG_STEP) {
         size_t n = (size_t)(piece->elements - at < CG_STEP ? piece->elements - at : CG_STEP);
-        if (take_step(worker, piece, piece->data, piece->first + at, n, err) < 0)
+        if (take_step(worker, piece, piece->first + at, n, err) < 0)
             return -1;
     }
     if (piece->ends_chunk && end_chunk(worker, piece, err) < 0)

@@ -31,6 +31,8 @@ struct cg_worker {
     struct cg_block block;
     struct cg_sums *sums;
     struct cg_digests *digests;
+    const uint8_t **data; /* [members] what the digests take next, and how much */
+    size_t *bytes;
     struct cg_panel_shape shape;
     float **panel;    /* [members]; NULL: the bundle has none */
     double **feature; /* [members] row of the sample, NULL for none */

@@ -272,7 +272,6 @@ static void test_values(void **state)
     assert_int_equal(c->offset, 194);
     assert_ptr_equal(cg_checkpoint_find(&checkpoint, "b"), b);
     assert_null(cg_checkpoint_find(&checkpoint, "bb"));
-    assert_int_equal(cg_checkpoint_parameters(&checkpoint), 19);
     assert_int_equal(cg_checkpoint_bytes(&checkpoint), 26);
     cg_checkpoint_release(&checkpoint);
 }

@@ -1,0 +1,109 @@
+#include "ahead.h"
+#include "cognate/mem.h"
+#include "pieces.h"
+#include <stdlib.h>
+#include <string.h>
+
+/* Enough for segments of some KiB of two members; more gains little. */
+enum { MOST_BYTES = 32 << 20 };
+
+static bool any_gathered(const struct cg_plan *plan)
+{
+    for (int64_t i = 0; i < plan->nmembers; i++)
+        if (cg_is_gathered(plan->members[i].view))
+            return true;
+    return false;
+}
+
+int64_t cg_ahead_share(const struct cg_plan *plan, int64_t buffer)
+{
+    if (!any_gathered(plan))
+        return 0;
+    int64_t room = (buffer - cg_sweep_least_buffer(plan)) / 2;
+    return room < 0 ? 0 : room < MOST_BYTES ? room : MOST_BYTES;
+}
+
+static int32_t gathered_in(const struct cg_plan *plan, const struct cg_task *task)
+{
+    const struct cg_bundle_member *member =
+        &plan->members[plan->bundles[task->bundle].first_member + cg_task_first_member(task)];
+    int32_t n = 0;
+    for (int32_t m = 0; m < cg_task_members(plan, task); m++)
+        n += cg_is_gathered(member[m].view);
+    return n;
+}
+
+int cg_ahead_init(struct cg_ahead *ahead, const struct cg_plan *plan, const struct cg_task *task,
+                  const struct cg_task *end, int64_t bytes, struct cg_err *err)
+{
+    *ahead = (struct cg_ahead){.plan = plan};
+    int32_t gathered = 0;
+    for (; bytes > 0 && task < end; task++) {
+        int32_t members = cg_task_members(plan, task), own = gathered_in(plan, task);
+        gathered = own > gathered ? own : gathered;
+        if (own > 0 && members > ahead->nwindows)
+            ahead->nwindows = members;
+    }
+    if (gathered == 0)
+        return 0;
+    ahead->bytes = bytes / gathered / 64 * 64;
+    ahead->window = cg_new((size_t)ahead->nwindows, sizeof *ahead->window, err);
+    ahead->memory = ahead->window ? cg_new_aligned((size_t)bytes, 1, err) : NULL;
+    return ahead->memory ? 0 : -1;
+}
+
+void cg_ahead_release(struct cg_ahead *ahead)
+{
+    free(ahead->window);
+    free(ahead->memory);
+    *ahead = (struct cg_ahead){0};
+}
+
+/* Gathered members of a task share the memory in their order. */
+static void begin_windows(struct cg_ahead *ahead, const struct cg_task *task)
+{
+    const struct cg_bundle_member *member =
+        &ahead->plan->members[ahead->plan->bundles[task->bundle].first_member + cg_task_first_member(task)];
+    uint8_t *memory = ahead->memory;
+    for (int32_t m = 0; m < cg_task_members(ahead->plan, task); m++) {
+        ahead->window[m] = (struct cg_window){.task = task, .memory = memory};
+        memory += cg_is_gathered(member[m].view) ? ahead->bytes : 0;
+    }
+}
+
+/* Gathers the chunks from element `first` on that fit the window; whole chunks, since rows are whole in
+ * them. */
+static int fill_window(struct cg_window *window, struct cg_gather *from,
+                       const struct cg_bundle_member *member, const struct cg_bundle *bundle, int64_t first,
+                       int64_t chunks, struct cg_err *err)
+{
+    int64_t chunk = cg_chunk_elements(bundle->rows, bundle->columns);
+    int64_t end = window->task->end_chunk * chunk, total = bundle->rows * bundle->columns;
+    if (window->task->work != CG_WORK_SUMS || end > total)
+        end = total;
+    window->first = first;
+    window->n = end - first < chunks * chunk ? end - first : chunks * chunk;
+    return cg_gather(from, cg_stored_elements(member, first), cg_stored_elements(member, window->n),
+                     window->memory, err);
+}
+
+int cg_ahead_read(struct cg_ahead *ahead, struct cg_gather *from, const struct cg_bundle_member *member,
+                  const struct cg_piece *piece, int32_t m, uint8_t *out, struct cg_err *err)
+{
+    const struct cg_bundle *bundle = &ahead->plan->bundles[piece->task->bundle];
+    int64_t chunk = cg_chunk_elements(bundle->rows, bundle->columns), chunks = 0;
+    if (cg_is_gathered(member->view) && piece->elements > 0)
+        chunks = ahead->bytes / cg_grain_bytes(member->grain, chunk);
+    if (chunks * chunk <= piece->elements)
+        return cg_gather(from, cg_stored_elements(member, piece->first),
+                         cg_stored_elements(member, piece->elements), out, err);
+    if (ahead->window[m].task != piece->task)
+        begin_windows(ahead, piece->task);
+    struct cg_window *window = &ahead->window[m];
+    if (piece->first >= window->first + window->n &&
+        fill_window(window, from, member, bundle, piece->first, chunks, err) < 0)
+        return -1;
+    memcpy(out, window->memory + cg_grain_bytes(member->grain, piece->first - window->first),
+           (size_t)cg_grain_bytes(member->grain, piece->elements));
+    return 0;
+}
