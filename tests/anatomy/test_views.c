@@ -562,6 +562,8 @@ static void test_buffers(void **state)
         {"gpt_neox.layers.3.attention.masked_bias", true},
         {"gpt_neox.layers.3.attention.rotary_emb.inv_freq", true},
         {"model.layers.3.self_attn.rotary_emb.inv_freq", true},
+        {"model.rotary_emb.inv_freq", true},
+        {"bert.embeddings.position_ids", true},
         {"model.layers.3.attn.other", false},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
