@@ -21,14 +21,17 @@ struct cg_file {
     int64_t device, inode, bytes, mtime_ns;
 };
 
-/* One stored tensor. `bytes` bytes at `offset` (from the start of the file), row-major, little-endian. */
+/* One stored tensor. `bytes` bytes at `offset` (from the start of the file), little-endian, and row-major
+ * unless it is `transposed`. */
 struct cg_tensor {
     char *name;
     enum cg_dtype dtype;
     int axes;                   /* 0 for a scalar */
     int64_t shape[CG_MAX_AXES]; /* shape[axes], each >= 0 */
     int64_t elements;           /* product of shape */
-    int32_t file;               /* index into files */
+    bool transposed; /* its last two axes of more than one element lie the other way round, column by column;
+                        only in types of whole bytes */
+    int32_t file;    /* index into files */
     int64_t offset, bytes;
 };
 
@@ -103,6 +106,9 @@ int cg_checkpoint_unpack(struct cg_checkpoint *out, struct cg_unpacker *from, st
 
 /* The tensor of that name, or NULL. */
 const struct cg_tensor *cg_checkpoint_find(const struct cg_checkpoint *checkpoint, const char *name);
+
+/* How many elements lie between neighbours along each axis of a tensor that is not empty. */
+void cg_tensor_strides(const struct cg_tensor *tensor, int64_t stride[CG_MAX_AXES]);
 
 int64_t cg_checkpoint_bytes(const struct cg_checkpoint *checkpoint); /* bytes of all tensors */
 

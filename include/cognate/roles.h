@@ -1,8 +1,9 @@
 /* The roles a tensor can have in a transformer: the one list, in canonical order within a layer.
  *
- * enumerator, name, group (of reports), residual axis (which axis of the canonical (out, in) matrix runs over
- * the residual stream: COLUMNS for what reads it, ROWS for what writes it, a vector's only axis counts as
- * COLUMNS; NONE when neither does), place (EMBED before the layers, LAYER in one, FINAL after them).
+ * enumerator, name, group (of reports; Mamba mixes tokens as attention does, and counts as it), residual axis
+ * (which axis of the canonical (out, in) matrix runs over the residual stream: COLUMNS for what reads it,
+ * ROWS for what writes it, a vector's only axis counts as COLUMNS; NONE when neither does), place (EMBED
+ * before the layers, LAYER in one, FINAL after them).
  */
 #ifndef COGNATE_ROLES_H
 #define COGNATE_ROLES_H
@@ -37,8 +38,25 @@
     X(CG_ROLE_ATTN_KV_B, "attn.kv_b", ATTENTION, NONE, LAYER)                                                \
     X(CG_ROLE_ATTN_V, "attn.v", ATTENTION, COLUMNS, LAYER)                                                   \
     X(CG_ROLE_ATTN_V_BIAS, "attn.v.bias", ATTENTION, NONE, LAYER)                                            \
+    X(CG_ROLE_ATTN_SINKS, "attn.sinks", ATTENTION, NONE, LAYER)                                              \
+    X(CG_ROLE_ATTN_GATE, "attn.gate", ATTENTION, COLUMNS, LAYER)                                             \
+    X(CG_ROLE_ATTN_INNER_NORM, "attn.inner_norm", NORM, NONE, LAYER)                                         \
     X(CG_ROLE_ATTN_O, "attn.o", ATTENTION, ROWS, LAYER)                                                      \
     X(CG_ROLE_ATTN_O_BIAS, "attn.o.bias", ATTENTION, COLUMNS, LAYER)                                         \
+    X(CG_ROLE_MAMBA_IN, "mamba.in", ATTENTION, COLUMNS, LAYER)                                               \
+    X(CG_ROLE_MAMBA_IN_BIAS, "mamba.in.bias", ATTENTION, NONE, LAYER)                                        \
+    X(CG_ROLE_MAMBA_CONV, "mamba.conv", ATTENTION, NONE, LAYER)                                              \
+    X(CG_ROLE_MAMBA_CONV_BIAS, "mamba.conv.bias", ATTENTION, NONE, LAYER)                                    \
+    X(CG_ROLE_MAMBA_X, "mamba.x", ATTENTION, NONE, LAYER)                                                    \
+    X(CG_ROLE_MAMBA_DT_NORM, "mamba.dt.norm", NORM, NONE, LAYER)                                             \
+    X(CG_ROLE_MAMBA_B_NORM, "mamba.b.norm", NORM, NONE, LAYER)                                               \
+    X(CG_ROLE_MAMBA_C_NORM, "mamba.c.norm", NORM, NONE, LAYER)                                               \
+    X(CG_ROLE_MAMBA_DT, "mamba.dt", ATTENTION, NONE, LAYER)                                                  \
+    X(CG_ROLE_MAMBA_DT_BIAS, "mamba.dt.bias", ATTENTION, NONE, LAYER)                                        \
+    X(CG_ROLE_MAMBA_A_LOG, "mamba.a_log", ATTENTION, NONE, LAYER)                                            \
+    X(CG_ROLE_MAMBA_D, "mamba.d", ATTENTION, NONE, LAYER)                                                    \
+    X(CG_ROLE_MAMBA_OUT, "mamba.out", ATTENTION, ROWS, LAYER)                                                \
+    X(CG_ROLE_MAMBA_OUT_BIAS, "mamba.out.bias", ATTENTION, COLUMNS, LAYER)                                   \
     X(CG_ROLE_ATTN_POST_NORM, "attn.post_norm", NORM, COLUMNS, LAYER)                                        \
     X(CG_ROLE_ATTN_POST_NORM_BIAS, "attn.post_norm.bias", NORM, COLUMNS, LAYER)                              \
     X(CG_ROLE_FFN_NORM, "ffn.norm", NORM, COLUMNS, LAYER)                                                    \

@@ -94,13 +94,17 @@ static bool is_transposed(const struct cutting *c, const int64_t axis[2])
 static void orient(struct cutting *c, const int64_t axis[2], int axes)
 {
     struct stored *s = &c->stored;
+    int64_t stride[CG_MAX_AXES];
+    cg_tensor_strides(c->tensor, stride);
+    const int64_t *step = stride + c->tensor->axes - axes; /* of the axes that are left */
     if (axes == 1)
-        *s = (struct stored){.vector = true, .out = axis[0], .in = 1, .out_stride = 1, .in_stride = 1};
+        *s = (struct stored){.vector = true, .out = axis[0], .in = 1, .out_stride = step[0], .in_stride = 1};
     else if (is_transposed(c, axis))
-        *s = (struct stored){.out = axis[1], .in = axis[0], .out_stride = 1, .in_stride = axis[1]};
+        *s = (struct stored){.out = axis[1], .in = axis[0], .out_stride = step[1], .in_stride = step[0]};
     else
-        *s = (struct stored){.out = axis[0], .in = axis[1], .out_stride = axis[1], .in_stride = 1};
-    c->parts->expert_stride = s->out * s->in;
+        *s = (struct stored){.out = axis[0], .in = axis[1], .out_stride = step[0], .in_stride = step[1]};
+    if (c->site->cut.stack != CG_STACK_NONE)
+        c->parts->expert_stride = c->site->cut.stack == CG_STACK_ROWS ? axis[0] * stride[0] : stride[0];
 }
 
 /* A part holds, in each of `groups` of `length` outputs, `size` of them from `offset` on, `step` apart. */
@@ -180,6 +184,24 @@ static void join_axes(struct cg_view *view)
     for (int a = kept; a < CG_VIEW_AXES; a++)
         view->extent[a] = view->stride[a] = 0;
     view->axes = kept;
+}
+
+struct cg_view cg_transposed_view(const struct cg_tensor *tensor)
+{
+    int64_t stride[CG_MAX_AXES];
+    cg_tensor_strides(tensor, stride);
+    struct cg_view view = {.axes = 3};
+    for (int a = 0; a < tensor->axes; a++)
+        if (tensor->shape[a] != 1) {
+            view.extent[1] = view.extent[2];
+            view.stride[1] = view.stride[2];
+            view.extent[2] = tensor->shape[a];
+            view.stride[2] = stride[a];
+        }
+    view.stride[0] = view.extent[1] * view.extent[2];
+    view.extent[0] = tensor->elements / view.stride[0];
+    join_axes(&view);
+    return view;
 }
 
 static void make_part(struct cg_part *part, const struct stored *s, const struct share *share,

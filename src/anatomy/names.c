@@ -97,6 +97,7 @@ static const struct row table[] = {
     PAIR("layers.#.mlp.up_proj", FFN_UP),
     PAIR("layers.#.mlp.down_proj", FFN_DOWN),
     BUFFER("layers.#.self_attn.rotary_emb.inv_freq"),
+    BUFFER("rotary_emb.inv_freq"),
 
     /* Phi-3, GLM-4: fused rows. MiniMax's linear attention has the same name for another order. */
     QKV_PAIR(WITH_QKV_BY_HEAD, QKV_BY_HEAD, "layers.#.self_attn.qkv_proj"),
@@ -104,6 +105,8 @@ static const struct row table[] = {
     GATE_UP("layers.#.mlp.gate_up_proj.weight", ),
     GATE_UP("layers.#.mlp.gate_up_proj.bias", _BIAS),
     PAIR("layers.#.self_attn.out_proj", ATTN_O),
+    ROW("layers.#.self_attn.output_gate.weight", ATTN_GATE),
+    ROW("layers.#.self_attn.norm.weight", ATTN_INNER_NORM),
 
     /* Gemma 2 and 3, OLMo2: norms behind each block. There, and only there, post_attention_layernorm is
      * what its name says; in all others it stands before the feed-forward block. */
@@ -112,6 +115,8 @@ static const struct row table[] = {
     ROW_IN(WITH_POST_FFN_NORM, "layers.#.post_attention_layernorm.weight", ATTN_POST_NORM),
     ROW_IN(WITH_POST_FFN_NORM, "layers.#.post_attention_layernorm.bias", ATTN_POST_NORM_BIAS),
     PAIR("layers.#.post_attention_layernorm", FFN_NORM),
+    PAIR("layers.#.post_self_attn_layernorm", ATTN_POST_NORM), /* GLM-4 of 2025: norms behind, too */
+    PAIR("layers.#.post_mlp_layernorm", FFN_POST_NORM),
 
     /* Mixtral, Phi-3.5-MoE, MiniMax */
     ROW("layers.#.block_sparse_moe.gate.weight", ROUTER),
@@ -149,6 +154,7 @@ static const struct row table[] = {
     PACKED("layers.#.mlp.experts.down_proj", CG_ROLE_FFN_DOWN),
     PACKED("layers.#.mlp.experts.down_proj_bias", CG_ROLE_FFN_DOWN_BIAS),
     PAIR("layers.#.mlp.router", ROUTER),
+    ROW("layers.#.self_attn.sinks", ATTN_SINKS),
 
     /* Llama-4, Jamba */
     PACKED("layers.#.feed_forward.experts.gate_up_proj", CG_ROLE_FFN_GATE, CG_ROLE_FFN_UP),
@@ -165,6 +171,16 @@ static const struct row table[] = {
     ROW("layers.#.feed_forward.down_proj.weight", FFN_DOWN),
     ROW("layers.#.pre_ff_layernorm.weight", FFN_NORM),
     ROW("final_layernorm.weight", FINAL_NORM),
+    PAIR("layers.#.mamba.in_proj", MAMBA_IN),
+    PAIR("layers.#.mamba.conv1d", MAMBA_CONV),
+    ROW("layers.#.mamba.x_proj.weight", MAMBA_X),
+    ROW("layers.#.mamba.dt_layernorm.weight", MAMBA_DT_NORM),
+    ROW("layers.#.mamba.b_layernorm.weight", MAMBA_B_NORM),
+    ROW("layers.#.mamba.c_layernorm.weight", MAMBA_C_NORM),
+    PAIR("layers.#.mamba.dt_proj", MAMBA_DT),
+    ROW("layers.#.mamba.A_log", MAMBA_A_LOG),
+    ROW("layers.#.mamba.D", MAMBA_D),
+    PAIR("layers.#.mamba.out_proj", MAMBA_OUT),
 
     /* DBRX */
     ROW("blocks.#.norm_attn_norm.norm_1.weight", ATTN_NORM),
@@ -253,6 +269,7 @@ static const struct row table[] = {
     ROW("embeddings.word_embeddings.weight", EMBED),
     ROW("embeddings.position_embeddings.weight", POSITION_EMBED),
     ROW("embeddings.token_type_embeddings.weight", TYPE_EMBED),
+    BUFFER("embeddings.position_ids"),
     OLD_NORM("embeddings.LayerNorm", EMBED_NORM),
     PAIR("encoder.layer.#.attention.self.query", ATTN_Q),
     PAIR("encoder.layer.#.attention.self.key", ATTN_K),
@@ -358,7 +375,8 @@ struct cg_naming cg_naming_of(const struct cg_checkpoint *model)
             naming.experts = layout->experts;
     }
     for (size_t i = 0; i < model->ntensors && !naming.post_ffn_norm; i++)
-        naming.post_ffn_norm = cg_site_of(&plain, model->tensors[i].name).role == CG_ROLE_FFN_POST_NORM;
+        naming.post_ffn_norm = strstr(model->tensors[i].name, ".post_feedforward_layernorm.") &&
+                               cg_site_of(&plain, model->tensors[i].name).role == CG_ROLE_FFN_POST_NORM;
     return naming;
 }
 

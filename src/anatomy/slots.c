@@ -10,9 +10,9 @@
 struct entry {
     struct cg_site site;
     int32_t model, tensor;
-    const char *name;      /* the tensor's own */
-    int64_t rows, columns; /* of a part; a whole tensor's follow from its shape */
-    int64_t view;          /* into the anatomy's views; -1: the tensor as it lies */
+    const char *name; /* the tensor's own */
+    int64_t rows, columns;
+    int64_t view; /* into the anatomy's views; -1: the tensor as it lies */
 };
 
 struct entries {
@@ -56,11 +56,36 @@ static int add_entry(struct entries *entries, const struct entry *entry, struct 
     return 0;
 }
 
-static int add_whole(struct entries *entries, struct entry entry, bool other, struct cg_err *err)
+static int add_view(struct entries *entries, struct cg_anatomy *out, struct entry *entry, struct cg_view view,
+                    struct cg_err *err)
+{
+    if (cg_grow((void **)&out->views, &entries->views_capacity, entries->views + 1, sizeof *out->views, err) <
+        0)
+        return -1;
+    out->views[entries->views] = view;
+    entry->view = (int64_t)entries->views++;
+    return 0;
+}
+
+/* A vector has one row; axes beyond the second fold into the columns. */
+static void fold_shape(struct entry *entry, const struct cg_tensor *tensor)
+{
+    entry->rows = tensor->axes >= 2 ? tensor->shape[0] : 1;
+    entry->columns = tensor->axes >= 2 ? tensor->shape[1] : tensor->elements;
+    /* With no rows the product of the other axes may be anything, even too large. */
+    if (tensor->axes > 2)
+        entry->columns = entry->rows > 0 ? tensor->elements / entry->rows : 0;
+}
+
+static int add_whole(struct entries *entries, struct cg_anatomy *out, struct entry entry,
+                     const struct cg_tensor *tensor, bool other, struct cg_err *err)
 {
     if (other)
         entry.site = (struct cg_site){.role = CG_ROLE_OTHER, .layer = -1, .expert = -1};
     entry.view = -1;
+    fold_shape(&entry, tensor);
+    if (tensor->transposed && add_view(entries, out, &entry, cg_transposed_view(tensor), err) < 0)
+        return -1;
     return add_entry(entries, &entry, err);
 }
 
@@ -69,11 +94,8 @@ static int add_parts(struct entries *entries, struct cg_anatomy *out, struct ent
 {
     for (int64_t e = 0; e < parts->experts; e++)
         for (int p = 0; p < parts->per_expert; p++) {
-            if (cg_grow((void **)&out->views, &entries->views_capacity, entries->views + 1,
-                        sizeof *out->views, err) < 0)
+            if (add_view(entries, out, &entry, cg_part_view(parts, e, p), err) < 0)
                 return -1;
-            out->views[entries->views] = cg_part_view(parts, e, p);
-            entry.view = (int64_t)entries->views++;
             entry.site.role = parts->part[p].role;
             entry.rows = parts->part[p].rows;
             entry.columns = parts->part[p].columns;
@@ -106,11 +128,12 @@ static int site_tensor(struct entries *entries, struct cg_anatomy *out, const st
 {
     struct cg_parts parts;
     const char *why;
+    const struct cg_tensor *tensor = &model->tensors[entry.tensor];
     if (entries->whole[entries->first_tensor[entry.model] + (size_t)entry.tensor])
-        return add_whole(entries, entry, true, err);
+        return add_whole(entries, out, entry, tensor, true, err);
     if (!cg_is_cut(&entry.site))
-        return add_whole(entries, entry, false, err);
-    if (cg_cut(&parts, &entry.site, &model->tensors[entry.tensor], model, &why, err) < 0)
+        return add_whole(entries, out, entry, tensor, false, err);
+    if (cg_cut(&parts, &entry.site, tensor, model, &why, err) < 0)
         return -1;
     if (!why)
         return add_parts(entries, out, entry, &parts, err);
@@ -118,7 +141,7 @@ static int site_tensor(struct entries *entries, struct cg_anatomy *out, const st
         uncut->name = entry.name;
         uncut->why = why;
     }
-    return add_whole(entries, entry, true, err);
+    return add_whole(entries, out, entry, tensor, true, err);
 }
 
 static int list_entries(struct entries *entries, struct cg_anatomy *out,
@@ -176,25 +199,15 @@ static int sort_entries(struct entries *entries, struct cg_anatomy *out,
 static struct cg_member member_of(const struct cg_anatomy *anatomy, const struct entry *entry,
                                   const struct cg_tensor *tensor)
 {
-    struct cg_member member = {
-        .tensor = entry->tensor, .rows = 1, .columns = 1, .grain = cg_dtype_grain(tensor->dtype)};
+    struct cg_member member = {.tensor = entry->tensor,
+                               .rows = entry->rows,
+                               .columns = entry->columns,
+                               .grain = cg_dtype_grain(tensor->dtype),
+                               .bytes = tensor->bytes};
     if (entry->view >= 0) {
-        member.rows = entry->rows;
-        member.columns = entry->columns;
         member.view = &anatomy->views[entry->view];
         member.bytes = cg_grain_bytes(member.grain, member.rows * member.columns);
-        return member;
     }
-    member.bytes = tensor->bytes;
-    if (tensor->axes == 1)
-        member.columns = tensor->shape[0];
-    if (tensor->axes >= 2) {
-        member.rows = tensor->shape[0];
-        member.columns = tensor->shape[1];
-    }
-    /* With no rows the product of the other axes may be anything, even too large. */
-    if (tensor->axes > 2)
-        member.columns = member.rows > 0 ? tensor->elements / member.rows : 0;
     return member;
 }
 

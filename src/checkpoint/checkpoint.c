@@ -129,6 +129,22 @@ const struct cg_tensor *cg_checkpoint_find(const struct cg_checkpoint *checkpoin
     return bsearch(name, checkpoint->tensors, checkpoint->ntensors, sizeof *checkpoint->tensors, by_key);
 }
 
+void cg_tensor_strides(const struct cg_tensor *tensor, int64_t stride[CG_MAX_AXES])
+{
+    int64_t step = 1;
+    int turned[2] = {-1, -1}, n = 0; /* the axes that lie the other way round, last first */
+    for (int a = tensor->axes - 1; a >= 0; a--) {
+        stride[a] = step;
+        step *= tensor->shape[a];
+        if (tensor->shape[a] != 1 && n < 2)
+            turned[n++] = a;
+    }
+    if (tensor->transposed && n == 2) {
+        stride[turned[0]] = tensor->shape[turned[1]];
+        stride[turned[1]] = 1;
+    }
+}
+
 int64_t cg_checkpoint_bytes(const struct cg_checkpoint *checkpoint)
 {
     int64_t sum = 0;

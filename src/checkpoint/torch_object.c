@@ -268,16 +268,30 @@ static int check_extent(const struct object *o, const struct cg_pickle_value *ca
     return 0;
 }
 
-/* Whether the elements follow one another as in C; an axis of one element may have any stride. */
-static bool is_row_major(const struct view *view, const struct cg_tensor *tensor)
+/* Whether the elements lie as the tensor says; an axis of one element may have any stride. */
+static bool lies_so(const struct view *view, const struct cg_tensor *tensor)
 {
-    int64_t expected = 1;
-    for (int k = tensor->axes - 1; k >= 0 && tensor->elements > 0; k--) {
-        if (tensor->shape[k] != 1 && view->step[k] != expected)
+    int64_t stride[CG_MAX_AXES];
+    if (tensor->elements == 0)
+        return true;
+    cg_tensor_strides(tensor, stride);
+    for (int k = 0; k < tensor->axes; k++)
+        if (tensor->shape[k] != 1 && view->step[k] != stride[k])
             return false;
-        expected *= tensor->shape[k];
-    }
     return true;
+}
+
+/* Row by row, or what .t() and .mT make of that. */
+static int read_order(const struct object *o, const struct cg_pickle_value *call, const struct view *view,
+                      struct cg_tensor *tensor)
+{
+    if (lies_so(view, tensor))
+        return 0;
+    tensor->transposed = tensor->dtype != CG_F4;
+    if (tensor->transposed && lies_so(view, tensor))
+        return 0;
+    return refuse(o, call, CG_EUNSUPPORTED,
+                  "is a strided view of its storage, and no transposed matrix: save it with .contiguous()");
 }
 
 /* PyTorch counts pairs of 4-bit numbers along the last axis, safetensors and cognate the numbers. */
@@ -310,9 +324,8 @@ static int read_tensor(struct object *o, const struct cg_pickle_value *value)
     int width = cg_dtype_grain(tensor.dtype).bytes;
     if (!storage || check_extent(o, call, &view, &tensor, storage->bytes / width) < 0)
         return -1;
-    if (!is_row_major(&view, &tensor))
-        return refuse(o, call, CG_EUNSUPPORTED,
-                      "is a strided view, transposed perhaps, of its storage: save it with .contiguous()");
+    if (read_order(o, call, &view, &tensor) < 0)
+        return -1;
     tensor.offset = storage->offset + view.first * width;
     tensor.bytes = view.extent * width;
     if (unpack_pairs(o, call, &tensor) < 0)

@@ -29,11 +29,23 @@ struct role_tally {
     struct cg_member a, b;                           /* the first two whose shapes differ */
 };
 
+/* Why a slot that one model fills cannot be compared with the other. The first that holds counts. */
+enum obstacle {
+    OBSTACLE_HIDDEN_SIZE, /* both fill it, with another size along the residual stream */
+    OBSTACLE_SIZE,        /* both fill it, with another size elsewhere */
+    OBSTACLE_ROLE,        /* the other has no slot of that role, or none among its experts */
+    OBSTACLE_LAYER,       /* the other has not so many layers */
+    OBSTACLE_EXPERT,      /* the other has not so many experts */
+    OBSTACLE_LAYOUT,      /* the other builds that layer otherwise: dense, for example */
+    OBSTACLE_COUNT
+};
+
 struct pairing {
     int64_t same_shape, slots_a, slots_b;
     int64_t parameters_a, parameters_b;        /* of all slots */
     int64_t same_a, same_b;                    /* of slots of the same shape */
     struct role_tally tally[CG_ROLE_COUNT][2]; /* [role][is an expert's] */
+    int64_t obstacles[OBSTACLE_COUNT];         /* slots */
 };
 void inspect_pair(const struct cg_models *in, int a, int b, struct pairing *out);
 

@@ -83,9 +83,47 @@ static bool fills(const struct cg_member *member)
     return member->tensor >= 0 && !member->tied;
 }
 
-static void tally_slot(struct pairing *out, struct role_tally *tally, const struct cg_member *a,
-                       const struct cg_member *b)
+/* How far the slots of one model reach. */
+struct reach {
+    bool has[CG_ROLE_COUNT][2]; /* [role][is an expert's] */
+    int32_t layer, expert;      /* the last; -1 where none */
+};
+
+static struct reach reach_of(const struct cg_anatomy *anatomy, int model)
 {
+    struct reach reach = {.layer = -1, .expert = -1};
+    for (int64_t s = 0; s < anatomy->nslots; s++) {
+        const struct cg_slot *slot = &anatomy->slots[s];
+        if (cg_member_of(anatomy, s, model)->tensor < 0)
+            continue;
+        reach.has[slot->role][slot->expert >= 0] = true;
+        reach.layer = slot->layer > reach.layer ? slot->layer : reach.layer;
+        reach.expert = slot->expert > reach.expert ? slot->expert : reach.expert;
+    }
+    return reach;
+}
+
+/* Why the model that reaches so far does not fill a slot. */
+static enum obstacle obstacle_of(const struct cg_slot *slot, const struct reach *reach)
+{
+    if (!reach->has[slot->role][slot->expert >= 0])
+        return OBSTACLE_ROLE;
+    if (slot->layer > reach->layer)
+        return OBSTACLE_LAYER;
+    return slot->expert > reach->expert ? OBSTACLE_EXPERT : OBSTACLE_LAYOUT;
+}
+
+static enum obstacle differing_axis(enum cg_role role, const struct cg_member *a, const struct cg_member *b)
+{
+    enum cg_residual axis = cg_role_residual(role);
+    bool residual = axis == CG_RESIDUAL_ROWS ? a->rows != b->rows : a->columns != b->columns;
+    return axis != CG_RESIDUAL_NONE && residual ? OBSTACLE_HIDDEN_SIZE : OBSTACLE_SIZE;
+}
+
+static void tally_slot(struct pairing *out, const struct cg_slot *slot, const struct cg_member *a,
+                       const struct cg_member *b, const struct reach reach[2])
+{
+    struct role_tally *tally = &out->tally[slot->role][slot->expert >= 0];
     int64_t size_a = fills(a) ? a->rows * a->columns : 0, size_b = fills(b) ? b->rows * b->columns : 0;
     out->slots_a += fills(a);
     out->slots_b += fills(b);
@@ -95,27 +133,31 @@ static void tally_slot(struct pairing *out, struct role_tally *tally, const stru
         return; /* both tied: nothing that the embeddings do not say */
     if (a->tensor < 0) {
         tally->only_b++;
+        out->obstacles[obstacle_of(slot, &reach[0])]++;
     } else if (b->tensor < 0) {
         tally->only_a++;
+        out->obstacles[obstacle_of(slot, &reach[1])]++;
     } else if (a->rows == b->rows && a->columns == b->columns) {
         tally->same_shape++;
         out->same_shape++;
         out->same_a += size_a;
         out->same_b += size_b;
-    } else if (tally->other_shape++ == 0) {
-        tally->a = *a;
-        tally->b = *b;
+    } else {
+        if (tally->other_shape++ == 0) {
+            tally->a = *a;
+            tally->b = *b;
+        }
+        out->obstacles[differing_axis(slot->role, a, b)]++;
     }
 }
 
 void inspect_pair(const struct cg_models *in, int a, int b, struct pairing *out)
 {
+    const struct reach reach[2] = {reach_of(&in->anatomy, a), reach_of(&in->anatomy, b)};
     memset(out, 0, sizeof *out);
-    for (int64_t s = 0; s < in->anatomy.nslots; s++) {
-        const struct cg_slot *slot = &in->anatomy.slots[s];
-        tally_slot(out, &out->tally[slot->role][slot->expert >= 0], cg_member_of(&in->anatomy, s, a),
-                   cg_member_of(&in->anatomy, s, b));
-    }
+    for (int64_t s = 0; s < in->anatomy.nslots; s++)
+        tally_slot(out, &in->anatomy.slots[s], cg_member_of(&in->anatomy, s, a),
+                   cg_member_of(&in->anatomy, s, b), reach);
 }
 
 const char *inspect_differences(const struct cg_models *in, int a, int b, char *out, size_t size)

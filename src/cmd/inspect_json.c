@@ -142,6 +142,16 @@ static int put_warnings(FILE *out, const struct cg_models *in, int model, struct
     return 0;
 }
 
+static void put_obstacles(FILE *out, const struct pairing *pairing)
+{
+    static const char *const keys[OBSTACLE_COUNT] = {"hidden_size",   "other_size",     "no_such_role",
+                                                     "no_such_layer", "no_such_expert", "other_layout"};
+    put_key(out, ", ", "not_compared");
+    for (int i = 0; i < OBSTACLE_COUNT; i++)
+        put_number(out, i > 0 ? ", " : "{", keys[i], pairing->obstacles[i]);
+    fputc('}', out);
+}
+
 /* How earlier models stand to this one. */
 static void put_pairs(FILE *out, const struct cg_models *in, int b)
 {
@@ -157,6 +167,7 @@ static void put_pairs(FILE *out, const struct cg_models *in, int b)
         put_number(out, ", ", "same_shape_parameters", p.same_b);
         put_key(out, ", ", "comparable_fraction");
         fprintf(out, "%.17g", p.parameters_b > 0 ? (double)p.same_b / (double)p.parameters_b : 0.0);
+        put_obstacles(out, &p);
         put_key(out, ", ", "roles");
         const char *separator = "{";
         for (int i = 0; i < 2 * CG_ROLE_COUNT; i++) {

@@ -11,7 +11,8 @@ enum {
     SOURCE_ROOM = 96,
     DTYPES_ROOM = 24 * CG_DTYPE_COUNT,
     DIFFERENCES_ROOM = 256,
-    SHOWN_NAME = 160
+    SHOWN_NAME = 160,
+    OBSTACLES_ROOM = 512
 };
 
 /* A range of layers or experts: "0-47", "3"; with gaps how many it holds: "0-46 (24)". */
@@ -239,6 +240,26 @@ static double share(int64_t part, int64_t whole)
     return whole > 0 ? (double)part / (double)whole : 0;
 }
 
+/* How many slots cannot be compared, and why. */
+static void print_obstacles(struct cg_page page, const struct pairing *pairing)
+{
+    static const char *const why[OBSTACLE_COUNT] = {
+        "differ in hidden_size",
+        "differ in another size",
+        "have a role that only one has",
+        "lie in layers that only one has",
+        "belong to experts that only one has",
+        "lie in layers that are built otherwise",
+    };
+    char text[OBSTACLES_ROOM] = "";
+    for (int i = 0, at = 0; i < OBSTACLE_COUNT; i++)
+        if (pairing->obstacles[i] > 0)
+            at += snprintf(text + at, sizeof text - (size_t)at, "%s%s%s %s", at > 0 ? "; " : "",
+                           cg_show_count(pairing->obstacles[i]).text, at > 0 ? "" : " slots", why[i]);
+    if (*text)
+        cg_page_field(page, "not compared", "%s", text);
+}
+
 static int print_pair(struct cg_page page, const struct cg_models *in, int a, int b, struct cg_err *err)
 {
     static const char *const heads[] = {"role", "alike", "differ", "only 1st", "only 2nd", "shapes"};
@@ -260,6 +281,7 @@ static int print_pair(struct cg_page page, const struct cg_models *in, int a, in
         cg_show_count(pairing.same_shape).text, cg_show_count(pairing.slots_a).text,
         cg_show_count(pairing.slots_b).text, cg_show_share(share(pairing.same_a, pairing.parameters_a)).text,
         cg_show_share(share(pairing.same_b, pairing.parameters_b)).text);
+    print_obstacles(page, &pairing);
     CG_TRY(cg_text_table_heads(&table, heads, err));
     CG_TRY(add_roles(&table, &pairing, err));
     if (pairing.same_shape < pairing.slots_a || pairing.same_shape < pairing.slots_b)

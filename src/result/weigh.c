@@ -7,10 +7,12 @@ const double CG_PASS_LOG10_P = -12;
 /* Elements from which on equal values are no accident. */
 enum { LEAST_SAME = 1024 };
 
+/* Strangers set position embeddings and Mamba's decays by the same formula; they may keep to it. */
 bool cg_slot_counts(const struct cg_slot *slot, const struct cg_comparison *comparison)
 {
     return comparison->compared && comparison->matrix && !comparison->constant &&
-           cg_role_group(slot->role) != CG_GROUP_NORM && slot->role != CG_ROLE_POSITION_EMBED;
+           cg_role_group(slot->role) != CG_GROUP_NORM && slot->role != CG_ROLE_POSITION_EMBED &&
+           slot->role != CG_ROLE_MAMBA_A_LOG;
 }
 
 bool cg_slot_same(const struct cg_slot *slot, const struct cg_comparison *comparison)

@@ -112,9 +112,70 @@ static void test_pair(void **state)
     check_tally(&pairing, CG_ROLE_FFN_UP, true, 1, 1, 0, 0);
     check_tally(&pairing, CG_ROLE_OTHER, false, 0, 0, 0, 1);
     check_tally(&pairing, CG_ROLE_LM_HEAD, false, 0, 0, 0, 0);
+    /* embed and one expert; ffn.up outside experts and the mystery */
+    static const int64_t obstacles[OBSTACLE_COUNT] = {[OBSTACLE_SIZE] = 2, [OBSTACLE_ROLE] = 2};
+    assert_memory_equal(pairing.obstacles, obstacles, sizeof obstacles);
     assert_int_equal(pairing.tally[CG_ROLE_FFN_UP][true].a.rows, 3);
     assert_int_equal(pairing.tally[CG_ROLE_FFN_UP][true].b.rows, 5);
     tear_down(&in, models);
+}
+
+/* Two models that are alike but for one tensor of the second, and why that cannot be compared. */
+static void test_obstacles(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        int64_t rows, columns;
+    } common[] = {
+        {"model.embed_tokens.weight", 10, 4},
+        {"model.layers.0.self_attn.o_proj.weight", 4, 4},
+        {"model.layers.1.self_attn.q_proj.weight", 4, 4},
+        {"model.layers.1.mlp.experts.0.up_proj.weight", 3, 4},
+    };
+    static const struct {
+        const char *name;
+        int64_t rows, columns;
+        enum obstacle obstacle; /* COUNT: none */
+    } rows[] = {
+        {"model.embed_tokens.weight", 10, 5, OBSTACLE_HIDDEN_SIZE},
+        {"model.embed_tokens.weight", 11, 4, OBSTACLE_SIZE},
+        {"model.embed_tokens.weight", 11, 5, OBSTACLE_HIDDEN_SIZE},
+        {"model.layers.0.self_attn.o_proj.weight", 5, 4, OBSTACLE_HIDDEN_SIZE},
+        {"model.layers.0.self_attn.o_proj.weight", 4, 9, OBSTACLE_SIZE},
+        {"model.layers.0.self_attn.o_proj.weight", 4, 4, OBSTACLE_COUNT},
+        {"model.layers.0.self_attn.q_proj.weight", 4, 4, OBSTACLE_LAYOUT},
+        {"model.layers.0.self_attn.k_proj.weight", 4, 4, OBSTACLE_ROLE},
+        {"model.layers.1.mlp.experts.1.up_proj.weight", 3, 4, OBSTACLE_EXPERT},
+        {"model.layers.1.mlp.experts.0.up_proj.weight", 4, 4, OBSTACLE_SIZE},
+        {"model.layers.1.mlp.up_proj.weight", 3, 4, OBSTACLE_ROLE},
+        {"model.layers.0.mlp.experts.0.up_proj.weight", 3, 4, OBSTACLE_LAYOUT},
+        {"model.layers.2.mlp.experts.1.up_proj.weight", 3, 4, OBSTACLE_LAYER},
+        {"model.layers.2.mlp.up_proj.weight", 3, 4, OBSTACLE_ROLE},
+        {"mystery", 4, 4, OBSTACLE_ROLE},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct cg_models in = {.n = 2};
+        struct cg_checkpoint *models[2] = {model_new("", 0), model_new("", 0)};
+        for (size_t t = 0; t < sizeof common / sizeof *common; t++) {
+            MODEL_MATRIX(models[0], common[t].rows, common[t].columns, "%s", common[t].name);
+            if (strcmp(common[t].name, rows[i].name) != 0)
+                MODEL_MATRIX(models[1], common[t].rows, common[t].columns, "%s", common[t].name);
+        }
+        MODEL_MATRIX(models[1], rows[i].rows, rows[i].columns, "%s", rows[i].name);
+        for (int m = 0; m < 2; m++)
+            model_sort(models[m]);
+        struct cg_err err;
+        assert_int_equal(cg_anatomy_build(&in.anatomy, (const struct cg_checkpoint *const *)models, 2, &err),
+                         0);
+        for (int a = 0; a < 2; a++) {
+            struct pairing pairing;
+            inspect_pair(&in, a, 1 - a, &pairing);
+            for (int o = 0; o < OBSTACLE_COUNT; o++)
+                assert_int_equal(pairing.obstacles[o], o == (int)rows[i].obstacle);
+        }
+        tear_down(&in, models);
+    }
 }
 
 /* A tied output embedding can be compared, but is no slot or parameter of its own. */
@@ -146,6 +207,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_groups),
         cmocka_unit_test(test_pair),
+        cmocka_unit_test(test_obstacles),
         cmocka_unit_test(test_tied),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -337,6 +337,40 @@ static void test_nothing(void **state)
     model_free(model);
 }
 
+/* Tensors that no row cuts, stored transposed: views of their own. */
+static void test_whole_transposed(void **state)
+{
+    (void)state;
+    static const struct {
+        int axes;
+        int64_t shape[4], rows, columns;
+        struct cg_view view;
+    } rows[] = {
+        {2, {3, 5}, 3, 5, {0, 2, {3, 5}, {1, 3}}},
+        {3, {3, 1, 5}, 3, 5, {0, 2, {3, 5}, {1, 3}}},
+        {4, {1, 3, 5, 1}, 1, 15, {0, 2, {3, 5}, {1, 3}}},
+        {3, {2, 3, 5}, 2, 15, {0, 3, {2, 3, 5}, {15, 1, 3}}},
+        {4, {2, 4, 3, 5}, 2, 60, {0, 3, {8, 3, 5}, {15, 1, 3}}},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct cg_checkpoint *model = model_new("", 0);
+        model_add(model, CG_F32, rows[i].axes, rows[i].shape, "mystery")->transposed = true;
+        struct cg_anatomy anatomy;
+        build(&anatomy, &model, 1);
+        const struct cg_member *member = &anatomy.members[0];
+        assert_int_equal(member->rows, rows[i].rows);
+        assert_int_equal(member->columns, rows[i].columns);
+        assert_int_equal(member->bytes, 4 * model->tensors[0].elements);
+        assert_non_null(member->view);
+        assert_int_equal(member->view->base, 0);
+        assert_int_equal(member->view->axes, rows[i].view.axes);
+        assert_memory_equal(member->view->extent, rows[i].view.extent, sizeof rows[i].view.extent);
+        assert_memory_equal(member->view->stride, rows[i].view.stride, sizeof rows[i].view.stride);
+        cg_anatomy_release(&anatomy);
+        model_free(model);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -344,7 +378,7 @@ int main(void)
         cmocka_unit_test(test_union),      cmocka_unit_test(test_naming_by_model),
         cmocka_unit_test(test_collisions), cmocka_unit_test(test_names_stay_unique),
         cmocka_unit_test(test_tied),       cmocka_unit_test(test_large),
-        cmocka_unit_test(test_nothing),
+        cmocka_unit_test(test_nothing),    cmocka_unit_test(test_whole_transposed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

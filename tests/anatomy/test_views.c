@@ -281,8 +281,17 @@ static struct cg_checkpoint *model_of(const char *model_type)
     return model;
 }
 
+/* Where an element lies when the last two axes of its tensor lie the other way round. */
+static int64_t turned(const struct cg_tensor *tensor, int64_t index)
+{
+    int64_t rows = tensor->shape[tensor->axes - 2], columns = tensor->shape[tensor->axes - 1];
+    int64_t matrix = index / (rows * columns), within = index % (rows * columns);
+    return matrix * rows * columns + within % columns * rows + within / columns;
+}
+
 /* Every element of the member, in order. */
-static void check_member(const struct cg_member *member, const struct part *part, int expert)
+static void check_member(const struct cg_member *member, const struct cg_tensor *tensor,
+                         const struct part *part, int expert)
 {
     const struct cg_view *view = member->view;
     int64_t at[CG_VIEW_AXES] = {0}, n = 1;
@@ -297,7 +306,8 @@ static void check_member(const struct cg_member *member, const struct part *part
         int64_t found = view->base;
         for (int a = 0; a < view->axes; a++)
             found += at[a] * view->stride[a];
-        assert_int_equal(found, part->element(expert, i / part->columns, i % part->columns));
+        int64_t expected = part->element(expert, i / part->columns, i % part->columns);
+        assert_int_equal(found, tensor->transposed ? turned(tensor, expected) : expected);
         for (int a = view->axes - 1; a >= 0 && ++at[a] == view->extent[a]; a--)
             at[a] = 0;
     }
@@ -305,12 +315,12 @@ static void check_member(const struct cg_member *member, const struct part *part
         assert_int_not_equal(view->stride[a - 1], view->extent[a] * view->stride[a]);
 }
 
-static void test_parts(void **state)
+static void check_parts(bool transposed)
 {
-    (void)state;
     for (size_t i = 0, next; i < sizeof parts / sizeof *parts; i = next) {
         struct cg_checkpoint *model = model_of(parts[i].model_type);
-        model_add(model, CG_BF16, parts[i].axes, parts[i].shape, "%s", parts[i].tensor);
+        model_add(model, CG_BF16, parts[i].axes, parts[i].shape, "%s", parts[i].tensor)->transposed =
+            transposed && parts[i].axes > 1;
         const struct cg_checkpoint *models[] = {model};
         struct cg_anatomy anatomy;
         struct cg_err err = {0};
@@ -328,11 +338,24 @@ static void test_parts(void **state)
                 int64_t slot = slot_named(&anatomy, name);
                 if (slot < 0)
                     fail_msg("%s: no slot %s", parts[i].tensor, name);
-                check_member(&anatomy.members[slot], &parts[next], e);
+                check_member(&anatomy.members[slot], &model->tensors[0], &parts[next], e);
             }
         cg_anatomy_release(&anatomy);
         model_free(model);
     }
+}
+
+static void test_parts(void **state)
+{
+    (void)state;
+    check_parts(false);
+}
+
+/* The same tensors, stored transposed: every part is the same elements in other places. */
+static void test_parts_of_transposed(void **state)
+{
+    (void)state;
+    check_parts(true);
 }
 
 /* Tensors whose sizes contradict config.json. */
@@ -539,6 +562,8 @@ static void test_buffers(void **state)
         {"gpt_neox.layers.3.attention.masked_bias", true},
         {"gpt_neox.layers.3.attention.rotary_emb.inv_freq", true},
         {"model.layers.3.self_attn.rotary_emb.inv_freq", true},
+        {"model.rotary_emb.inv_freq", true},
+        {"bert.embeddings.position_ids", true},
         {"model.layers.3.attn.other", false},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -559,8 +584,10 @@ static void test_buffers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_parts),    cmocka_unit_test(test_contradictions), cmocka_unit_test(test_whole),
-        cmocka_unit_test(test_meetings), cmocka_unit_test(test_buffers),
+        cmocka_unit_test(test_parts),          cmocka_unit_test(test_parts_of_transposed),
+
+        cmocka_unit_test(test_contradictions), cmocka_unit_test(test_whole),
+        cmocka_unit_test(test_meetings),       cmocka_unit_test(test_buffers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -44,52 +44,192 @@ FAMILIES = {
         first_k_dense_replace=0,
         vocab_size=196608,
     ),
+    "glm-4.5-air": dict(
+        architectures=["Glm4MoeForCausalLM"],
+        model_type="glm4_moe",
+        attention_bias=True,
+        hidden_size=4096,
+        intermediate_size=10944,
+        moe_intermediate_size=1408,
+        num_hidden_layers=46,
+        num_nextn_predict_layers=1,
+        num_attention_heads=96,
+        num_key_value_heads=8,
+        head_dim=128,
+        n_routed_experts=128,
+        n_shared_experts=1,
+        num_experts_per_tok=8,
+        first_k_dense_replace=1,
+        vocab_size=151552,
+    ),
+    "deepseek-v2": dict(
+        architectures=["DeepseekV2ForCausalLM"],
+        model_type="deepseek_v2",
+        hidden_size=5120,
+        intermediate_size=12288,
+        moe_intermediate_size=1536,
+        num_hidden_layers=60,
+        num_attention_heads=128,
+        num_key_value_heads=128,
+        q_lora_rank=1536,
+        kv_lora_rank=512,
+        qk_nope_head_dim=128,
+        qk_rope_head_dim=64,
+        v_head_dim=128,
+        n_routed_experts=160,
+        n_shared_experts=2,
+        num_experts_per_tok=6,
+        first_k_dense_replace=1,
+        vocab_size=102400,
+    ),
+    "qwen2-57b-a14b": dict(
+        architectures=["Qwen2MoeForCausalLM"],
+        model_type="qwen2_moe",
+        hidden_size=3584,
+        intermediate_size=18944,
+        moe_intermediate_size=2560,
+        shared_expert_intermediate_size=20480,
+        num_hidden_layers=28,
+        num_attention_heads=28,
+        num_key_value_heads=4,
+        num_experts=64,
+        num_experts_per_tok=8,
+        vocab_size=151936,
+    ),
+    "phi-3.5-moe": dict(
+        architectures=["PhiMoEForCausalLM"],
+        model_type="phimoe",
+        attention_bias=True,
+        lm_head_bias=True,
+        hidden_size=4096,
+        intermediate_size=6400,
+        num_hidden_layers=32,
+        num_attention_heads=32,
+        num_key_value_heads=8,
+        num_local_experts=16,
+        num_experts_per_tok=2,
+        vocab_size=32064,
+    ),
+    "llama-3-8b": dict(
+        architectures=["LlamaForCausalLM"],
+        model_type="llama",
+        hidden_size=4096,
+        intermediate_size=14336,
+        num_hidden_layers=32,
+        num_attention_heads=32,
+        num_key_value_heads=8,
+        vocab_size=128256,
+    ),
 }
 POOL = 1 << 23  # elements of noise, more than any cache holds
 
 
+def linear(name, rows, columns, bias=False):
+    yield f"{name}.weight", (rows, columns)
+    if bias:
+        yield f"{name}.bias", (rows,)
+
+
+def norm(config, name):
+    """Phi-3.5-MoE has LayerNorm with a bias, all others RMSNorm."""
+    yield f"{name}.weight", (config["hidden_size"],)
+    if config["model_type"] == "phimoe":
+        yield f"{name}.bias", (config["hidden_size"],)
+
+
 def attention(config):
-    """(name, shape) of a layer's norms and attention."""
+    """(name, shape) of a layer's attention."""
     hidden, heads = config["hidden_size"], config["num_attention_heads"]
     size = config.get("head_dim", hidden // heads)
     queries, keys = heads * size, config["num_key_value_heads"] * size
-    yield "input_layernorm.weight", (hidden,)
-    yield "post_attention_layernorm.weight", (hidden,)
-    yield "self_attn.q_proj.weight", (queries, hidden)
-    yield "self_attn.k_proj.weight", (keys, hidden)
-    yield "self_attn.v_proj.weight", (keys, hidden)
-    yield "self_attn.o_proj.weight", (hidden, queries)
+    bias = config["model_type"] in ("glm4_moe", "phimoe", "qwen2_moe")
+    for name, rows in (("q_proj", queries), ("k_proj", keys), ("v_proj", keys)):
+        yield from linear(f"self_attn.{name}", rows, hidden, bias)
+    yield from linear("self_attn.o_proj", hidden, queries, config["model_type"] == "phimoe")
+
+
+def latent_attention(config):
+    hidden, heads = config["hidden_size"], config["num_attention_heads"]
+    queries, latent = config["q_lora_rank"], config["kv_lora_rank"]
+    plain, rotated, value = (config[f"{part}_head_dim"] for part in ("qk_nope", "qk_rope", "v"))
+    yield from linear("self_attn.q_a_proj", queries, hidden)
+    yield "self_attn.q_a_layernorm.weight", (queries,)
+    yield from linear("self_attn.q_b_proj", heads * (plain + rotated), queries)
+    yield from linear("self_attn.kv_a_proj_with_mqa", latent + rotated, hidden)
+    yield "self_attn.kv_a_layernorm.weight", (latent,)
+    yield from linear("self_attn.kv_b_proj", heads * (plain + value), latent)
+    yield from linear("self_attn.o_proj", hidden, heads * value)
+
+
+def gated(block, units, hidden, names=("gate_proj", "up_proj", "down_proj")):
+    """A feed-forward block: gate, up and down."""
+    gate, up, down = names
+    yield from linear(f"{block}.{gate}", units, hidden)
+    yield from linear(f"{block}.{up}", units, hidden)
+    yield from linear(f"{block}.{down}", hidden, units)
 
 
 def mixtral_experts(config):
-    hidden, units = config["hidden_size"], config["intermediate_size"]
-    yield "block_sparse_moe.gate.weight", (config["num_local_experts"], hidden)
-    for expert in range(config["num_local_experts"]):
-        for name, shape in (("w1", (units, hidden)), ("w2", (hidden, units)), ("w3", (units, hidden))):
-            yield f"block_sparse_moe.experts.{expert}.{name}.weight", shape
+    hidden, experts = config["hidden_size"], config["num_local_experts"]
+    yield from linear("block_sparse_moe.gate", experts, hidden)
+    for expert in range(experts):
+        block = f"block_sparse_moe.experts.{expert}"
+        yield from gated(block, config["intermediate_size"], hidden, ("w1", "w3", "w2"))
 
 
-def solar_experts(config):
-    hidden, units = config["hidden_size"], config["moe_intermediate_size"]
-    yield "mlp.gate.weight", (config["n_routed_experts"], hidden)
-    yield "mlp.gate.e_score_correction_bias", (config["n_routed_experts"],)
-    blocks = [(f"experts.{expert}", units) for expert in range(config["n_routed_experts"])]
-    for block, width in [*blocks, ("shared_experts", units * config["n_shared_experts"])]:
-        yield f"mlp.{block}.gate_proj.weight", (width, hidden)
-        yield f"mlp.{block}.up_proj.weight", (width, hidden)
-        yield f"mlp.{block}.down_proj.weight", (hidden, width)
+def deepseek_experts(config):
+    """Those of DeepSeek-V2, Qwen2-MoE, Solar-Open and GLM-4.5."""
+    hidden, units, kind = config["hidden_size"], config["moe_intermediate_size"], config["model_type"]
+    experts = config["num_experts" if kind == "qwen2_moe" else "n_routed_experts"]
+    yield from linear("mlp.gate", experts, hidden)
+    if kind in ("solar_open", "glm4_moe"):
+        yield "mlp.gate.e_score_correction_bias", (experts,)
+    for expert in range(experts):
+        yield from gated(f"mlp.experts.{expert}", units, hidden)
+    if kind == "qwen2_moe":
+        yield from gated("mlp.shared_expert", config["shared_expert_intermediate_size"], hidden)
+        yield from linear("mlp.shared_expert_gate", 1, hidden)
+    else:
+        yield from gated("mlp.shared_experts", units * config["n_shared_experts"], hidden)
+
+
+def feed_forward(config, layer):
+    if config["model_type"] in ("mixtral", "phimoe"):
+        return mixtral_experts(config)
+    if config["model_type"] == "llama" or layer < config.get("first_k_dense_replace", 0):
+        return gated("mlp", config["intermediate_size"], config["hidden_size"])
+    return deepseek_experts(config)
+
+
+def prediction(config):
+    """What a layer of multi-token prediction has beside a layer proper's tensors."""
+    hidden, vocabulary = config["hidden_size"], config["vocab_size"]
+    yield from linear("embed_tokens", vocabulary, hidden)
+    yield "enorm.weight", (hidden,)
+    yield "hnorm.weight", (hidden,)
+    yield from linear("eh_proj", hidden, 2 * hidden)
+    yield "shared_head.norm.weight", (hidden,)
+    yield from linear("shared_head.head", vocabulary, hidden)
+
+
+def layer_tensors(config, layer):
+    yield from norm(config, "input_layernorm")
+    yield from norm(config, "post_attention_layernorm")
+    yield from latent_attention(config) if "kv_lora_rank" in config else attention(config)
+    yield from feed_forward(config, layer)
+    if layer >= config["num_hidden_layers"]:
+        yield from prediction(config)
 
 
 def tensors(config):
     """(name, shape) of every tensor, in the order of the layers."""
-    experts = mixtral_experts if config["model_type"] == "mixtral" else solar_experts
-    yield "model.embed_tokens.weight", (config["vocab_size"], config["hidden_size"])
-    for layer in range(config["num_hidden_layers"]):
-        for part in (attention, experts):
-            for name, shape in part(config):
-                yield f"model.layers.{layer}.{name}", shape
-    yield "model.norm.weight", (config["hidden_size"],)
-    yield "lm_head.weight", (config["vocab_size"], config["hidden_size"])
+    hidden, vocabulary = config["hidden_size"], config["vocab_size"]
+    yield from linear("model.embed_tokens", vocabulary, hidden)
+    for layer in range(config["num_hidden_layers"] + config.get("num_nextn_predict_layers", 0)):
+        for name, shape in layer_tensors(config, layer):
+            yield f"model.layers.{layer}.{name}", shape
+    yield from norm(config, "model.norm")
+    yield from linear("lm_head", vocabulary, hidden, config.get("lm_head_bias", False))
 
 
 def shards(entries, limit):

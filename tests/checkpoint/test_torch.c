@@ -24,6 +24,9 @@
     "ctorch._utils\n_rebuild_tensor_v3\n(" storage offset size stride "\x89" ORDERED dtype "tR"
 #define BYTES(numel, size, dtype)                                                                            \
     V3(STORED("ctorch.storage\nUntypedStorage\n", "0", numel), "K\0", size "\x85", "K\1\x85", TORCH(dtype))
+/* All of storage 0's bytes. */
+#define STRIDED(size, stride, dtype)                                                                         \
+    V3(STORED("ctorch.storage\nUntypedStorage\n", "0", "K\30"), "K\0", size, stride, TORCH(dtype))
 #define TWO_BY_THREE   V2(FLOATS, "K\0", "K\2K\3\x86", "K\3K\1\x86")
 #define PARAMETER(it)  "ctorch._utils\n_rebuild_parameter\n" it "\x88" ORDERED "\x87R"
 #define ITEM(key, it)  TEXT1(key) it
@@ -57,6 +60,14 @@ static const struct {
     {"empty", P(ONE(V2(FLOATS, "K\6", "K\0K\7\x86", "K\7K\1\x86"))), "a F32 [0,7] 24-24;", NULL},
     {"axes of one element", P(ONE(V2(FLOATS, "K\2", "(K\1K\2K\1K\2t", "(M\0\1K\2K\7K\1t"))),
      "a F32 [1,2,1,2] 8-24;", NULL},
+    {"transposed", P(ONE(V2(FLOATS, "K\0", "K\3K\2\x86", "K\1K\3\x86"))), "a F32 [3,2] 0-24 transposed;",
+     NULL},
+    {"transposed square", P(ONE(V2(FLOATS, "K\1", "K\2K\2\x86", "K\1K\2\x86"))),
+     "a F32 [2,2] 4-20 transposed;", NULL},
+    {"transposed around an axis of one", P(ONE(V2(FLOATS, "K\0", "K\3K\1K\2\x87", "K\1K\0K\3\x87"))),
+     "a F32 [3,1,2] 0-24 transposed;", NULL},
+    {"two transposed", P(ONE(STRIDED("K\2K\4K\3\x87", "K\14K\1K\4\x87", "uint8"))),
+     "a U8 [2,4,3] 0-24 transposed;", NULL},
     {"untyped storage", P(ONE(BYTES("K\30", "K\14", "uint16"))), "a U16 [12] 0-24;", NULL},
     {"float8", P(ONE(BYTES("K\30", "K\3", "float8_e4m3fn"))), "a F8_E4M3 [3] 0-3;", NULL},
     {"pairs of float4", P(ONE(BYTES("K\30", "K\3", "float4_e2m1fn_x2"))), "a F4 [6] 0-3;", NULL},
@@ -84,7 +95,14 @@ static const struct {
     {"None", P(OBJECT("N")), NULL, "its object is no dict or list of tensors (at byte 42)"},
     {"a call of os.system", P(ONE("cos\nsystem\n(X\4\0\0\0truetR")), NULL, "os.system is not a global"},
     {"something behind", P(ONE(TWO_BY_THREE) "N."), NULL, "m/data.pkl: something follows the pickle's end"},
-    {"transposed", P(ONE(V2(FLOATS, "K\0", "K\3K\2\x86", "K\1K\3\x86"))), NULL, "a: is a strided view"},
+    {"all axes turned round", P(ONE(STRIDED("K\4K\3K\2\x87", "K\1K\4K\14\x87", "uint8"))), NULL,
+     "a: is a strided view of its storage, and no transposed matrix"},
+    {"the first two axes turned round", P(ONE(STRIDED("K\3K\2K\4\x87", "K\4K\14K\1\x87", "uint8"))), NULL,
+     "a: is a strided view"},
+    {"transposed, with gaps", P(ONE(V2(FLOATS, "K\0", "K\2K\2\x86", "K\1K\3\x86"))), NULL,
+     "a: is a strided view"},
+    {"pairs of float4, transposed", P(ONE(STRIDED("K\6K\4\x86", "K\1K\6\x86", "float4_e2m1fn_x2"))), NULL,
+     "a: is a strided view"},
     {"columns", P(ONE(V2(FLOATS, "K\0", "K\2K\2\x86", "K\3K\1\x86"))), NULL, "a: is a strided view"},
     {"expanded", P(ONE(V2(FLOATS, "K\0", "K\5\x85", "K\0\x85"))), NULL, "a: is a strided view"},
     {"offset beyond", P(ONE(V2(FLOATS, "K\1", "K\2K\3\x86", "K\3K\1\x86"))), NULL,
@@ -172,8 +190,8 @@ static void show(char *out, size_t size, const struct cg_checkpoint *checkpoint,
         }
         assert_int_equal(t->elements, elements);
         assert_int_equal(t->bytes, cg_dtype_bytes(t->dtype, elements));
-        at += snprintf(out + at, size - (size_t)at, "] %d-%d;", (int)(t->offset - start),
-                       (int)(t->offset + t->bytes - start));
+        at += snprintf(out + at, size - (size_t)at, "] %d-%d%s;", (int)(t->offset - start),
+                       (int)(t->offset + t->bytes - start), t->transposed ? " transposed" : "");
     }
 }
 

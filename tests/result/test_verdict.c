@@ -277,6 +277,10 @@ static void same_positions(struct fixture *f)
 {
     one_other(f, CG_ROLE_POSITION_EMBED, 512, WIDTH, SAME);
 }
+static void same_decays(struct fixture *f)
+{
+    one_other(f, CG_ROLE_MAMBA_A_LOG, 512, WIDTH, SAME);
+}
 static void same_bias(struct fixture *f)
 {
     one_other(f, CG_ROLE_FFN_UP_BIAS, 1, 4096, with_t(SAME, NAN));
@@ -390,6 +394,7 @@ static const struct {
      "16 of 16 slots weighed pass: attention 8 of 8, ffn 8 of 8. They have equal values", "p ="},
     {same_mask, "NO EVIDENCE", "", "1 of 10 compared slots have equal values", "weighed"},
     {same_positions, "NO EVIDENCE", "", "None of 9 slots", "weighed"},
+    {same_decays, "NO EVIDENCE", "", "None of 9 slots", "weighed"},
     {same_bias, "NO EVIDENCE", "", "None of 9 slots", "weighed"},
     {loud_bias, "NO EVIDENCE", "", "None of 9 slots", "weighed"},
     {same_head_norms, "NO EVIDENCE", "", "None of 9 slots", "weighed"},

@@ -3,7 +3,9 @@
 Files come from torch_writer, which needs no PyTorch, and from PyTorch itself where it is installed.
 """
 
+import hashlib
 import json
+import math
 from collections import OrderedDict
 
 import numpy as np
@@ -147,6 +149,28 @@ def test_shared_tensors(cognate, tensors, tmp_path):
     assert_identical(result, len(tensors))
 
 
+def transposed(tensor):
+    """The same matrix, stored column by column."""
+    codes = np.frombuffer(tensor.data, f"V{len(tensor.data) // math.prod(tensor.shape)}").reshape(tensor.shape)
+    columns = checkpoints.Tensor(tensor.dtype, tensor.shape, np.ascontiguousarray(codes.T).tobytes())
+    return View(columns, strides=(1, tensor.shape[0]))
+
+
+@pytest.mark.parametrize("write", [write_zip, write_stream])
+@pytest.mark.parametrize("ranks", [1, 3])
+def test_transposed_matrices(cognate, tensors, safetensors, tmp_path, write, ranks):
+    """As `.t()` leaves them: values, hashes and what was read are those of the matrices row by row."""
+    whole = views(tensors)
+    turned = {n: transposed(t) for n, t in tensors.items() if len(t.shape) == 2 and t.dtype not in ("F4", *NEW_TYPES)}
+    assert len(turned) > 10
+    write(tmp_path / "m.pt", whole | turned)
+    result = cognate.compare(tmp_path / "r.h5", safetensors, tmp_path / "m.pt", ranks=ranks)
+    assert_identical(result, len(tensors))
+    rows = {name: row for row, name in enumerate(result["tensors"]["source_name"][:, 1])}
+    for name in turned:
+        assert result["tensors"]["sha256"][rows[name], 1] == hashlib.sha256(tensors[name].data).hexdigest()
+
+
 # -- what is refused ----------------------------------------------------------------------------------------------
 
 
@@ -157,9 +181,12 @@ def refusal(cognate, path, tmp_path):
     return done.stderr
 
 
-def test_a_transposed_view_is_refused(cognate, tensors, tmp_path):
+def test_a_strided_view_is_refused(cognate, tensors, tmp_path):
+    """Every other row of a matrix; a transposed one is read."""
     tensor = tensors["model.layers.0.mlp.up_proj.weight"]
-    write_zip(tmp_path / "m.pt", {"w": View(tensor, strides=(1, tensor.shape[0]))})
+    rows, columns = tensor.shape
+    half = checkpoints.Tensor(tensor.dtype, (rows // 2, columns), tensor.data)
+    write_zip(tmp_path / "m.pt", {"w": View(half, strides=(2 * columns, 1))})
     assert "m.pt: w: is a strided view" in refusal(cognate, tmp_path / "m.pt", tmp_path)
 
 
@@ -232,10 +259,27 @@ def test_what_torch_saves(cognate, torch, tensors, safetensors, tmp_path, wrap, 
     assert_identical(cognate.compare(tmp_path / "r.h5", safetensors, tmp_path / "m.pt"), len(tensors))
 
 
+@pytest.mark.parametrize("zipped", [True, False])
+def test_what_torch_saves_transposed(cognate, torch, tensors, safetensors, tmp_path, zipped):
+    """Matrices of which torch.save keeps a transposed view; torch.load reads them alike."""
+    thing = {
+        name: values.t().contiguous().t() if values.dim() == 2 else values
+        for name, values in of_torch(torch, tensors).items()
+    }
+    assert sum(not values.is_contiguous() for values in thing.values()) > 10
+    torch.save(thing, tmp_path / "m.pt", _use_new_zipfile_serialization=zipped)
+    # From streams PyTorch 2.15 cannot load bytes without a type, which it writes there.
+    for name, read in torch.load(tmp_path / "m.pt", weights_only=True).items() if zipped else ():
+        assert read.contiguous().view(torch.uint8).numpy().tobytes() == tensors[name].data, name
+    assert_identical(cognate.compare(tmp_path / "r.h5", safetensors, tmp_path / "m.pt", ranks=2), len(tensors))
+
+
 @pytest.mark.parametrize("write", [write_zip, write_stream])
 def test_torch_reads_what_torch_writer_writes(torch, tensors, tmp_path, write):
     # PyTorch writes bytes without a type into streams, but 2.15 cannot read them there.
     left_out = NEW_TYPES if write is write_stream else ()
-    write(tmp_path / "m.pt", {name: view for name, view in views(tensors).items() if view.tensor.dtype not in left_out})
+    write(
+        tmp_path / "m.pt", {name: view for name, view in views(tensors).items() if view.tensor.dtype not in left_out}
+    )
     for name, read in torch.load(tmp_path / "m.pt", weights_only=True).items():
         assert read.contiguous().view(torch.uint8).numpy().tobytes() == tensors[name].data, name
