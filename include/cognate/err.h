@@ -24,6 +24,7 @@
     X(CG_EMISMATCH, "two things that must agree do not")                                                     \
     X(CG_ECHANGED, "a file changed while it was being read")                                                 \
     X(CG_ENUMERIC, "a numerical result failed its own check")                                                \
+    X(CG_EINTERRUPTED, "a signal asked to stop")                                                             \
     X(CG_EUSAGE, "wrong usage")
 
 enum cg_code {

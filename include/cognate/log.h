@@ -12,6 +12,9 @@ void cg_log_setup(bool quiet, bool speaks);
 /* "cognate: error: TEXT". Printed whatever the setup; call it on one rank. */
 void cg_log_error(const char *text);
 
+/* "cognate: ...": what a user should know and is no warning. Not under --quiet. */
+void cg_log_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 /* "cognate: warning: ..." */
 void cg_log_warning(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

@@ -79,6 +79,9 @@ int cg_plan_build(struct cg_plan *out, const struct cg_anatomy *anatomy,
                   const struct cg_checkpoint *const *models, int ranks, struct cg_err *err);
 void cg_plan_release(struct cg_plan *plan);
 
+/* The bytes that a task reads. */
+int64_t cg_task_bytes(const struct cg_plan *plan, const struct cg_task *task);
+
 /* How far the most loaded rank is above the best possible split: max(load) / max(mean load, largest) - 1. */
 double cg_plan_imbalance(const struct cg_plan *plan);
 

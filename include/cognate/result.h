@@ -77,6 +77,12 @@ int cg_result_write(const struct cg_result *result, const char *path, struct cg_
 /* Fails early, before the sweep: the folder must exist and be writable, `path` must be no folder. */
 int cg_result_writable(const char *path, struct cg_err *err);
 
+/* Holds the place of a result for this process until unlock; a second run on it is refused with the number
+ * and host of the first. Where the file system knows no locks, a warning says so. Returns what unlock takes,
+ * or -1 with err. Local: rank 0. */
+int cg_result_lock(const char *path, struct cg_err *err);
+void cg_result_unlock(const char *path, int lock);
+
 /* Reads a file that cognate wrote. *out must be all zero; released on failure. */
 int cg_result_read(struct cg_result *out, const char *path, struct cg_err *err);
 

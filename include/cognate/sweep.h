@@ -13,7 +13,16 @@
 
 enum cg_feature_kind { CG_FEATURES_NONE, CG_FEATURES_HEAD, CG_FEATURES_SKETCH };
 
+/* The journal of a run: what its ranks have finished, in a folder beside its result, so that the same command
+ * goes on where a run was cut off. */
+struct cg_journal_options {
+    const char *folder;   /* made when the first record is written; NULL: no journal */
+    double seconds;       /* between two writes */
+    uint8_t identity[32]; /* of all that the sums depend on: inputs, options, ranks, version */
+};
+
 struct cg_sweep_options {
+    struct cg_journal_options journal;
     int64_t buffer;       /* bytes a rank for pieces of files, both halves together */
     double stall_timeout; /* seconds without a read completed, or without a sign of life from a rank */
     enum cg_feature_kind feature_kind;
@@ -75,11 +84,21 @@ struct cg_sweep {
 /* The index of the pair of positions i != j of a bundle. In products a is the lower position. */
 int64_t cg_sweep_pair(const struct cg_sweep *sweep, int64_t bundle, int32_t i, int32_t j);
 
-/* Collective, agreed. Progress goes to the log of rank 0. A rank that gives no sign of life for stall_timeout
- * aborts the job, with its number and the file and offset it was at. */
+/* Collective, agreed. Goes on where the journal ends, if there is one. A rank that gets SIGTERM or SIGUSR1
+ * (see interrupt.h) writes its journal and fails with CG_EINTERRUPTED. Progress goes to the log of rank 0. A
+ * rank that gives no sign of life for stall_timeout aborts the job, with its number and the file and offset
+ * it was at. */
 int cg_sweep_run(const struct cg_comm *comm, const struct cg_checkpoint *const *models,
                  const struct cg_anatomy *anatomy, const struct cg_plan *plan,
                  const struct cg_sweep_options *options, struct cg_sweep *out, struct cg_err *err);
 void cg_sweep_release(struct cg_sweep *sweep);
+
+/* Local: fills options->journal.identity from the packed metadata of the models, the options that change
+ * sums, the ranks and the version. */
+int cg_journal_identify(struct cg_sweep_options *options, const struct cg_buf *metadata, int ranks,
+                        const char *version, struct cg_err *err);
+
+/* Local: removes the files of a journal, whichever run's they are, and its folder. */
+void cg_journal_remove(const char *folder);
 
 #endif

@@ -9,7 +9,7 @@
 enum { BAR_WIDTH = 30 };
 static const double TERMINAL_INTERVAL = 0.1, LINE_INTERVAL = 30.0;
 
-/* All of cognate's global state. */
+/* All of cognate's global state but the signal that came (interrupt.c). */
 static struct {
     bool quiet, speaks;
     double stage_start, last_shown;
@@ -27,15 +27,28 @@ void cg_log_error(const char *text)
     fprintf(stderr, "cognate: error: %s\n", text);
 }
 
-void cg_log_warning(const char *format, ...)
+static void speak(const char *kind, const char *format, va_list args)
 {
     if (log_state.quiet || !log_state.speaks)
         return;
-    va_list args;
-    va_start(args, format);
-    fputs("cognate: warning: ", stderr);
+    fprintf(stderr, "cognate: %s", kind);
     vfprintf(stderr, format, args);
     fputc('\n', stderr);
+}
+
+void cg_log_note(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    speak("", format, args);
+    va_end(args);
+}
+
+void cg_log_warning(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    speak("warning: ", format, args);
     va_end(args);
 }
 

@@ -1,6 +1,7 @@
 /* cognate compare: the way from models to a result, stage by stage. */
 #include "compare.h"
 #include "cognate/findings.h"
+#include "cognate/interrupt.h"
 #include "cognate/log.h"
 #include "cognate/mem.h"
 #include "cognate/pulse.h"
@@ -18,6 +19,9 @@
 /* Token rows in a result, over all pairs: beyond it pairs list evenly spaced tokens, and the notes say so. */
 enum { MOST_TOKENS = 1 << 20 };
 
+/* The exit status of a run that should be started again: EX_TEMPFAIL of sysexits.h. */
+enum { TEMPORARY = 75 };
+
 /* Everything of one run, in the order in which it comes to be. */
 struct run {
     const struct cg_comm *comm;
@@ -27,6 +31,9 @@ struct run {
     int32_t (*pairs)[2];
     size_t npairs;
     struct cg_plan plan;
+    struct cg_sweep_options sweeping; /* the user's, and the journal */
+    char *journal;                    /* its folder */
+    int lock;                         /* on the result, rank 0 */
     struct cg_sweep sweep;
     struct cg_vocabulary *vocabularies; /* [models] on rank 0 */
     struct cg_alignment *alignments;    /* [npairs]; text on rank 0 alone */
@@ -58,6 +65,7 @@ static int read_metadata_on_root(struct run *run, struct cg_buf *buf, char **mod
     struct cg_manifest manifest = {0};
     int result = -1;
     CG_TRY(cg_result_writable(run->options->output, err));
+    CG_TRY(run->lock = cg_result_lock(run->options->output, err));
     CG_TRY(list_models(&manifest, run->options, models, n, err));
     CG_TRY(cg_manifest_pairs(&manifest, &run->pairs, &run->npairs, err));
     CG_TRY(cg_models_open(&run->models, &manifest, err));
@@ -99,6 +107,20 @@ static int await_metadata(struct run *run, struct cg_buf *buf, char **models, in
     return result;
 }
 
+/* The journal of this very run, on all ranks. */
+static int find_journal(struct run *run, const struct cg_buf *metadata, struct cg_err *err)
+{
+    struct cg_buf folder = {0};
+    run->sweeping = run->options->sweep;
+    if (!run->options->journal)
+        return 0;
+    if (cg_buf_printf(&folder, err, "%s.journal", run->options->output) < 0)
+        return -1;
+    run->journal = folder.data;
+    run->sweeping.journal.folder = run->journal;
+    return cg_journal_identify(&run->sweeping, metadata, run->comm->size, PACKAGE_VERSION, err);
+}
+
 static int share_metadata(struct run *run, char **models, int n, struct cg_err *err)
 {
     struct cg_buf buf = {0};
@@ -106,6 +128,7 @@ static int share_metadata(struct run *run, char **models, int n, struct cg_err *
     CG_TRY(await_metadata(run, &buf, models, n, err));
     CG_TRY(cg_broadcast(run->comm, &buf, err));
     CG_TRY(cg_agree(run->comm, unpack_metadata(run, &buf, err), err));
+    CG_TRY(cg_agree(run->comm, find_journal(run, &buf, err), err));
     result = 0;
 done:
     cg_buf_release(&buf);
@@ -347,8 +370,11 @@ static int publish_on_root(struct run *run, struct cg_err *err)
     if (run->comm->rank != 0)
         return 0;
     run->result.run.wall_seconds = cg_seconds() - run->start;
-    if (cg_result_write(&run->result, run->options->output, err) < 0 ||
-        cg_summary_print(stdout, &run->result, cg_style_of(stdout), err) < 0)
+    if (cg_result_write(&run->result, run->options->output, err) < 0)
+        return -1;
+    if (run->journal)
+        cg_journal_remove(run->journal);
+    if (cg_summary_print(stdout, &run->result, cg_style_of(stdout), err) < 0)
         return -1;
     printf("Result: %s\n", run->options->output);
     return fflush(stdout) == 0 ? 0 : cg_fail(err, CG_EIO, "standard output: %s", strerror(errno));
@@ -360,7 +386,7 @@ static int compare(struct run *run, int argc, char **argv, struct cg_err *err)
     char **models = argv + run->options->first_model;
     int n = argc - run->options->first_model;
     if (share_metadata(run, models, n, err) < 0 || cg_agree(comm, prepare(run, err), err) < 0 ||
-        cg_sweep_run(comm, run->models.pointers, &run->models.anatomy, &run->plan, &run->options->sweep,
+        cg_sweep_run(comm, run->models.pointers, &run->models.anatomy, &run->plan, &run->sweeping,
                      &run->sweep, err) < 0 ||
         cg_agree(comm, note_nonfinite_on_root(run, err), err) < 0 || compare_tokens(run, err) < 0 ||
         take_components(run, err) < 0 || cg_agree(comm, check_files_on_root(run, err), err) < 0 ||
@@ -391,12 +417,14 @@ static void run_release(struct run *run)
     free(run->pairs);
     cg_models_release(&run->models);
     cg_buf_release(&run->notes);
+    free(run->journal);
+    cg_result_unlock(run->options->output, run->lock);
 }
 
 int cg_command_compare(const struct cg_comm *comm, int argc, char **argv)
 {
     struct compare_options options;
-    struct run run = {.comm = comm, .options = &options, .start = cg_seconds()};
+    struct run run = {.comm = comm, .options = &options, .start = cg_seconds(), .lock = -1};
     struct cg_err err;
     int result = compare_parse(&options, argc, argv, &err);
     if (result == 0 && options.help) {
@@ -406,10 +434,11 @@ int cg_command_compare(const struct cg_comm *comm, int argc, char **argv)
     }
     if (result == 0) {
         cg_log_setup(options.quiet, comm->rank == 0);
+        cg_interrupt_listen();
         result = compare(&run, argc, argv, &err);
     }
     if (result < 0 && comm->rank == 0)
         cg_log_error(err.text);
     run_release(&run);
-    return result == 0 ? 0 : err.code == CG_EUSAGE ? 2 : 1;
+    return result == 0 ? 0 : err.code == CG_EUSAGE ? 2 : err.code == CG_EINTERRUPTED ? TEMPORARY : 1;
 }

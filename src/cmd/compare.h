@@ -7,7 +7,8 @@
 
 struct compare_options {
     const char *output, *manifest;
-    struct cg_sweep_options sweep;
+    struct cg_sweep_options sweep; /* all but the journal's folder and identity */
+    bool journal;
     int components;
     bool full; /* --evidence full: what needs more than the sweep */
     bool quiet;

@@ -30,13 +30,21 @@ const char compare_help[] =
     "  -s, --stall-timeout SECONDS\n"
     "                             a rank that gives no sign of life for so long ends\n"
     "                             the run (default 600)\n"
+    "  -j, --journal-every SECONDS\n"
+    "                             how often finished work is put on disk, in the folder\n"
+    "                             RESULT.h5.journal, so that the same command goes on\n"
+    "                             where a run was cut off (default 5)\n"
+    "      --no-journal           keep none, and begin anew\n"
     "  -q, --quiet                no progress, no warnings\n"
     "  -h, --help                 this text\n"
     "\n"
     "Exit status: 0 done, whatever the verdict; 1 bad input or failed work, nothing\n"
-    "published; 2 wrong usage.\n";
+    "published; 2 wrong usage; 75 stopped by SIGTERM or SIGUSR1, the same command\n"
+    "goes on from there.\n";
 
 enum { MOST_FEATURES = 8192, MOST_COMPONENTS = 8192 };
+
+enum { NO_JOURNAL = 256 }; /* options without a letter */
 
 /* A whole number from `least` to `most`, and nothing else. */
 static int parse_integer(const char *text, int64_t least, int64_t most, int64_t *out)
@@ -63,12 +71,12 @@ static int parse_bytes(const char *text, int64_t *out, struct cg_err *err)
     return 0;
 }
 
-static int parse_seconds(const char *text, double *out, struct cg_err *err)
+static int parse_seconds(const char *option, const char *text, double *out, struct cg_err *err)
 {
     char *end;
     double value = strtod(text, &end);
     if (end == text || *end != '\0' || !isfinite(value) || value <= 0)
-        return cg_fail(err, CG_EUSAGE, "--stall-timeout wants a number of seconds above 0, not '%s'", text);
+        return cg_fail(err, CG_EUSAGE, "%s wants a number of seconds above 0, not '%s'", option, text);
     *out = value;
     return 0;
 }
@@ -128,7 +136,12 @@ static int take_option(struct compare_options *out, int option, const char *valu
     case 'b':
         return parse_bytes(value, &out->sweep.buffer, err);
     case 's':
-        return parse_seconds(value, &out->sweep.stall_timeout, err);
+        return parse_seconds("--stall-timeout", value, &out->sweep.stall_timeout, err);
+    case 'j':
+        return parse_seconds("--journal-every", value, &out->sweep.journal.seconds, err);
+    case NO_JOURNAL:
+        out->journal = false;
+        return 0;
     case 'q':
         out->quiet = true;
         return 0;
@@ -160,17 +173,21 @@ int compare_parse(struct compare_options *out, int argc, char **argv, struct cg_
                                             {"evidence", required_argument, NULL, 'e'},
                                             {"buffer", required_argument, NULL, 'b'},
                                             {"stall-timeout", required_argument, NULL, 's'},
+                                            {"journal-every", required_argument, NULL, 'j'},
+                                            {"no-journal", no_argument, NULL, NO_JOURNAL},
                                             {"quiet", no_argument, NULL, 'q'},
                                             {"help", no_argument, NULL, 'h'},
                                             {0}};
     *out = (struct compare_options){.components = 10,
                                     .full = true,
-                                    .sweep = {.buffer = 128 << 20,
+                                    .journal = true,
+                                    .sweep = {.journal.seconds = 5,
+                                              .buffer = 128 << 20,
                                               .stall_timeout = 600,
                                               .feature_kind = CG_FEATURES_SKETCH,
                                               .feature_length = 1024}};
     opterr = 0;
-    for (int option; (option = getopt_long(argc, argv, ":o:m:p:k:e:b:s:qh", options, NULL)) != -1;) {
+    for (int option; (option = getopt_long(argc, argv, ":o:m:p:k:e:b:s:j:qh", options, NULL)) != -1;) {
         if (option == '?' || option == ':')
             return cg_option_error(err, option, argv);
         if (take_option(out, option, optarg, err) < 0)

@@ -362,7 +362,7 @@ static int add_streams(const struct cg_plan *plan, struct deals *deals, struct c
     return 0;
 }
 
-static int64_t bytes_read(const struct cg_plan *plan, const struct cg_task *task)
+int64_t cg_task_bytes(const struct cg_plan *plan, const struct cg_task *task)
 {
     const struct cg_bundle *bundle = &plan->bundles[task->bundle];
     const struct cg_bundle_member *member = &plan->members[bundle->first_member];
@@ -391,7 +391,7 @@ static int lay_out_tasks(struct cg_plan *plan, struct deals *deals, struct cg_er
     for (size_t i = 0; i < deals->n; i++) {
         plan->tasks[i] = deals->list[i].task;
         plan->first_task[deals->list[i].rank + 1]++;
-        plan->bytes[deals->list[i].rank] += bytes_read(plan, &plan->tasks[i]);
+        plan->bytes[deals->list[i].rank] += cg_task_bytes(plan, &plan->tasks[i]);
     }
     for (int r = 0; r < plan->ranks; r++)
         plan->first_task[r + 1] += plan->first_task[r];

@@ -45,9 +45,7 @@ static void exchange_one(const struct cg_comm *comm, struct cg_worker *worker, i
 {
     const struct cg_bundle *of = &worker->plan->bundles[bundle];
     const struct cg_bundle_member *member = &worker->plan->members[of->first_member];
-    struct cg_panel_shape shape = {0};
-    if (of->real && of->members > 1)
-        shape = cg_panel_shape_of(worker->anatomy->slots[of->slot].role, of->rows, of->columns);
+    struct cg_panel_shape shape = cg_bundle_panel_shape(worker, of);
     int64_t count = shape.lines * shape.residual;
     bool home = member[0].owner == comm->rank;
     for (int32_t m = 0; count > 0 && m < of->members; m++) {

@@ -39,6 +39,10 @@ int64_t cg_piece_elements(const struct cg_plan *plan, const struct cg_task *task
 
 bool cg_piece_next(struct cg_piece_cursor *cursor, struct cg_piece *piece)
 {
+    while (cursor->done && cursor->task < cursor->end && *cursor->done) {
+        cursor->task++;
+        cursor->done++;
+    }
     if (cursor->task == cursor->end)
         return false;
     const struct cg_task *task = cursor->task;
@@ -65,6 +69,7 @@ bool cg_piece_next(struct cg_piece_cursor *cursor, struct cg_piece *piece)
     if (piece->ends_task) {
         cursor->chunk_done = 0;
         cursor->task++;
+        cursor->done += cursor->done != NULL;
     }
     return true;
 }

@@ -19,7 +19,8 @@ int32_t cg_task_members(const struct cg_plan *plan, const struct cg_task *task);
 struct cg_piece_cursor {
     const struct cg_plan *plan;
     const struct cg_task *task, *end;
-    int64_t half; /* bytes of one half of the buffer */
+    const bool *done; /* [end - task] tasks to pass over; NULL: none */
+    int64_t half;     /* bytes of one half of the buffer */
     int64_t chunk_done, at;
 };
 

@@ -233,7 +233,7 @@ static int start_thread(struct cg_stream *stream, struct cg_err *err)
 }
 
 struct cg_stream *cg_stream_create(const struct cg_checkpoint *const *models, const struct cg_plan *plan,
-                                   int rank, int64_t buffer, struct cg_err *err)
+                                   int rank, const bool *done, int64_t buffer, struct cg_err *err)
 {
     struct cg_stream *stream = cg_new(1, sizeof *stream, err);
     if (!stream)
@@ -244,6 +244,7 @@ struct cg_stream *cg_stream_create(const struct cg_checkpoint *const *models, co
     stream->cursor = (struct cg_piece_cursor){.plan = plan,
                                               .task = plan->tasks + plan->first_task[rank],
                                               .end = plan->tasks + plan->first_task[rank + 1],
+                                              .done = done,
                                               .half = (buffer - cg_gather_scratch(plan) - ahead) / HALVES};
     stream->files = cg_files_create(rank == 0, err);
     stream->scratch = cg_new_aligned((size_t)cg_gather_scratch(plan), 1, err);

@@ -25,9 +25,10 @@ enum { CG_STEP = 8192 };
 
 struct cg_stream;
 
-/* Starts the thread on the tasks of `rank`. NULL with err filled on failure. */
+/* Starts the thread on the tasks of `rank` but for those that are `done` (by task of the rank; NULL: none,
+ * else it must outlive the stream). NULL with err filled on failure. */
 struct cg_stream *cg_stream_create(const struct cg_checkpoint *const *models, const struct cg_plan *plan,
-                                   int rank, int64_t buffer, struct cg_err *err);
+                                   int rank, const bool *done, int64_t buffer, struct cg_err *err);
 
 /* The next piece in *out: 1, or 0 after the last. -1 with err filled when a read failed. The piece is valid
  * until the next call. Waits at most `timeout` seconds for a read: then -2, and err says which file and

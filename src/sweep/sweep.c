@@ -1,9 +1,11 @@
 #include "cognate/sweep.h"
+#include "cognate/interrupt.h"
 #include "cognate/mem.h"
 #include "cognate/pulse.h"
 #include "exchange.h"
 #include "gather.h"
 #include "pieces.h"
+#include "resume.h"
 #include "sides.h"
 #include "stream.h"
 #include "worker.h"
@@ -49,10 +51,11 @@ int64_t cg_sweep_pair(const struct cg_sweep *sweep, int64_t bundle, int32_t i, i
 
 /* Takes piece after piece. 0 after the last; -1 or -2 when one failed, as cg_stream_next; 1 when another rank
  * failed, while the thread may still be reading. */
-static int take_all(struct cg_worker *worker, struct cg_stream *stream, struct cg_pulse *pulse,
-                    struct cg_err *err)
+static int take_all(struct cg_worker *worker, struct cg_resume *resume, struct cg_stream *stream,
+                    struct cg_pulse *pulse, struct cg_err *err)
 {
-    int64_t done = 0;
+    int64_t done = resume->bytes;
+    struct cg_task_marks begun = {0};
     for (;;) {
         struct cg_piece piece;
         int got = cg_stream_next(stream, worker->options->stall_timeout, &piece, err);
@@ -61,9 +64,14 @@ static int take_all(struct cg_worker *worker, struct cg_stream *stream, struct c
         int64_t bytes = 0;
         for (int32_t m = 0; m < piece.members; m++)
             bytes += (int64_t)piece.bytes[m];
-        if (cg_worker_take(worker, &piece, err) < 0)
+        if (piece.begins_task)
+            begun = cg_task_marks_of(worker);
+        if (cg_worker_take(worker, &piece, err) < 0 ||
+            (piece.ends_task && cg_resume_remember(resume, worker, piece.task, &begun, err) < 0))
             return -1;
         done += bytes;
+        if (cg_interrupted())
+            return cg_resume_stop(resume, err);
         char position[480] = "";
         if (cg_pulse_due(pulse))
             cg_stream_position(stream, position, sizeof position);
@@ -73,12 +81,14 @@ static int take_all(struct cg_worker *worker, struct cg_stream *stream, struct c
 }
 
 /* This rank's tasks, from the first byte to the last; no collective inside but the pulse's end. */
-static int sweep_own(const struct cg_comm *comm, struct cg_worker *worker, struct cg_pulse *pulse,
-                     struct cg_sweep *out, struct cg_err *err)
+static int sweep_own(const struct cg_comm *comm, struct cg_worker *worker, struct cg_resume *resume,
+                     struct cg_pulse *pulse, struct cg_sweep *out, struct cg_err *err)
 {
-    struct cg_stream *stream =
-        cg_stream_create(worker->models, worker->plan, comm->rank, worker->options->buffer, err);
-    int result = stream ? take_all(worker, stream, pulse, err) : -1;
+    struct cg_stream *stream = cg_stream_create(worker->models, worker->plan, comm->rank, resume->done,
+                                                worker->options->buffer, err);
+    int result = stream ? take_all(worker, resume, stream, pulse, err) : -1;
+    if (result == -1 && err->code == CG_EINTERRUPTED)
+        cg_resume_flush(resume);
     if (result == -2)
         cg_comm_abort(comm, "%s", err->text);
     if (result == 0)
@@ -113,15 +123,19 @@ int cg_sweep_run(const struct cg_comm *comm, const struct cg_checkpoint *const *
 {
     *out = (struct cg_sweep){0};
     struct cg_worker worker;
+    struct cg_resume resume = {0};
     struct cg_pulse *pulse = NULL;
     int64_t total = 0;
     for (int r = 0; r < plan->ranks; r++)
         total += plan->bytes[r];
     int result = cg_worker_init(&worker, models, anatomy, plan, comm->rank, options, err);
+    if (result == 0)
+        result = cg_resume_init(&resume, &worker, comm->rank, err);
     CG_TRY(result = cg_agree(comm, result, err));
+    cg_resume_report(comm, &resume, plan);
     pulse = cg_pulse_create(comm, "sweep", total, options->stall_timeout, err);
     CG_TRY(result = pulse ? 0 : -1);
-    result = sweep_own(comm, &worker, pulse, out, err);
+    result = sweep_own(comm, &worker, &resume, pulse, out, err);
     CG_TRY(result = cg_agree(comm, result, err));
     CG_TRY(result = cg_exchange_panels(comm, &worker, err));
     CG_TRY(result = cg_table_reduce(comm, &worker.table, out, err));
@@ -130,6 +144,7 @@ int cg_sweep_run(const struct cg_comm *comm, const struct cg_checkpoint *const *
     worker.features = (struct cg_features){0};
 done:
     cg_pulse_destroy(pulse);
+    cg_resume_release(&resume);
     cg_worker_release(&worker);
     if (result < 0)
         cg_sweep_release(out);

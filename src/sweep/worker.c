@@ -128,14 +128,17 @@ static double *row_for(struct cg_worker *worker, int64_t sample)
     return worker->features.value + worker->features.local++ * worker->features.features;
 }
 
-/* A slot with one member has nothing to compare its panel with. */
+struct cg_panel_shape cg_bundle_panel_shape(const struct cg_worker *worker, const struct cg_bundle *bundle)
+{
+    if (!bundle->real || bundle->members < 2)
+        return (struct cg_panel_shape){0};
+    return cg_panel_shape_of(worker->anatomy->slots[bundle->slot].role, bundle->rows, bundle->columns);
+}
+
 static int begin_panels(struct cg_worker *worker, const struct cg_bundle *bundle, int32_t members,
                         struct cg_err *err)
 {
-    worker->shape = (struct cg_panel_shape){0};
-    if (bundle->real && bundle->members > 1)
-        worker->shape =
-            cg_panel_shape_of(worker->anatomy->slots[bundle->slot].role, bundle->rows, bundle->columns);
+    worker->shape = cg_bundle_panel_shape(worker, bundle);
     size_t size = (size_t)(worker->shape.lines * worker->shape.residual);
     for (int32_t m = 0; size > 0 && m < members; m++)
         if (!(worker->panel[m] = cg_new(size, sizeof(float), err)))
@@ -225,17 +228,19 @@ static int take_block(struct cg_worker *worker, const struct cg_piece *piece, in
     return cg_sums_add(worker->sums, &worker->block, &worker->table.losses, err);
 }
 
+bool cg_is_kept(const struct cg_worker *worker, int64_t bundle, const struct cg_bundle_member *member)
+{
+    int64_t slot = worker->plan->bundles[bundle].slot;
+    return worker->anatomy->slots[slot].role == CG_ROLE_EMBED && worker->kept[member->model] &&
+           cg_member_of(worker->anatomy, slot, member->model)->tensor == member->tensor;
+}
+
 /* Keeps the bytes of small input embeddings as they pass. A tied output embedding is the same tensor. */
 static void keep_step(struct cg_worker *worker, const struct cg_piece *piece, int64_t first)
 {
-    int64_t slot = worker->plan->bundles[piece->task->bundle].slot;
-    if (worker->anatomy->slots[slot].role != CG_ROLE_EMBED)
-        return;
     for (int32_t m = 0; m < piece->members; m++) {
         const struct cg_bundle_member *member = &members_of(worker, piece)[m];
-        int64_t embedding =
-            cg_member_of(worker->anatomy, slot, member->model)->tensor; /* not an lm_head beside it */
-        if (worker->kept[member->model] && member->tensor == embedding)
+        if (cg_is_kept(worker, piece->task->bundle, member))
             memcpy(worker->kept[member->model] + cg_grain_bytes(member->grain, first), worker->data[m],
                    worker->bytes[m]);
     }
@@ -297,14 +302,12 @@ static void compare_panels(struct cg_worker *worker, const struct cg_task *task,
         }
 }
 
-/* A stream apart from its bundle's others: its panel waits for theirs. */
-static int hold_panel(struct cg_worker *worker, const struct cg_task *task, struct cg_err *err)
+int cg_hold_panel(struct cg_worker *worker, const struct cg_task *task, float *panel, struct cg_err *err)
 {
     if (cg_grow((void **)&worker->held, &worker->held_capacity, worker->nheld + 1, sizeof *worker->held,
                 err) < 0)
         return -1;
-    worker->held[worker->nheld++] = (struct cg_held_panel){task->bundle, task->member, worker->panel[0]};
-    worker->panel[0] = NULL;
+    worker->held[worker->nheld++] = (struct cg_held_panel){task->bundle, task->member, panel};
     return 0;
 }
 
@@ -318,8 +321,12 @@ static int end_task(struct cg_worker *worker, const struct cg_piece *piece, stru
     if (hash_sides(worker, piece, false, err) < 0 ||
         cg_digests_end(worker->digests, (size_t)piece->members, worker->table.digest + first, err) < 0)
         return -1;
-    if (bundle->apart)
-        return hold_panel(worker, task, err);
+    if (bundle->apart) { /* the panel waits for the other streams' */
+        if (cg_hold_panel(worker, task, worker->panel[0], err) < 0)
+            return -1;
+        worker->panel[0] = NULL;
+        return 0;
+    }
     if (bundle->real && task->work == CG_WORK_WHOLE)
         cg_cells_fold(worker->cells, worker->chunks, bundle->members,
                       cg_table_cell(&worker->table, task->bundle, 0));

@@ -53,4 +53,13 @@ void cg_worker_release(struct cg_worker *worker);
 /* The pieces of a task come one after another, in order. */
 int cg_worker_take(struct cg_worker *worker, const struct cg_piece *piece, struct cg_err *err);
 
+/* The panel of a bundle's members; a slot with one member has nothing to compare it with. */
+struct cg_panel_shape cg_bundle_panel_shape(const struct cg_worker *worker, const struct cg_bundle *bundle);
+
+/* Whether the worker keeps a member's bytes: those of an input embedding, not of an lm_head beside it. */
+bool cg_is_kept(const struct cg_worker *worker, int64_t bundle, const struct cg_bundle_member *member);
+
+/* Holds the panel of a member streamed apart until its partners' come; takes it over. */
+int cg_hold_panel(struct cg_worker *worker, const struct cg_task *task, float *panel, struct cg_err *err);
+
 #endif

@@ -105,7 +105,7 @@ static int64_t check_piece(const struct fixture *f, const struct cg_piece *piece
 /* Reads a rank's pieces to the end or to a failure; returns what the last call did. */
 static int read_rank(const struct fixture *f, int rank, int64_t buffer, double timeout, struct cg_err *err)
 {
-    struct cg_stream *stream = cg_stream_create(f->made.models, &f->plan, rank, buffer, err);
+    struct cg_stream *stream = cg_stream_create(f->made.models, &f->plan, rank, NULL, buffer, err);
     assert_non_null(stream);
     int64_t bytes = 0;
     int result;
@@ -245,7 +245,7 @@ static void changed_afterwards(void **state)
         struct cg_err err = {0};
         struct cg_piece piece;
         begin(&f, 1, false);
-        struct cg_stream *stream = cg_stream_create(f.made.models, &f.plan, 0, 1 << 20, &err);
+        struct cg_stream *stream = cg_stream_create(f.made.models, &f.plan, 0, NULL, 1 << 20, &err);
         assert_non_null(stream);
         while (cg_stream_next(stream, 20, &piece, &err) == 1)
             ;
@@ -269,7 +269,7 @@ static void left_early(void **state)
     begin(&f, 1, false);
     for (int pieces = 0; pieces < 6; pieces++) {
         struct cg_err err = {0};
-        struct cg_stream *stream = cg_stream_create(f.made.models, &f.plan, 0, 100000, &err);
+        struct cg_stream *stream = cg_stream_create(f.made.models, &f.plan, 0, NULL, 100000, &err);
         assert_non_null(stream);
         char where[400];
         cg_stream_position(stream, where, sizeof where);

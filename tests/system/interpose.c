@@ -3,7 +3,7 @@
  * FAULT="CALL PART K ACTION": at the K-th CALL (pread, write, fsync or rename; K = 0: at every one; a pwrite
  * is a write too) on a path that contains PART, do ACTION. FAULT_RANK limits it to one rank, FAULT_FILE is
  * what `replace` puts in place. ACTION: an errno's number; short, half of the bytes; kill, SIGKILL; stop,
- * SIGSTOP; replace, another file takes the place of this one; cut, it loses its last byte.
+ * SIGSTOP; usr1, SIGUSR1; replace, another file takes the place of this one; cut, it loses its last byte.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -43,6 +43,8 @@ static bool act(const char *action, const char *path, size_t *bytes)
         raise(SIGKILL);
     } else if (strcmp(action, "stop") == 0) {
         raise(SIGSTOP);
+    } else if (strcmp(action, "usr1") == 0) {
+        raise(SIGUSR1);
     } else if (strcmp(action, "replace") == 0) {
         if (link(getenv("FAULT_FILE"), "swap") == 0 && renameat(-100, "swap", -100, path) != 0)
             abort();
