@@ -201,7 +201,7 @@ struct cg_view cg_transposed_view(const struct cg_tensor *tensor)
         }
     view.stride[0] = view.extent[1] * view.extent[2];
     view.extent[0] = tensor->elements / view.stride[0];
-    join_axes(&view);
+    cg_view_join(&view);
     return view;
 }
 
