@@ -62,13 +62,35 @@ enum cg_fact {
 /* The name of a fact, as in the list. */
 const char *cg_fact_name(enum cg_fact fact);
 
+/* One way of quantising weights that config.json names; compressed-tensors may name several, by their layers.
+ * -1 where it does not say. */
+struct cg_quantisation {
+    int64_t bits, group_size;
+    int64_t block_rows, block_columns;
+};
+
+enum { CG_MOST_QUANTISATIONS = 16 };
+
 struct cg_config {
     bool present;                /* a config.json was there */
     int64_t fact[CG_FACT_COUNT]; /* -1 where the file does not say; never derived from anything else */
     char *model_type;            /* "" where absent */
     char *architecture;          /* the first of "architectures", "" where absent */
     char *quant_method;          /* quantization_config.quant_method, "" where absent */
-    int tied;                    /* tie_word_embeddings: 1, 0, -1 not said */
+    char *quant_format;          /* its format, checkpoint_format or version, "" where absent */
+    bool quant_by_layer;         /* single layers may differ from what is said here (GPTQModel's `dynamic`) */
+    int nquantisations;          /* 0 where there is no quantization_config */
+    struct cg_quantisation quantisation[CG_MOST_QUANTISATIONS];
+    int tied; /* tie_word_embeddings: 1, 0, -1 not said */
+};
+
+/* What bitsandbytes says beside a weight of 4 bits, whose own shape is that of its bytes. */
+struct cg_bnb_state {
+    int32_t tensor; /* the weight's, into tensors */
+    bool nf4;       /* else fp4 */
+    int64_t rows, columns;
+    int64_t block, nested_block; /* elements, scales; nested_block 0: scales are numbers */
+    double nested_offset;
 };
 
 struct cg_checkpoint {
@@ -82,6 +104,8 @@ struct cg_checkpoint {
     size_t nfiles;
     struct cg_tensor *tensors; /* sorted by name, byte by byte */
     size_t ntensors;
+    struct cg_bnb_state *bnb; /* by tensor */
+    size_t nbnb;
     struct cg_buf warnings; /* lines, each ending in \n; what a reader should know and is no error */
 };
 

@@ -38,14 +38,14 @@ static const struct cg_tensor *tensor_of(const struct survey *survey, const stru
     return &survey->model->tensors[member->tensor];
 }
 
-/* Matrices of plain values: quantised ones have other shapes, and of tensors with more axes only parts are
- * matrices. */
+/* Matrices of values: codes that no scheme knows have other shapes, and of tensors with more axes only parts
+ * are matrices. */
 static bool is_plain_matrix(const struct survey *survey, const struct cg_member *member)
 {
     const struct cg_tensor *tensor = tensor_of(survey, member);
     enum cg_dtype d = tensor->dtype;
     bool matrix = member->view ? member->rows > 1 : tensor->axes == 2;
-    return matrix && (d == CG_F16 || d == CG_BF16 || d == CG_F32 || d == CG_F64);
+    return member->quantised || (matrix && (d == CG_F16 || d == CG_BF16 || d == CG_F32 || d == CG_F64));
 }
 
 static int contradict(const struct survey *survey, enum cg_fact fact, const struct cg_tensor *tensor,

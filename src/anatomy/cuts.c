@@ -31,6 +31,7 @@ struct cutting {
     const struct cg_checkpoint *model;
     const int64_t *fact; /* of config.json */
     struct stored stored;
+    bool plain; /* the tensor's shape is that of its values */
     const char *whole;
 };
 
@@ -38,7 +39,7 @@ struct cutting {
  * sizes of their own. */
 static int refuse(struct cutting *c, const char *why, int64_t expected, int64_t found, struct cg_err *err)
 {
-    if (*c->model->config.quant_method) {
+    if (*c->model->config.quant_method && !c->plain) {
         c->whole = "quantised, in sizes of another make";
         return 0;
     }
@@ -163,7 +164,7 @@ static int share_out(struct cutting *c, struct share share[CG_MOST_PARTS], struc
 }
 
 /* Drops axes of one element and joins those that follow each other without a gap. */
-static void join_axes(struct cg_view *view)
+void cg_view_join(struct cg_view *view)
 {
     int kept = 0;
     for (int a = 0; a < view->axes; a++) {
@@ -200,7 +201,7 @@ struct cg_view cg_transposed_view(const struct cg_tensor *tensor)
         }
     view.stride[0] = view.extent[1] * view.extent[2];
     view.extent[0] = tensor->elements / view.stride[0];
-    join_axes(&view);
+    cg_view_join(&view);
     return view;
 }
 
@@ -215,7 +216,7 @@ static void make_part(struct cg_part *part, const struct stored *s, const struct
         .axes = 3,
         .extent = {share->groups, share->size, s->in},
         .stride = {share->length * s->out_stride, share->step * s->out_stride, s->in_stride}};
-    join_axes(&part->view);
+    cg_view_join(&part->view);
 }
 
 /* What runs over the residual stream is hidden_size long. */
@@ -245,11 +246,15 @@ static bool is_apart(const struct cg_parts *parts, enum cg_dtype dtype)
 }
 
 int cg_cut(struct cg_parts *out, const struct cg_site *site, const struct cg_tensor *tensor,
-           const struct cg_checkpoint *model, const char **whole, struct cg_err *err)
+           const struct cg_checkpoint *model, bool plain, const char **whole, struct cg_err *err)
 {
     *out = (struct cg_parts){0};
-    struct cutting c = {
-        .parts = out, .site = site, .tensor = tensor, .model = model, .fact = model->config.fact};
+    struct cutting c = {.parts = out,
+                        .site = site,
+                        .tensor = tensor,
+                        .model = model,
+                        .fact = model->config.fact,
+                        .plain = plain};
     struct share share[CG_MOST_PARTS];
     int64_t axis[2];
     int axes, result = -1;

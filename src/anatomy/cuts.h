@@ -23,10 +23,14 @@ struct cg_view cg_transposed_view(const struct cg_tensor *tensor);
 /* Whether a site says that its tensor is to be cut. */
 bool cg_is_cut(const struct cg_site *site);
 
-/* Works out the parts of a tensor whose site is cut. *whole is set when it has to stay whole, to the reason;
- * else it is NULL. Fails with CG_EMISMATCH when the tensor's sizes contradict config.json. */
+/* Works out the parts of a tensor whose site is cut. `plain` where its shape is known to be that of its
+ * values, not of codes. *whole is set when it has to stay whole, to the reason; else it is NULL. Fails with
+ * CG_EMISMATCH when the tensor's sizes contradict config.json. */
 int cg_cut(struct cg_parts *out, const struct cg_site *site, const struct cg_tensor *tensor,
-           const struct cg_checkpoint *model, const char **whole, struct cg_err *err);
+           const struct cg_checkpoint *model, bool plain, const char **whole, struct cg_err *err);
+
+/* Drops axes of one element and joins those that follow each other without a gap. */
+void cg_view_join(struct cg_view *view);
 
 /* The view of one part of one expert. */
 struct cg_view cg_part_view(const struct cg_parts *parts, int64_t expert, int part);

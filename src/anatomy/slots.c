@@ -1,3 +1,4 @@
+#include "coded.h"
 #include "cognate/anatomy.h"
 #include "cognate/mem.h"
 #include "cuts.h"
@@ -12,15 +13,19 @@ struct entry {
     int32_t model, tensor;
     const char *name; /* the tensor's own */
     int64_t rows, columns;
-    int64_t view; /* into the anatomy's views; -1: the tensor as it lies */
+    int64_t view;      /* into the anatomy's views; -1: the tensor as it lies */
+    int64_t quantised; /* into the anatomy's; -1: values */
+    struct cg_grain grain;
 };
 
 struct entries {
     struct entry *list;
     size_t n, capacity;
     size_t views, views_capacity; /* of the anatomy */
-    bool *whole;                  /* [tensors of all models] has to stay whole */
-    size_t *first_tensor;         /* [models] a model's first in that */
+    size_t quantised, quantised_capacity;
+    struct cg_coded_list *coded; /* [models] */
+    bool *whole;                 /* [tensors of all models] has to stay whole */
+    size_t *first_tensor;        /* [models] a model's first in that */
 };
 
 /* Canonical order of slots. Roles are listed by place, `other` last. */
@@ -82,34 +87,80 @@ static int add_whole(struct entries *entries, struct cg_anatomy *out, struct ent
 {
     if (other)
         entry.site = (struct cg_site){.role = CG_ROLE_OTHER, .layer = -1, .expert = -1};
-    entry.view = -1;
+    entry.view = entry.quantised = -1;
+    entry.grain = cg_dtype_grain(tensor->dtype);
     fold_shape(&entry, tensor);
     if (tensor->transposed && add_view(entries, out, &entry, cg_transposed_view(tensor), err) < 0)
         return -1;
     return add_entry(entries, &entry, err);
 }
 
+static void set_part(struct entry *entry, const struct cg_parts *parts, int64_t expert, int part)
+{
+    entry->site.role = parts->part[part].role;
+    entry->rows = parts->part[part].rows;
+    entry->columns = parts->part[part].columns;
+    if (entry->site.cut.stack != CG_STACK_NONE)
+        entry->site.expert = (int32_t)expert;
+}
+
 static int add_parts(struct entries *entries, struct cg_anatomy *out, struct entry entry,
-                     const struct cg_parts *parts, struct cg_err *err)
+                     const struct cg_tensor *tensor, const struct cg_parts *parts, struct cg_err *err)
+{
+    entry.quantised = -1;
+    entry.grain = cg_dtype_grain(tensor->dtype);
+    for (int64_t e = 0; e < parts->experts; e++)
+        for (int p = 0; p < parts->per_expert; p++) {
+            set_part(&entry, parts, e, p);
+            if (add_view(entries, out, &entry, cg_part_view(parts, e, p), err) < 0 ||
+                add_entry(entries, &entry, err) < 0)
+                return -1;
+        }
+    return 0;
+}
+
+/* A quantised member: the view of its codes, and how they are decoded. */
+static int add_coded(struct entries *entries, struct cg_anatomy *out, struct entry *entry,
+                     const struct cg_coded_matrix *matrix, const struct cg_view *part, bool *apart,
+                     struct cg_err *err)
+{
+    struct cg_quantised how;
+    struct cg_view codes;
+    *apart = cg_coded_part(&how, &codes, matrix, part);
+    if (!*apart)
+        return 0;
+    if (cg_grow((void **)&out->quantised, &entries->quantised_capacity, entries->quantised + 1,
+                sizeof *out->quantised, err) < 0 ||
+        add_view(entries, out, entry, codes, err) < 0)
+        return -1;
+    out->quantised[entries->quantised] = how;
+    entry->quantised = (int64_t)entries->quantised++;
+    entry->rows = how.rows;
+    entry->columns = how.columns;
+    entry->grain = matrix->grain;
+    return add_entry(entries, entry, err);
+}
+
+static int add_coded_parts(struct entries *entries, struct cg_anatomy *out, struct entry entry,
+                           const struct cg_coded_matrix *matrix, const struct cg_parts *parts, bool *apart,
+                           struct cg_err *err)
 {
     for (int64_t e = 0; e < parts->experts; e++)
         for (int p = 0; p < parts->per_expert; p++) {
-            if (add_view(entries, out, &entry, cg_part_view(parts, e, p), err) < 0)
+            const struct cg_view view = cg_part_view(parts, e, p);
+            set_part(&entry, parts, e, p);
+            if (add_coded(entries, out, &entry, matrix, &view, apart, err) < 0)
                 return -1;
-            entry.site.role = parts->part[p].role;
-            entry.rows = parts->part[p].rows;
-            entry.columns = parts->part[p].columns;
-            if (entry.site.cut.stack != CG_STACK_NONE)
-                entry.site.expert = (int32_t)e;
-            if (add_entry(entries, &entry, err) < 0)
-                return -1;
+            if (!*apart)
+                return 0;
         }
     return 0;
 }
 
 /* Tensors of one model that were to be cut and could not be: the first, why, and how many. */
 struct uncut {
-    const char *name, *why;
+    const char *name;
+    char why[96];
     int64_t n;
 };
 
@@ -123,45 +174,126 @@ static int warn_uncut(struct cg_anatomy *out, int model, const struct uncut *unc
                          name, uncut->why, uncut->n - 1);
 }
 
+static int stay_whole(struct entries *entries, struct cg_anatomy *out, const struct entry *entry,
+                      const struct cg_tensor *tensor, struct uncut *uncut, const char *why,
+                      struct cg_err *err)
+{
+    if (uncut->n++ == 0) {
+        uncut->name = entry->name;
+        snprintf(uncut->why, sizeof uncut->why, "%s", why);
+    }
+    return add_whole(entries, out, *entry, tensor, true, err);
+}
+
+static bool *is_whole(const struct entries *entries, int model, int32_t tensor)
+{
+    return &entries->whole[entries->first_tensor[model] + (size_t)tensor];
+}
+
 static int site_tensor(struct entries *entries, struct cg_anatomy *out, const struct cg_checkpoint *model,
-                       struct entry entry, struct uncut *uncut, struct cg_err *err)
+                       const struct entry *entry, struct uncut *uncut, struct cg_err *err)
 {
     struct cg_parts parts;
     const char *why;
-    const struct cg_tensor *tensor = &model->tensors[entry.tensor];
-    if (entries->whole[entries->first_tensor[entry.model] + (size_t)entry.tensor])
-        return add_whole(entries, out, entry, tensor, true, err);
-    if (!cg_is_cut(&entry.site))
-        return add_whole(entries, out, entry, tensor, false, err);
-    if (cg_cut(&parts, &entry.site, tensor, model, &why, err) < 0)
+    const struct cg_tensor *tensor = &model->tensors[entry->tensor];
+    if (*is_whole(entries, entry->model, entry->tensor))
+        return add_whole(entries, out, *entry, tensor, true, err);
+    if (!cg_is_cut(&entry->site))
+        return add_whole(entries, out, *entry, tensor, false, err);
+    if (cg_cut(&parts, &entry->site, tensor, model, false, &why, err) < 0)
         return -1;
-    if (!why)
-        return add_parts(entries, out, entry, &parts, err);
-    if (uncut->n++ == 0) {
-        uncut->name = entry.name;
-        uncut->why = why;
+    return why ? stay_whole(entries, out, entry, tensor, uncut, why, err)
+               : add_parts(entries, out, *entry, tensor, &parts, err);
+}
+
+/* Where the weight that the codes stand for belongs. They are stored (out, in), whatever their model does. */
+static int site_coded(struct entries *entries, struct cg_anatomy *out, const struct cg_naming *naming,
+                      const struct cg_coded_matrix *matrix, struct entry entry, const char **why,
+                      struct cg_err *err)
+{
+    char name[1024];
+    const struct cg_tensor plain = cg_coded_plain(matrix, name, sizeof name);
+    const size_t n = entries->n, views = entries->views, quantised = entries->quantised;
+    struct cg_parts parts;
+    bool apart = true;
+    entry.site = cg_site_of(naming, name);
+    entry.site.cut.transposed = entry.site.cut.either = false;
+    if (!cg_is_cut(&entry.site)) {
+        if (add_coded(entries, out, &entry, matrix, NULL, &apart, err) < 0)
+            return -1;
+    } else if (cg_cut(&parts, &entry.site, &plain, matrix->model, true, why, err) < 0) {
+        return -1;
+    } else if (!*why && add_coded_parts(entries, out, entry, matrix, &parts, &apart, err) < 0) {
+        return -1;
     }
-    return add_whole(entries, out, entry, tensor, true, err);
+    if (apart)
+        return 0;
+    *why = "of parts that share scales or words";
+    entries->n = n;
+    entries->views = views;
+    entries->quantised = quantised;
+    return 0;
+}
+
+/* A weight's codes with their sides; these stay by themselves when it does. */
+static int take_coded(struct entries *entries, struct cg_anatomy *out, const struct cg_naming *naming,
+                      struct cg_coded *coded, struct entry *entry, struct uncut *uncut,
+                      const struct cg_checkpoint *model, struct cg_err *err)
+{
+    struct cg_coded_matrix matrix;
+    char lacks[64];
+    const char *why = NULL;
+    const struct cg_tensor *tensor = &model->tensors[entry->tensor];
+    coded->whole = true;
+    if (*is_whole(entries, entry->model, entry->tensor))
+        return add_whole(entries, out, *entry, tensor, true, err);
+    snprintf(lacks, sizeof lacks, "codes without their %s", coded->lacks ? coded->lacks : "");
+    if (coded->lacks)
+        why = lacks;
+    else
+        cg_coded_describe(&matrix, model, coded, &why);
+    if (!why && site_coded(entries, out, naming, &matrix, *entry, &why, err) < 0)
+        return -1;
+    coded->whole = why != NULL;
+    return why ? stay_whole(entries, out, entry, tensor, uncut, why, err) : 0;
+}
+
+static struct entry entry_of(const struct cg_checkpoint *model, int m, int32_t tensor,
+                             const struct cg_naming *naming)
+{
+    const char *name = model->tensors[tensor].name;
+    return (struct entry){.site = cg_site_of(naming, name), .model = m, .tensor = tensor, .name = name};
+}
+
+static int list_model(struct entries *entries, struct cg_anatomy *out, const struct cg_checkpoint *model,
+                      int m, struct cg_err *err)
+{
+    const struct cg_naming naming = cg_naming_of(model);
+    const struct cg_coded_list *list = &entries->coded[m];
+    struct uncut uncut = {0};
+    for (size_t c = 0; c < list->n; c++) {
+        struct entry entry = entry_of(model, m, list->coded[c].tensor, &naming);
+        if (take_coded(entries, out, &naming, &list->coded[c], &entry, &uncut, model, err) < 0)
+            return -1;
+    }
+    for (size_t t = 0; t < model->ntensors; t++) {
+        const struct cg_coded *owner = list->owner[t] < 0 ? NULL : &list->coded[list->owner[t]];
+        struct entry entry = entry_of(model, m, (int32_t)t, &naming);
+        bool listed = owner && (!owner->whole || owner->tensor == (int32_t)t);
+        if (!listed && site_tensor(entries, out, model, &entry, &uncut, err) < 0)
+            return -1;
+    }
+    cg_buf_release(&out->warnings[m]); /* of an earlier listing */
+    return uncut.n > 0 ? warn_uncut(out, m, &uncut, err) : 0;
 }
 
 static int list_entries(struct entries *entries, struct cg_anatomy *out,
                         const struct cg_checkpoint *const *models, struct cg_err *err)
 {
-    entries->n = entries->views = 0;
-    for (int m = 0; m < out->models; m++) {
-        struct cg_naming naming = cg_naming_of(models[m]);
-        struct uncut uncut = {0};
-        for (size_t t = 0; t < models[m]->ntensors; t++) {
-            const char *name = models[m]->tensors[t].name;
-            struct entry entry = {
-                .site = cg_site_of(&naming, name), .model = m, .tensor = (int32_t)t, .name = name};
-            if (site_tensor(entries, out, models[m], entry, &uncut, err) < 0)
-                return -1;
-        }
-        cg_buf_release(&out->warnings[m]); /* of an earlier listing */
-        if (uncut.n > 0 && warn_uncut(out, m, &uncut, err) < 0)
+    entries->n = entries->views = entries->quantised = 0;
+    for (int m = 0; m < out->models; m++)
+        if (list_model(entries, out, models[m], m, err) < 0)
             return -1;
-    }
     return 0;
 }
 
@@ -202,11 +334,15 @@ static struct cg_member member_of(const struct cg_anatomy *anatomy, const struct
     struct cg_member member = {.tensor = entry->tensor,
                                .rows = entry->rows,
                                .columns = entry->columns,
-                               .grain = cg_dtype_grain(tensor->dtype),
+                               .grain = entry->grain,
                                .bytes = tensor->bytes};
     if (entry->view >= 0) {
         member.view = &anatomy->views[entry->view];
         member.bytes = cg_grain_bytes(member.grain, member.rows * member.columns);
+    }
+    if (entry->quantised >= 0) {
+        member.quantised = &anatomy->quantised[entry->quantised];
+        member.bytes += member.quantised->side_bytes;
     }
     return member;
 }
@@ -335,7 +471,13 @@ static int begin_entries(struct entries *entries, const struct cg_checkpoint *co
         n += models[m]->ntensors;
     }
     entries->whole = cg_new(n, sizeof *entries->whole, err);
-    return entries->whole ? 0 : -1;
+    entries->coded = cg_new((size_t)nmodels, sizeof *entries->coded, err);
+    if (!entries->whole || !entries->coded)
+        return -1;
+    for (int m = 0; m < nmodels; m++)
+        if (cg_coded_find(&entries->coded[m], models[m], err) < 0)
+            return -1;
+    return 0;
 }
 
 int cg_anatomy_build(struct cg_anatomy *out, const struct cg_checkpoint *const *models, int nmodels,
@@ -358,6 +500,9 @@ int cg_anatomy_build(struct cg_anatomy *out, const struct cg_checkpoint *const *
     tie_embeddings(out, models);
     result = 0;
 done:
+    for (int m = 0; entries.coded && m < nmodels; m++)
+        cg_coded_release(&entries.coded[m]);
+    free(entries.coded);
     free(entries.list);
     free(entries.whole);
     free(entries.first_tensor);
@@ -383,6 +528,7 @@ void cg_anatomy_release(struct cg_anatomy *anatomy)
     free(anatomy->slots);
     free(anatomy->members);
     free(anatomy->views);
+    free(anatomy->quantised);
     free(anatomy->warnings);
     *anatomy = (struct cg_anatomy){0};
 }

@@ -1,6 +1,7 @@
 #include "cognate/checkpoint.h"
 #include "cognate/mem.h"
 #include "file.h"
+#include "quantisation.h"
 #include "reader.h"
 #include <stdlib.h>
 #include <string.h>
@@ -89,7 +90,8 @@ int cg_checkpoint_open(struct cg_checkpoint *out, const char *given, struct cg_e
     }
     CG_TRY(cg_listing_sort(&listing, err));
     take_listing(out, &listing);
-    result = cg_config_read(&out->config, out->folder, &out->warnings, err);
+    CG_TRY(cg_config_read(&out->config, out->folder, &out->warnings, err));
+    result = cg_bnb_read(out, err);
 done:
     cg_listing_release(&listing);
     free(path);
@@ -113,6 +115,8 @@ void cg_checkpoint_release(struct cg_checkpoint *checkpoint)
     free(checkpoint->config.model_type);
     free(checkpoint->config.architecture);
     free(checkpoint->config.quant_method);
+    free(checkpoint->config.quant_format);
+    free(checkpoint->bnb);
     cg_buf_release(&checkpoint->warnings);
     *checkpoint = (struct cg_checkpoint){0};
 }

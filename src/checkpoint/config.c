@@ -2,6 +2,7 @@
 #include "cognate/mem.h"
 #include "file.h"
 #include "json.h"
+#include "quantisation.h"
 #include "reader.h"
 #include <stdlib.h>
 #include <string.h>
@@ -175,6 +176,19 @@ static int read_text(char **out, const json_t *value, const char *key, const cha
     return *out ? 0 : -1;
 }
 
+/* compression_config is what compressed-tensors wrote before quantization_config. */
+static int read_quantisation(struct cg_config *config, const json_t *root, const char *path,
+                             struct cg_err *err)
+{
+    const json_t *value = value_of(root, "quantization_config");
+    if (!value)
+        value = value_of(root, "compression_config");
+    if (read_text(&config->quant_method, NULL, "", path, err) < 0 ||
+        read_text(&config->quant_format, NULL, "", path, err) < 0)
+        return -1;
+    return value ? cg_quantisation_take(config, value, path, err) : 0;
+}
+
 static int read_rest(struct cg_config *config, const json_t *root, const char *path, struct cg_err *err)
 {
     const json_t *tied = value_of(root, "tie_word_embeddings");
@@ -187,8 +201,7 @@ static int read_rest(struct cg_config *config, const json_t *root, const char *p
     if (read_text(&config->model_type, value_at(root, "", "model_type"), "model_type", path, err) < 0 ||
         read_text(&config->architecture, json_array_get(architectures, 0), "architectures", path, err) < 0)
         return -1;
-    return read_text(&config->quant_method, value_of(root, "quantization_config.quant_method"),
-                     "quantization_config.quant_method", path, err);
+    return read_quantisation(config, root, path, err);
 }
 
 /* A folder without config.json is read as if it held an empty one. */
@@ -216,7 +229,8 @@ int cg_config_read(struct cg_config *config, const char *folder, struct cg_buf *
         goto done;
     CG_TRY(read_facts(config, root, path, err));
     CG_TRY(read_llama4(config, root, path, err));
-    result = read_rest(config, root, path, err);
+    CG_TRY(read_rest(config, root, path, err));
+    result = *config->quant_method ? 0 : cg_quantisation_read(config, folder, err);
 done:
     json_decref(root);
     free(path);

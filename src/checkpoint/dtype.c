@@ -1,5 +1,6 @@
 #include "cognate/dtype.h"
 #include "cognate/clones.h"
+#include "cognate/small_float.h"
 #include <assert.h>
 #include <math.h>
 #include <string.h>
@@ -73,65 +74,27 @@ DECODER(i64, int64_t, x)
 DECODER(f32, float, x)
 DECODER(f64, double, x)
 
-#define ALWAYS_INLINE static inline __attribute__((always_inline))
-
-ALWAYS_INLINE float float_of_bits(uint32_t bits)
-{
-    float value;
-    __builtin_memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
-/* What the largest patterns of a small format mean. */
-enum ending {
-    FINITE, /* numbers like all others */
-    IEEE,   /* the largest exponent is infinity and NaN */
-    FN,     /* all ones is NaN, there is no infinity */
-    FNUZ    /* minus zero is NaN, there is no infinity */
-};
-
-/* The value of a floating-point format of up to 16 bits: sign, exponent, mantissa, from the top. The fields
- * move to their places in a float and the exponent is rebiased. A subnormal gets a leading one by taking the
- * smallest normal exponent, and loses it again by a subtraction, which is exact. No branch, so that loops
- * over it vectorise. */
-ALWAYS_INLINE float small_float(uint32_t x, int exponent_bits, int mantissa_bits, int bias,
-                                enum ending ending)
-{
-    uint32_t mask = (1u << (exponent_bits + mantissa_bits)) - 1, top = (1u << exponent_bits) - 1;
-    uint32_t magnitude = x & mask, exponent = magnitude >> mantissa_bits;
-    uint32_t rebias = (uint32_t)(127 - bias) + (exponent == 0);
-    if (ending == IEEE)
-        rebias = exponent == top ? 255 - top : rebias;
-    float leading_one = float_of_bits(exponent == 0 ? (uint32_t)(128 - bias) << 23 : 0);
-    float value = float_of_bits((magnitude << (23 - mantissa_bits)) + (rebias << 23)) - leading_one;
-    if (ending == FN)
-        value = magnitude == mask ? NAN : value;
-    if (ending == FNUZ)
-        value = x == mask + 1 ? NAN : value;
-    return x > mask ? -value : value;
-}
-
 /* Definitions: OCP Microscaling Formats (MX) v1.0 for F4, F6 and F8_E8M0, arXiv 2209.05433 for F8_E4M3 and
- * F8_E5M2, arXiv 2206.02915 for FNUZ, as the list of dtypes in safetensors/src/tensor.rs cites them. Values
- * of all patterns compared with PyPI's ml_dtypes 0.6 and numpy. */
-DECODER(bf16, uint16_t, float_of_bits((uint32_t)x << 16))
-DECODER(f16, uint16_t, small_float(x, 5, 10, 15, IEEE))
-DECODER(f8_e4m3, uint8_t, small_float(x, 4, 3, 7, FN))
-DECODER(f8_e5m2, uint8_t, small_float(x, 5, 2, 15, IEEE))
-DECODER(f8_e4m3fnuz, uint8_t, small_float(x, 4, 3, 8, FNUZ))
-DECODER(f8_e5m2fnuz, uint8_t, small_float(x, 5, 2, 16, FNUZ))
+ * F8_E5M2, arXiv 2206.02915 for FNUZ, as the list of dtypes in safetensors/src/tensor.rs cites
+ * them. Values of all patterns compared with PyPI's ml_dtypes 0.6 and numpy. */
+DECODER(bf16, uint16_t, cg_float_of_bits((uint32_t)x << 16))
+DECODER(f16, uint16_t, cg_small_float(x, 5, 10, 15, CG_ENDING_IEEE))
+DECODER(f8_e4m3, uint8_t, cg_small_float(x, 4, 3, 7, CG_ENDING_FN))
+DECODER(f8_e5m2, uint8_t, cg_small_float(x, 5, 2, 15, CG_ENDING_IEEE))
+DECODER(f8_e4m3fnuz, uint8_t, cg_small_float(x, 4, 3, 8, CG_ENDING_FNUZ))
+DECODER(f8_e5m2fnuz, uint8_t, cg_small_float(x, 5, 2, 16, CG_ENDING_FNUZ))
 DECODER(f8_e8m0, uint8_t, x == 0xFF ? NAN : ldexp(1.0, x - 127))
 
 /* Two elements in a byte, the first in the low nibble (torch's float4_e2m1fn_x2 packs so). */
 CG_CLONES static void decode_f4(const unsigned char *restrict stored, size_t n, double *restrict values)
 {
     for (size_t i = 0; i < n; i++)
-        values[i] = (double)small_float(stored[i / 2] >> (i % 2 * 4) & 0xF, 2, 1, 1, FINITE);
+        values[i] = (double)cg_small_float(stored[i / 2] >> (i % 2 * 4) & 0xF, 2, 1, 1, CG_ENDING_FINITE);
 }
 
 /* Element k in bits 6k to 6k + 5, counted from the lowest bit of the first byte. No program is known to write
  * these types yet; the order is that of F4 carried over. */
-ALWAYS_INLINE uint32_t six_bits(const unsigned char *stored, size_t k)
+CG_ALWAYS_INLINE uint32_t six_bits(const unsigned char *stored, size_t k)
 {
     size_t byte = k * 6 / 8, shift = k * 6 % 8;
     uint32_t high = shift > 2 ? stored[byte + 1] : 0;
@@ -141,13 +104,13 @@ ALWAYS_INLINE uint32_t six_bits(const unsigned char *stored, size_t k)
 static void decode_f6_e2m3(const unsigned char *restrict stored, size_t n, double *restrict values)
 {
     for (size_t i = 0; i < n; i++)
-        values[i] = (double)small_float(six_bits(stored, i), 2, 3, 1, FINITE);
+        values[i] = (double)cg_small_float(six_bits(stored, i), 2, 3, 1, CG_ENDING_FINITE);
 }
 
 static void decode_f6_e3m2(const unsigned char *restrict stored, size_t n, double *restrict values)
 {
     for (size_t i = 0; i < n; i++)
-        values[i] = (double)small_float(six_bits(stored, i), 3, 2, 3, FINITE);
+        values[i] = (double)cg_small_float(six_bits(stored, i), 3, 2, 3, CG_ENDING_FINITE);
 }
 
 void cg_dtype_decode(enum cg_dtype dtype, const void *stored, size_t n, double *values)

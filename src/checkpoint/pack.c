@@ -1,6 +1,7 @@
 /* The compact form of a checkpoint for a broadcast: fields in the order of the structs. */
 #include "cognate/checkpoint.h"
 #include "cognate/mem.h"
+#include <string.h>
 
 static int pack_config(const struct cg_config *config, struct cg_buf *buf, struct cg_err *err)
 {
@@ -10,6 +11,16 @@ static int pack_config(const struct cg_config *config, struct cg_buf *buf, struc
     CG_TRY(cg_pack_text(buf, config->model_type, err));
     CG_TRY(cg_pack_text(buf, config->architecture, err));
     CG_TRY(cg_pack_text(buf, config->quant_method, err));
+    CG_TRY(cg_pack_text(buf, config->quant_format, err));
+    CG_TRY(cg_pack_int(buf, config->quant_by_layer, err));
+    CG_TRY(cg_pack_int(buf, config->nquantisations, err));
+    for (int i = 0; i < config->nquantisations; i++) {
+        const struct cg_quantisation *q = &config->quantisation[i];
+        CG_TRY(cg_pack_int(buf, q->bits, err));
+        CG_TRY(cg_pack_int(buf, q->group_size, err));
+        CG_TRY(cg_pack_int(buf, q->block_rows, err));
+        CG_TRY(cg_pack_int(buf, q->block_columns, err));
+    }
     return cg_pack_int(buf, config->tied, err);
 done:
     return -1;
@@ -42,6 +53,19 @@ done:
     return -1;
 }
 
+static int pack_bnb(const struct cg_bnb_state *state, struct cg_buf *buf, struct cg_err *err)
+{
+    CG_TRY(cg_pack_int(buf, state->tensor, err));
+    CG_TRY(cg_pack_int(buf, state->nf4, err));
+    CG_TRY(cg_pack_int(buf, state->rows, err));
+    CG_TRY(cg_pack_int(buf, state->columns, err));
+    CG_TRY(cg_pack_int(buf, state->block, err));
+    CG_TRY(cg_pack_int(buf, state->nested_block, err));
+    return cg_buf_append(buf, &state->nested_offset, sizeof state->nested_offset, err);
+done:
+    return -1;
+}
+
 int cg_checkpoint_pack(const struct cg_checkpoint *checkpoint, struct cg_buf *buf, struct cg_err *err)
 {
     CG_TRY(cg_pack_text(buf, checkpoint->label, err));
@@ -57,6 +81,9 @@ int cg_checkpoint_pack(const struct cg_checkpoint *checkpoint, struct cg_buf *bu
     CG_TRY(cg_pack_int(buf, (int64_t)checkpoint->ntensors, err));
     for (size_t i = 0; i < checkpoint->ntensors; i++)
         CG_TRY(pack_tensor(&checkpoint->tensors[i], buf, err));
+    CG_TRY(cg_pack_int(buf, (int64_t)checkpoint->nbnb, err));
+    for (size_t i = 0; i < checkpoint->nbnb; i++)
+        CG_TRY(pack_bnb(&checkpoint->bnb[i], buf, err));
     return cg_pack_text(buf, checkpoint->warnings.data, err);
 done:
     return -1;
@@ -77,6 +104,16 @@ static int unpack_config(struct cg_config *config, struct cg_unpacker *from, str
     CG_TRY(take_text(&config->model_type, from, err));
     CG_TRY(take_text(&config->architecture, from, err));
     CG_TRY(take_text(&config->quant_method, from, err));
+    CG_TRY(take_text(&config->quant_format, from, err));
+    config->quant_by_layer = cg_unpack_int(from) != 0;
+    config->nquantisations = (int)cg_unpack_int(from);
+    for (int i = 0; i < config->nquantisations; i++) {
+        struct cg_quantisation *q = &config->quantisation[i];
+        q->bits = cg_unpack_int(from);
+        q->group_size = cg_unpack_int(from);
+        q->block_rows = cg_unpack_int(from);
+        q->block_columns = cg_unpack_int(from);
+    }
     config->tied = (int)cg_unpack_int(from);
     return 0;
 done:
@@ -112,6 +149,18 @@ done:
     return -1;
 }
 
+static void unpack_bnb(struct cg_bnb_state *state, struct cg_unpacker *from)
+{
+    state->tensor = (int32_t)cg_unpack_int(from);
+    state->nf4 = cg_unpack_int(from) != 0;
+    state->rows = cg_unpack_int(from);
+    state->columns = cg_unpack_int(from);
+    state->block = cg_unpack_int(from);
+    state->nested_block = cg_unpack_int(from);
+    memcpy(&state->nested_offset, from->at, sizeof state->nested_offset);
+    from->at += sizeof state->nested_offset;
+}
+
 static int unpack_warnings(struct cg_buf *warnings, struct cg_unpacker *from, struct cg_err *err)
 {
     size_t n = (size_t)cg_unpack_int(from);
@@ -142,6 +191,12 @@ int cg_checkpoint_unpack(struct cg_checkpoint *out, struct cg_unpacker *from, st
         goto done;
     for (; out->ntensors < ntensors; out->ntensors++)
         CG_TRY(unpack_tensor(&out->tensors[out->ntensors], from, err));
+    size_t nbnb = (size_t)cg_unpack_int(from);
+    out->bnb = cg_new(nbnb, sizeof *out->bnb, err);
+    if (!out->bnb)
+        goto done;
+    for (; out->nbnb < nbnb; out->nbnb++)
+        unpack_bnb(&out->bnb[out->nbnb], from);
     result = unpack_warnings(&out->warnings, from, err);
 done:
     if (result < 0)

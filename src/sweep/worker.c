@@ -77,6 +77,7 @@ int cg_worker_init(struct cg_worker *worker, const struct cg_checkpoint *const *
         begin_keeping(worker, err) < 0 || cg_table_init(&worker->table, plan, err) < 0 ||
         cg_block_init(&worker->block, members, err) < 0 || !(worker->sums = cg_sums_create(members, err)) ||
         !(worker->digests = cg_digests_create((size_t)members, true, err)) ||
+        !(worker->dequantiser = cg_new((size_t)members, sizeof *worker->dequantiser, err)) ||
         !(worker->data = cg_new((size_t)members, sizeof *worker->data, err)) ||
         !(worker->bytes = cg_new((size_t)members, sizeof *worker->bytes, err)) ||
         !(worker->panel = cg_new((size_t)members, sizeof *worker->panel, err)) ||
@@ -103,6 +104,9 @@ void cg_worker_release(struct cg_worker *worker)
     free(worker->scratch);
     free(worker->data);
     free(worker->bytes);
+    for (int32_t m = 0; worker->dequantiser && m < worker->block.members; m++)
+        cg_dequantiser_release(&worker->dequantiser[m]);
+    free(worker->dequantiser);
     for (size_t i = 0; i < worker->nheld; i++)
         free(worker->held[i].panel);
     free(worker->held);
@@ -153,6 +157,20 @@ static const struct cg_bundle_member *members_of(const struct cg_worker *worker,
     return &worker->plan->members[bundle->first_member + cg_task_first_member(piece->task)];
 }
 
+static int begin_decoding(struct cg_worker *worker, const struct cg_piece *piece, struct cg_err *err)
+{
+    const struct cg_bundle_member *member = members_of(worker, piece);
+    for (int32_t m = 0; m < piece->members; m++) {
+        const struct cg_checkpoint *model = worker->models[member[m].model];
+        const struct cg_tensor *tensor = &model->tensors[member[m].tensor];
+        if (member[m].quantised &&
+            cg_dequantiser_begin(&worker->dequantiser[m], member[m].quantised, piece->sides[m],
+                                 model->files[tensor->file].path, tensor->name, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 /* A quantised member's digest is that of its parts in the order of their names: sides, codes, sides. */
 static int hash_sides(struct cg_worker *worker, const struct cg_piece *piece, bool leading,
                       struct cg_err *err)
@@ -178,6 +196,8 @@ static int begin_task(struct cg_worker *worker, const struct cg_piece *piece, st
 {
     const struct cg_task *task = piece->task;
     const struct cg_bundle *bundle = &worker->plan->bundles[task->bundle];
+    if (begin_decoding(worker, piece, err) < 0)
+        return -1;
     worker->chunks = 0;
     worker->shape = (struct cg_panel_shape){0};
     for (int32_t m = 0; m < piece->members; m++)
@@ -206,8 +226,15 @@ static void decode_block(struct cg_worker *worker, const struct cg_piece *piece,
                          size_t n)
 {
     const struct cg_bundle_member *member = &members_of(worker, piece)[m];
-    cg_block_decode(&worker->block, m, member->dtype,
-                    piece->data[m] + cg_grain_bytes(member->grain, first - piece->first), n);
+    const uint8_t *stored = piece->data[m];
+    if (!member->quantised) {
+        cg_block_decode(&worker->block, m, member->dtype,
+                        stored + cg_grain_bytes(member->grain, first - piece->first), n);
+        return;
+    }
+    double rounding = cg_dequantise(&worker->dequantiser[m], stored, piece->first, first, n,
+                                    worker->block.member[m].values);
+    cg_block_measure(&worker->block, m, n, rounding);
 }
 
 /* One block of all members: decoded once, while it is in the cache. */

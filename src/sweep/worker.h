@@ -3,6 +3,7 @@
 #define COGNATE_SWEEP_WORKER_H
 
 #include "block.h"
+#include "dequantise.h"
 #include "digest.h"
 #include "features.h"
 #include "panel.h"
@@ -29,6 +30,7 @@ struct cg_worker {
 
     /* of the task at hand */
     struct cg_block block;
+    struct cg_dequantiser *dequantiser; /* [members] of quantised ones */
     struct cg_sums *sums;
     struct cg_digests *digests;
     const uint8_t **data; /* [members] what the digests take next, and how much */

@@ -1,0 +1,41 @@
+/* Codes to values, a run at a time. Local. */
+#ifndef COGNATE_SWEEP_DEQUANTISE_H
+#define COGNATE_SWEEP_DEQUANTISE_H
+
+#include "cognate/err.h"
+#include "cognate/quantised.h"
+#include <stddef.h>
+
+enum { CG_MOST_CODES = 1024 }; /* in a run */
+
+/* One member's, for a task and then for another's. All zero to start with. */
+struct cg_dequantiser {
+    const struct cg_quantised *how;
+    const struct cg_side *kind[CG_SIDE_REST]; /* NULL where there is none */
+    const uint8_t *side[CG_SIDE_REST];
+    int64_t columns, column_blocks; /* of all elements in one row, where blocks are flat */
+    float global;
+    float table[16], cell[16];
+    float nested_table[256];
+    int32_t *group; /* [columns] the block of each column, where they do not follow each other; else NULL */
+    size_t groups_capacity;
+    bool by_group;
+    float *row_scale, *row_zero; /* [column_blocks] of row_at: with groups */
+    size_t scales_capacity, zeros_capacity;
+    int64_t row_at; /* -1: none yet */
+};
+
+/* Makes it ready for a member whose sides lie at `sides`, one behind the other; they must stay there. Fails
+ * with CG_EFORMAT, naming file and tensor, when what they hold cannot be. */
+int cg_dequantiser_begin(struct cg_dequantiser *d, const struct cg_quantised *how, const uint8_t *sides,
+                         const char *file, const char *tensor, struct cg_err *err);
+void cg_dequantiser_release(struct cg_dequantiser *d);
+
+/* Writes the n values, at most CG_MOST_CODES, from element `first` on. codes[0] is where element codes_first
+ * begins, a whole number of grains; with AWQ, a whole number of eight rows. Returns the sum over the values
+ * of the squared error that rounding to their codes leaves one to expect: h^2 / 12 where codes are h apart.
+ * What is not finite adds nothing. */
+double cg_dequantise(struct cg_dequantiser *d, const uint8_t *codes, int64_t codes_first, int64_t first,
+                     size_t n, double *values);
+
+#endif
