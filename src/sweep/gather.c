@@ -1,10 +1,8 @@
 #include "gather.h"
-#include <assert.h>
-#include <string.h>
+#include "transpose.h"
 
-/* Rows and columns of the squares that are transposed at a time, and the gap between two segments that is
- * not worth a read of its own, in bytes. */
-enum { TILE = 32, SMALL_GAP = 64 };
+/* Segments that are read with what lies between them: how long, and how far apart, in bytes. */
+enum { SHORT_SEGMENT = 1 << 10, SMALL_GAP = 64 };
 
 bool cg_is_gathered(const struct cg_view *view)
 {
@@ -75,41 +73,6 @@ static int read_runs(struct cg_gather *from, int64_t first, int64_t n, uint8_t *
     return 0;
 }
 
-/* Row r, column c of a matrix of elements lies at memory + (r * row + c * column) * width. */
-struct grid {
-    uint8_t *memory;
-    int64_t row, column;
-};
-
-static inline void copy_tiles(struct grid to, struct grid from, int64_t rows, int64_t columns, size_t width)
-{
-    for (int64_t r0 = 0; r0 < rows; r0 += TILE)
-        for (int64_t c0 = 0; c0 < columns; c0 += TILE)
-            for (int64_t r = r0; r < r0 + TILE && r < rows; r++)
-                for (int64_t c = c0; c < c0 + TILE && c < columns; c++)
-                    memcpy(to.memory + (size_t)(r * to.row + c * to.column) * width,
-                           from.memory + (size_t)(r * from.row + c * from.column) * width, width);
-}
-
-/* A width that the compiler knows makes the copy of an element one instruction. */
-static void copy_grid(struct grid to, struct grid from, int64_t rows, int64_t columns, size_t width)
-{
-    switch (width) {
-    case 1:
-        copy_tiles(to, from, rows, columns, 1);
-        break;
-    case 2:
-        copy_tiles(to, from, rows, columns, 2);
-        break;
-    case 4:
-        copy_tiles(to, from, rows, columns, 4);
-        break;
-    default:
-        assert(width == 8);
-        copy_tiles(to, from, rows, columns, 8);
-    }
-}
-
 /* The last two axes of a view at one index of the others: rows and columns, column by column stored. */
 struct core {
     int64_t element; /* of row 0, column 0 */
@@ -128,9 +91,10 @@ static int gather_columns(struct cg_gather *from, const struct core *core, const
 {
     int64_t width = cg_dtype_bytes(from->tensor->dtype, 1), room = CG_GATHER_SCRATCH / width;
     int64_t rows = part->end_row - part->first_row, span = (rows - 1) * core->row_stride + 1;
-    int64_t gap = core->column_stride - span;
-    bool together = gap >= 0 && gap * width <= SMALL_GAP && core->column_stride <= room;
-    int64_t pitch = together ? core->column_stride : span, most = room / pitch;
+    int64_t gap = core->column_stride - span, line = CG_TRANSPOSE_LINE / width;
+    bool together = gap >= 0 && gap * width <= SMALL_GAP && span * width <= SHORT_SEGMENT;
+    /* A line between segments, or those of a power of two would share few places of the cache. */
+    int64_t pitch = together ? core->column_stride : span + line, most = room / pitch / line * line;
     for (int64_t column = part->first_column; column < part->end_column; column += most) {
         int64_t columns = part->end_column - column < most ? part->end_column - column : most;
         int64_t element = core->element + part->first_row * core->row_stride + column * core->column_stride;
@@ -139,20 +103,20 @@ static int gather_columns(struct cg_gather *from, const struct core *core, const
             if (read_run(from, element + k * core->column_stride, n, from->scratch + k * pitch * width, err) <
                 0)
                 return -1;
-        struct grid to = {out + (part->first_row * core->columns + column - core->first) * width,
-                          core->columns, 1};
-        struct grid read = {from->scratch, core->row_stride, pitch};
-        copy_grid(to, read, rows, columns, (size_t)width);
+        struct cg_columns read = {from->scratch, rows, columns, core->row_stride, pitch};
+        cg_transpose(out + (part->first_row * core->columns + column - core->first) * width, core->columns,
+                     &read, (int)width);
     }
     return 0;
 }
 
-/* A rectangle, in bands of rows whose segments fit the scratch. */
+/* A rectangle, in bands of rows: the segments of a line of columns fit the scratch. */
 static int gather_rectangle(struct cg_gather *from, const struct core *core, const struct rectangle *whole,
                             uint8_t *out, struct cg_err *err)
 {
-    int64_t room = CG_GATHER_SCRATCH / cg_dtype_bytes(from->tensor->dtype, 1);
-    int64_t band = (room - 1) / core->row_stride + 1;
+    int64_t width = cg_dtype_bytes(from->tensor->dtype, 1), line = CG_TRANSPOSE_LINE / width;
+    int64_t span = CG_GATHER_SCRATCH / width / line - line, rows = whole->end_row - whole->first_row;
+    int64_t bands = rows / ((span - 1) / core->row_stride + 1) + 1, band = (rows + bands - 1) / bands;
     struct rectangle part = *whole;
     for (; whole->first_column < whole->end_column && part.first_row < whole->end_row;
          part.first_row += band) {

@@ -198,7 +198,8 @@ static void bytes_read(void **state)
         {{0, 2, {500, 700}, {1, 500}}, 350000},
         {{0, 2, {300, 700}, {1, 500}}, 210000},
         {{0, 2, {400, 100}, {2, 1000}}, 79900}, /* what lies between the elements of a row */
-        {{1, 2, {400, 100}, {2, 800}}, 79999},  /* and one element between rows */
+        {{1, 2, {200, 100}, {2, 400}}, 39999},  /* and one element between short rows */
+        {{1, 2, {400, 100}, {2, 800}}, 79900},  /* not so between longer ones */
         {{0, 1, {500}, {2}}, 999},
     };
     struct fixture *f = *state;
