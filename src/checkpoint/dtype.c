@@ -1,5 +1,7 @@
 #include "cognate/dtype.h"
 #include "cognate/clones.h"
+#include "ggml_blocks.h"
+#include "small_float.h"
 #include <assert.h>
 #include <math.h>
 #include <string.h>
@@ -31,7 +33,7 @@ bool cg_dtype_is_real(enum cg_dtype dtype)
 
 int cg_dtype_of_name(const char *name)
 {
-    for (int dtype = 0; dtype < CG_DTYPE_COUNT; dtype++)
+    for (int dtype = 0; dtype < CG_FIRST_BLOCK_DTYPE; dtype++)
         if (strcmp(dtypes[dtype].name, name) == 0)
             return dtype;
     return -1;
@@ -72,44 +74,6 @@ DECODER(u64, uint64_t, x)
 DECODER(i64, int64_t, x)
 DECODER(f32, float, x)
 DECODER(f64, double, x)
-
-#define ALWAYS_INLINE static inline __attribute__((always_inline))
-
-ALWAYS_INLINE float float_of_bits(uint32_t bits)
-{
-    float value;
-    __builtin_memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
-/* What the largest patterns of a small format mean. */
-enum ending {
-    FINITE, /* numbers like all others */
-    IEEE,   /* the largest exponent is infinity and NaN */
-    FN,     /* all ones is NaN, there is no infinity */
-    FNUZ    /* minus zero is NaN, there is no infinity */
-};
-
-/* The value of a floating-point format of up to 16 bits: sign, exponent, mantissa, from the top. The fields
- * move to their places in a float and the exponent is rebiased. A subnormal gets a leading one by taking the
- * smallest normal exponent, and loses it again by a subtraction, which is exact. No branch, so that loops
- * over it vectorise. */
-ALWAYS_INLINE float small_float(uint32_t x, int exponent_bits, int mantissa_bits, int bias,
-                                enum ending ending)
-{
-    uint32_t mask = (1u << (exponent_bits + mantissa_bits)) - 1, top = (1u << exponent_bits) - 1;
-    uint32_t magnitude = x & mask, exponent = magnitude >> mantissa_bits;
-    uint32_t rebias = (uint32_t)(127 - bias) + (exponent == 0);
-    if (ending == IEEE)
-        rebias = exponent == top ? 255 - top : rebias;
-    float leading_one = float_of_bits(exponent == 0 ? (uint32_t)(128 - bias) << 23 : 0);
-    float value = float_of_bits((magnitude << (23 - mantissa_bits)) + (rebias << 23)) - leading_one;
-    if (ending == FN)
-        value = magnitude == mask ? NAN : value;
-    if (ending == FNUZ)
-        value = x == mask + 1 ? NAN : value;
-    return x > mask ? -value : value;
-}
 
 /* Definitions: OCP Microscaling Formats (MX) v1.0 for F4, F6 and F8_E8M0, arXiv 2209.05433 for F8_E4M3 and
  * F8_E5M2, arXiv 2206.02915 for FNUZ, as the list of dtypes in safetensors/src/tensor.rs cites them. Values
@@ -152,7 +116,8 @@ static void decode_f6_e3m2(const unsigned char *restrict stored, size_t n, doubl
 
 void cg_dtype_decode(enum cg_dtype dtype, const void *stored, size_t n, double *values)
 {
-    static void (*const decode[CG_DTYPE_COUNT])(const unsigned char *restrict, size_t, double *restrict) = {
+    static void (*const decode[CG_FIRST_BLOCK_DTYPE])(const unsigned char *restrict, size_t,
+                                                      double *restrict) = {
         [CG_U8] = decode_u8,
         [CG_I8] = decode_i8,
         [CG_U16] = decode_u16,
@@ -175,5 +140,13 @@ void cg_dtype_decode(enum cg_dtype dtype, const void *stored, size_t n, double *
         [CG_F6_E3M2] = decode_f6_e3m2,
     };
     assert(dtypes[dtype].real);
-    decode[dtype](stored, n, values);
+    if (dtype < CG_FIRST_BLOCK_DTYPE)
+        decode[dtype](stored, n, values);
+    else
+        cg_ggml_decode(dtype, stored, n, values);
+}
+
+double cg_dtype_rounding(enum cg_dtype dtype, const void *stored, size_t n)
+{
+    return dtype < CG_FIRST_BLOCK_DTYPE ? 0 : cg_ggml_rounding(dtype, stored, n);
 }
