@@ -12,6 +12,7 @@ enum cg_split {
     CG_SPLIT_NONE,
     CG_SPLIT_HALVES,     /* [a; b] */
     CG_SPLIT_ALTERNATE,  /* a b a b ... */
+    CG_SPLIT_PAIRED,     /* no parts: each head's two halves alternate, for rotary embeddings of neighbours */
     CG_SPLIT_QKV,        /* [q; k; v] */
     CG_SPLIT_QKV_BY_HEAD /* for each key-value head: its queries, its key, its value */
 };
@@ -44,9 +45,13 @@ struct cg_site {
 
 /* How one model names and lays out its tensors: which of the conditional meanings hold in it. */
 struct cg_naming {
-    bool post_ffn_norm;    /* it has norms behind the feed-forward block */
-    bool conv1d;           /* GPT-2's linear layers, stored (in, out) */
-    bool qkv_by_head;      /* qkv_proj goes head by head */
+    bool post_ffn_norm; /* it has norms behind the feed-forward block */
+    bool conv1d;        /* GPT-2's linear layers, stored (in, out) */
+    bool qkv_by_head;   /* qkv_proj goes head by head */
+    bool paired;        /* GGUF: the rows of queries and keys are reordered */
+    bool fused_up;      /* GGUF: ffn_up holds gate and up */
+    bool
+        two_attn_norms; /* GGUF: attn_norm_2 is that of attention, attn_norm that of the feed-forward block */
     struct cg_cut experts; /* how it packs them */
 };
 struct cg_naming cg_naming_of(const struct cg_checkpoint *model);

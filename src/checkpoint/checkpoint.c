@@ -44,13 +44,19 @@ static int set_texts(struct cg_checkpoint *out, const char *given, const char *p
 }
 
 /* Hands over what a listing holds. */
-static void take_listing(struct cg_checkpoint *out, struct cg_listing *listing)
+static int take_listing(struct cg_checkpoint *out, struct cg_listing *listing, struct cg_err *err)
 {
+    struct cg_buf *lines = &listing->warnings;
+    if (lines->size > 0 && cg_buf_append(&out->warnings, lines->data, lines->size, err) < 0)
+        return -1;
+    cg_buf_release(lines);
     out->files = listing->files;
     out->nfiles = listing->nfiles;
     out->tensors = listing->tensors;
     out->ntensors = listing->ntensors;
+    out->config = listing->config;
     *listing = (struct cg_listing){0};
+    return 0;
 }
 
 /* A file given by itself. As one shard of several it is no whole model, whatever config.json says. */
@@ -88,8 +94,9 @@ int cg_checkpoint_open(struct cg_checkpoint *out, const char *given, struct cg_e
         goto done;
     }
     CG_TRY(cg_listing_sort(&listing, err));
-    take_listing(out, &listing);
-    result = cg_config_read(&out->config, out->folder, &out->warnings, err);
+    CG_TRY(take_listing(out, &listing, err));
+    result = out->config.present ? cg_config_leave(out->folder, &out->warnings, err)
+                                 : cg_config_read(&out->config, out->folder, &out->warnings, err);
 done:
     cg_listing_release(&listing);
     free(path);
@@ -110,9 +117,7 @@ void cg_checkpoint_release(struct cg_checkpoint *checkpoint)
     free(checkpoint->folder);
     free(checkpoint->family);
     free(checkpoint->role);
-    free(checkpoint->config.model_type);
-    free(checkpoint->config.architecture);
-    free(checkpoint->config.quant_method);
+    cg_config_release(&checkpoint->config);
     cg_buf_release(&checkpoint->warnings);
     *checkpoint = (struct cg_checkpoint){0};
 }
