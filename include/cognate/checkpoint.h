@@ -108,6 +108,9 @@ int cg_checkpoint_unpack(struct cg_checkpoint *out, struct cg_unpacker *from, st
 /* The tensor of that name, or NULL. */
 const struct cg_tensor *cg_checkpoint_find(const struct cg_checkpoint *checkpoint, const char *name);
 
+/* Where the model's vocabulary is, for vocabulary.h: the GGUF file that describes it, else its folder. */
+const char *cg_checkpoint_vocabulary(const struct cg_checkpoint *checkpoint);
+
 /* How many elements lie between neighbours along each axis of a tensor that is not empty. */
 void cg_tensor_strides(const struct cg_tensor *tensor, int64_t stride[CG_MAX_AXES]);
 

@@ -134,6 +134,15 @@ const struct cg_tensor *cg_checkpoint_find(const struct cg_checkpoint *checkpoin
     return bsearch(name, checkpoint->tensors, checkpoint->ntensors, sizeof *checkpoint->tensors, by_key);
 }
 
+const char *cg_checkpoint_vocabulary(const struct cg_checkpoint *checkpoint)
+{
+    const char *file = checkpoint->config.file;
+    for (size_t i = 0; i < checkpoint->nfiles; i++)
+        if (strcmp(checkpoint->files[i].path, file) == 0)
+            return file;
+    return checkpoint->folder;
+}
+
 void cg_tensor_strides(const struct cg_tensor *tensor, int64_t stride[CG_MAX_AXES])
 {
     int64_t step = 1;
