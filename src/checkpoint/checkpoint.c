@@ -59,17 +59,29 @@ static int take_listing(struct cg_checkpoint *out, struct cg_listing *listing, s
     return 0;
 }
 
-/* A file given by itself. As one shard of several it is no whole model, whatever config.json says. */
+/* Whether the file is one of several by its name, and of which format. */
+static const struct cg_reader *reader_of_part(const char *path, int *k, int *n)
+{
+    const struct cg_reader *reader;
+    for (size_t row = 0; (reader = cg_reader_row(row)); row++)
+        if (cg_is_part(path, reader->suffix, k, n) && *n > 1)
+            return reader;
+    return NULL;
+}
+
+/* A file given by itself. Where a model is always one file, the first part stands for all. Otherwise a shard
+ * of several is no whole model, whatever config.json says. */
 static int list_file(struct cg_checkpoint *out, struct cg_listing *listing, const char *path,
                      struct cg_err *err)
 {
-    int k, n = 1;
+    int k, n;
     char shown[400];
-    const struct cg_reader *reader;
+    const struct cg_reader *reader = reader_of_part(path, &k, &n);
     if (cg_listing_add(listing, path, err) < 0)
         return -1;
-    for (size_t row = 0; !out->alone && (reader = cg_reader_row(row)); row++)
-        out->alone = cg_is_part(path, reader->suffix, &k, &n) && n > 1;
+    if (reader && reader->one_model && k == 1)
+        return cg_parts_list(listing, path, reader->suffix, n, err);
+    out->alone = reader != NULL;
     return !out->alone
                ? 0
                : cg_buf_printf(&out->warnings, err,

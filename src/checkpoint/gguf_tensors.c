@@ -150,15 +150,16 @@ static int by_offset(const void *left, const void *right)
     return (a->bytes > b->bytes) - (a->bytes < b->bytes);
 }
 
-/* Each tensor begins at the first aligned byte behind the one before it. */
-static int place(struct cg_tensor *tensors, size_t n, const struct cg_gguf *gguf, int64_t alignment,
+/* Each tensor begins at the first aligned byte behind the one before it. Takes the listing's from `first` on
+ * and sorts them by offset. */
+static int place(struct cg_listing *listing, size_t first, const struct cg_gguf *gguf, int64_t alignment,
                  struct cg_err *err)
 {
     int64_t data = align(gguf->at, alignment), at = data;
-    if (n > 0)
-        qsort(tensors, n, sizeof *tensors, by_offset);
-    for (size_t i = 0; i < n; i++) {
-        struct cg_tensor *tensor = &tensors[i];
+    if (first < listing->ntensors)
+        qsort(listing->tensors + first, listing->ntensors - first, sizeof *listing->tensors, by_offset);
+    for (size_t i = first; i < listing->ntensors; i++) {
+        struct cg_tensor *tensor = &listing->tensors[i];
         tensor->offset += data;
         if (tensor->offset != at)
             return cg_gguf_refuse(gguf, tensor->name, tensor->offset, err,
@@ -173,7 +174,7 @@ static int place(struct cg_tensor *tensors, size_t n, const struct cg_gguf *gguf
                                   tensor->bytes - (gguf->end - tensor->offset));
         at = align(tensor->offset + tensor->bytes, alignment);
     }
-    if (n > 0 && gguf->end > at)
+    if (first < listing->ntensors && gguf->end > at)
         return cg_gguf_refuse(gguf, NULL, at, err, "the last tensor ends here, the file at byte %" PRId64,
                               gguf->end);
     return 0;
@@ -240,7 +241,7 @@ int cg_gguf_list(struct cg_listing *listing, int descriptor, struct cg_err *err)
     for (int64_t i = 0; i < gguf.ntensors; i++)
         CG_TRY(take_tensor(listing, &gguf, err));
     CG_TRY(read_alignment(&gguf, &alignment, err));
-    CG_TRY(place(listing->tensors + first, listing->ntensors - first, &gguf, alignment, err));
+    CG_TRY(place(listing, first, &gguf, alignment, err));
     CG_TRY(read_split(listing, &gguf, err));
     CG_TRY(cg_gguf_config(listing, &gguf, err));
     untie(listing, first);

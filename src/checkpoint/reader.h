@@ -62,6 +62,10 @@ int cg_torch_list(struct cg_listing *listing, int descriptor, struct cg_err *err
 int cg_shards_list(struct cg_listing *listing, const char *folder, struct cg_buf *warnings,
                    struct cg_err *err);
 
+/* The other parts, 2 to n, of a model whose first part is at `path`. */
+int cg_parts_list(struct cg_listing *listing, const char *path, const char *suffix, int n,
+                  struct cg_err *err);
+
 /* The k and n of a name that ends in -0000k-of-0000n and the suffix; false for any other name. */
 bool cg_is_part(const char *name, const char *suffix, int *k, int *n);
 

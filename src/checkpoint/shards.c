@@ -286,6 +286,21 @@ static int check_whole(const struct cg_listing *listing, const char *folder, str
     return 0;
 }
 
+int cg_parts_list(struct cg_listing *listing, const char *path, const char *suffix, int n, struct cg_err *err)
+{
+    size_t stem = strlen(path) - strlen("-00001-of-00001") - strlen(suffix);
+    for (int k = 2; k <= n; k++) {
+        struct cg_buf part = {0};
+        int result = cg_buf_printf(&part, err, "%.*s-%05d-of-%05d%s", (int)stem, path, k, n, suffix);
+        if (result == 0)
+            result = cg_listing_add(listing, part.data, err);
+        cg_buf_release(&part);
+        if (result < 0)
+            return -1;
+    }
+    return check_whole(listing, path, err);
+}
+
 static int list_by_suffix(struct cg_listing *listing, const struct cg_reader *reader, const struct names *all,
                           const char *folder, struct cg_err *err)
 {
