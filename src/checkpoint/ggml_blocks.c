@@ -87,18 +87,19 @@ ALWAYS_INLINE float scale_mxfp4(bytes *b)
     return float_of_bits(*b < 2 ? 0x00200000u << *b : (uint32_t)(*b - 1) << 23);
 }
 
-/* E2M1 doubled; adding zero turns minus zero into zero, as ggml's table has it. */
-ALWAYS_INLINE float e2m1_doubled(int code)
+/* E2M1 doubled: 0 1 2 3 4 6 8 12 and their negatives. */
+ALWAYS_INLINE int e2m1_doubled(int code)
 {
-    return 2 * small_float((uint32_t)code, 2, 1, 1, FINITE) + 0.0f;
+    int m = code & 7, value = m + (m > 4 ? m - 4 : 0) + (m == 7 ? 2 : 0);
+    return code & 8 ? -value : value;
 }
 
 ALWAYS_INLINE void block_mxfp4(bytes *b, double *values)
 {
     float d = scale_mxfp4(b);
     for (int i = 0; i < SMALL / 2; i++) {
-        values[i] = (double)(d * e2m1_doubled(b[1 + i] & 15));
-        values[i + SMALL / 2] = (double)(d * e2m1_doubled(b[1 + i] >> 4));
+        values[i] = (double)(d * (float)e2m1_doubled(b[1 + i] & 15));
+        values[i + SMALL / 2] = (double)(d * (float)e2m1_doubled(b[1 + i] >> 4));
     }
 }
 
@@ -306,10 +307,10 @@ static double cell(double a, double b)
     return 4 * (a * a * a + b * b * b) / (a + b);
 }
 
-/* E2M1 doubled has 0 1 2 3 4 6 8 12; values up to 16 are rounded to 12. */
+/* Values up to 16 are rounded to 12, the largest; of weights, which are rare out there, few lie beyond 15. */
 static double rounding_mxfp4(bytes *b)
 {
-    const double cells[8] = {1, 1, 1, 1, cell(0.5, 1), cell(1, 1), cell(1, 2), cell(2, 4)};
+    const double cells[8] = {1, 1, 1, 1, cell(0.5, 1), cell(1, 1), cell(1, 2), cell(2, 3)};
     double sum = 0;
     for (int i = 0; i < SMALL / 2; i++)
         sum += cells[b[1 + i] & 7] + cells[b[1 + i] >> 4 & 7];
