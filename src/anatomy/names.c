@@ -10,6 +10,7 @@ enum models {
     WITH_QKV_BY_HEAD,
     WITH_PAIRED_ROWS,
     WITH_FUSED_UP,
+    WITHOUT_OTHER_QKV,
     WITH_TWO_ATTN_NORMS
 };
 
@@ -329,8 +330,9 @@ static const struct row table[] = {
     PAIR("blk.#.attn_q", ATTN_Q),
     PAIR("blk.#.attn_k", ATTN_K),
     PAIR("blk.#.attn_v", ATTN_V),
-    QKV_PAIR(ALL, QKV, "blk.#.attn_qkv"),
+    QKV_PAIR(WITHOUT_OTHER_QKV, QKV, "blk.#.attn_qkv"),
     PAIR("blk.#.attn_output", ATTN_O),
+    ROW("blk.#.attn_sinks.weight", ATTN_SINKS),
     ROW("blk.#.attn_q_norm.weight", ATTN_Q_NORM),
     ROW("blk.#.attn_k_norm.weight", ATTN_K_NORM),
     PAIR("blk.#.attn_q_a", ATTN_Q_A),
@@ -346,6 +348,15 @@ static const struct row table[] = {
     ROW_IN(WITH_POST_FFN_NORM, "blk.#.attn_output_norm.weight", ATTN_POST_NORM),
     ROW_IN(WITH_POST_FFN_NORM, "blk.#.attn_output_norm.bias", ATTN_POST_NORM_BIAS),
     PAIR("blk.#.attn_output_norm", FFN_NORM),
+    PAIR("blk.#.ssm_in", MAMBA_IN),
+    PAIR("blk.#.ssm_conv1d", MAMBA_CONV),
+    ROW("blk.#.ssm_x.weight", MAMBA_X),
+    ROW("blk.#.ssm_dt_norm.weight", MAMBA_DT_NORM),
+    ROW("blk.#.ssm_b_norm.weight", MAMBA_B_NORM),
+    ROW("blk.#.ssm_c_norm.weight", MAMBA_C_NORM),
+    PAIR("blk.#.ssm_dt", MAMBA_DT),
+    ROW("blk.#.ssm_d", MAMBA_D),
+    PAIR("blk.#.ssm_out", MAMBA_OUT),
     PAIR("blk.#.ffn_norm", FFN_NORM),
     PAIR("blk.#.post_ffw_norm", FFN_POST_NORM),
     PAIR("blk.#.layer_output_norm", FFN_POST_NORM),
@@ -382,7 +393,7 @@ static const struct row table[] = {
  * I), gate and up in halves. */
 static const struct layout {
     const char *model_type;
-    bool conv1d, qkv_by_head, paired, fused_up;
+    bool conv1d, qkv_by_head, paired, fused_up, other_qkv;
     struct cg_cut experts; /* the split that of gate and up */
 } layouts[] = {
     /* Reordered or fused in GGUF files, by that model_type or, where it has none, ggml's architecture. */
@@ -404,9 +415,16 @@ static const struct layout {
     {"xverse", .paired = true},
     {"bailingmoe", .paired = true},
     {"llada", .paired = true},
+    {"llama-embed", .paired = true},
+    {"chameleon", .paired = true},
+    {"nanbeige", .paired = true},
     {"phi3", .fused_up = true},
     {"glm4", .fused_up = true},
     {"chatglm", .fused_up = true},
+    {"qwen3_next", .other_qkv = true}, /* linear attention */
+    {"qwen35", .other_qkv = true},
+    {"qwen35moe", .other_qkv = true},
+    {"openelm", .other_qkv = true}, /* heads by layer */
     {"gpt2", .conv1d = true},
     {"minimax", .qkv_by_head = true},
     {"minimax_text_01", .qkv_by_head = true},
@@ -493,6 +511,7 @@ struct cg_naming cg_naming_of(const struct cg_checkpoint *model)
         naming.qkv_by_head = layout->qkv_by_head;
         naming.paired = layout->paired;
         naming.fused_up = layout->fused_up;
+        naming.other_qkv = layout->other_qkv;
         if (layout->experts.stack != CG_STACK_NONE)
             naming.experts = layout->experts;
     }
@@ -516,6 +535,8 @@ static bool is_for(const struct row *row, const struct cg_naming *naming)
         return naming->paired;
     case WITH_FUSED_UP:
         return naming->fused_up;
+    case WITHOUT_OTHER_QKV:
+        return !naming->other_qkv;
     case WITH_TWO_ATTN_NORMS:
         return naming->two_attn_norms;
     default:

@@ -45,14 +45,15 @@ struct cg_site {
 
 /* How one model names and lays out its tensors: which of the conditional meanings hold in it. */
 struct cg_naming {
-    bool post_ffn_norm; /* it has norms behind the feed-forward block */
-    bool conv1d;        /* GPT-2's linear layers, stored (in, out) */
-    bool qkv_by_head;   /* qkv_proj goes head by head */
-    bool paired;        /* GGUF: the rows of queries and keys are reordered */
-    bool fused_up;      /* GGUF: ffn_up holds gate and up */
-    bool
-        two_attn_norms; /* GGUF: attn_norm_2 is that of attention, attn_norm that of the feed-forward block */
+    bool post_ffn_norm;    /* it has norms behind the feed-forward block */
+    bool conv1d;           /* GPT-2's linear layers, stored (in, out) */
+    bool qkv_by_head;      /* qkv_proj goes head by head */
     struct cg_cut experts; /* how it packs them */
+    /* Of GGUF's names: */
+    bool paired;         /* the rows of queries and keys are reordered */
+    bool fused_up;       /* ffn_up holds gate and up */
+    bool other_qkv;      /* attn_qkv is not [q; k; v] of the heads that the model states */
+    bool two_attn_norms; /* attn_norm_2 is attention's, attn_norm that of the feed-forward block */
 };
 struct cg_naming cg_naming_of(const struct cg_checkpoint *model);
 

@@ -57,20 +57,30 @@ static const struct spelling {
     {"nomic-bert", "nomic_bert"},
 };
 
-/* What llama.cpp's converter changes in the values themselves, by architecture
- * (https://github.com/ggml-org/llama.cpp, convert_hf_to_gguf.py). */
+/* What llama.cpp's converter changes beyond names, types and the order of rows, by architecture
+ * (https://github.com/ggml-org/llama.cpp, convert_hf_to_gguf.py and conversion/). */
+#define PLUS_ONE "norm weights are stored plus one"
 static const struct change {
     const char *architecture, *what;
 } changes[] = {
-    {"gemma", "norm weights are stored plus one"},
-    {"gemma2", "norm weights are stored plus one"},
-    {"gemma3", "norm weights are stored plus one"},
-    {"gemma-embedding", "norm weights are stored plus one"},
-    {"nemotron", "norm weights are stored plus one"},
-    {"qwen3next", "norm weights are stored plus one"},
-    {"qwen35", "norm weights are stored plus one"},
-    {"qwen35moe", "norm weights are stored plus one"},
-    {"minimax-m3", "norm weights are stored plus one"},
+    {"gemma", PLUS_ONE},
+    {"gemma2", PLUS_ONE},
+    {"gemma3", PLUS_ONE},
+    {"gemma-embedding", PLUS_ONE},
+    {"nemotron", PLUS_ONE},
+    {"qwen3next", PLUS_ONE},
+    {"qwen35", PLUS_ONE},
+    {"qwen35moe", PLUS_ONE},
+    {"minimax-m3", PLUS_ONE},
+    {"step35", PLUS_ONE},
+    {"plamo2", "norm weights are stored plus a constant"},
+    {"plamo", "heads of queries are in another order"},
+    {"chameleon", "norms of queries and keys are repeated for each head"},
+    {"falcon-h1", "matrices are multiplied by the model's own constants"},
+    {"jais", "embeddings are multiplied by the model's own constants"},
+    {"bailingmoe", "columns of the output embedding may be normalised"},
+    {"jamba", "A_log is stored as -exp(A_log), and not compared"},
+    {"bitnet", "matrices are rounded to three values"},
 };
 
 static const struct cg_gguf_value *find_in(const struct cg_gguf *gguf, const char *architecture,
@@ -140,9 +150,9 @@ static int warn_of_changes(struct cg_listing *listing, const struct cg_gguf *ggu
     for (size_t i = 0; i < sizeof changes / sizeof *changes; i++)
         if (strcmp(changes[i].architecture, architecture) == 0)
             return cg_buf_printf(&listing->warnings, err,
-                                 "%s: %s of %s in GGUF files; they are compared as stored\n",
-                                 cg_printable(path, sizeof path, gguf->path), changes[i].what,
-                                 cg_printable(name, sizeof name, architecture));
+                                 "%s: llama.cpp changes what %s has: %s; compared as stored here\n",
+                                 cg_printable(path, sizeof path, gguf->path),
+                                 cg_printable(name, sizeof name, architecture), changes[i].what);
     return 0;
 }
 

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -239,6 +240,14 @@ static const struct row known[] = {
     {"blk.3.attn_v.weight", "layers.3.attn.v"},
     {"blk.3.attn_output.weight", "layers.3.attn.o"},
     {"blk.3.attn_q_norm.weight", "layers.3.attn.q.norm"},
+    {"blk.3.attn_sinks.weight", "layers.3.attn.sinks"},
+    {"blk.3.ssm_in.weight", "layers.3.mamba.in"},
+    {"blk.3.ssm_conv1d.bias", "layers.3.mamba.conv.bias"},
+    {"blk.3.ssm_x.weight", "layers.3.mamba.x"},
+    {"blk.3.ssm_dt_norm.weight", "layers.3.mamba.dt.norm"},
+    {"blk.3.ssm_dt.bias", "layers.3.mamba.dt.bias"},
+    {"blk.3.ssm_d", "layers.3.mamba.d"},
+    {"blk.3.ssm_out.weight", "layers.3.mamba.out"},
     {"blk.3.attn_k_norm.weight", "layers.3.attn.k.norm"},
     {"blk.3.attn_q_a.weight", "layers.3.attn.q_a"},
     {"blk.3.attn_q_a_norm.weight", "layers.3.attn.q_a.norm"},
@@ -380,6 +389,7 @@ static const char *const unknown[] = {
     "blk.3.attn_qkv.weight",
     "blk.3.ffn_gate_exps.weight",
     "blk.3.attn_k_b.weight",
+    "blk.3.ssm_a",
     "blk.3.attn_v_b.weight",
     "blk.3.attn_q.scale",
     "v.blk.3.attn_q.weight",
@@ -457,13 +467,48 @@ static void test_long_names(void **state)
     }
 }
 
+/* GGUF's names that mean different things by architecture, or by what else is there. */
+static const struct {
+    const char *model_type, *beside, *name, *slot;
+} conditional[] = {
+    {"falcon", NULL, "blk.0.attn_norm.weight", "layers.0.attn.norm"},
+    {"falcon", "blk.0.attn_norm_2.weight", "blk.0.attn_norm.weight", "layers.0.ffn.norm"},
+    {"falcon", "blk.0.attn_norm_2.weight", "blk.0.attn_norm.bias", "layers.0.ffn.norm.bias"},
+    {"falcon", "blk.0.attn_norm.weight", "blk.0.attn_norm_2.weight", "layers.0.attn.norm"},
+    {"qwen3_next", NULL, "blk.0.attn_qkv.weight", "blk.0.attn_qkv.weight"},
+    {"openelm", NULL, "blk.0.attn_qkv.bias", "blk.0.attn_qkv.bias"},
+    {"qwen2", NULL, "blk.0.ffn_up.weight", "layers.0.ffn.up"},
+    {"qwen2", NULL, "blk.0.attn_q.weight", "layers.0.attn.q"},
+};
+
+static void test_conditional(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof conditional / sizeof *conditional; i++) {
+        struct cg_checkpoint *model = model_new("", -1);
+        struct cg_anatomy anatomy;
+        struct cg_err err;
+        free(model->config.model_type);
+        model->config.model_type = strdup(conditional[i].model_type);
+        MODEL_VECTOR(model, 8, "%s", conditional[i].name);
+        if (conditional[i].beside)
+            MODEL_VECTOR(model, 8, "%s", conditional[i].beside);
+        model_sort(model);
+        assert_int_equal(cg_anatomy_build(&anatomy, (const struct cg_checkpoint *const *)&model, 1, &err), 0);
+        assert_int_equal(anatomy.warnings[0].size, 0);
+        for (int64_t s = 0; s < anatomy.nslots; s++)
+            if (strcmp(model->tensors[anatomy.members[s].tensor].name, conditional[i].name) == 0)
+                assert_string_equal(anatomy.slots[s].name, conditional[i].slot);
+        cg_anatomy_release(&anatomy);
+        model_free(model);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_known),
-        cmocka_unit_test(test_post_norms),
-        cmocka_unit_test(test_unknown),
-        cmocka_unit_test(test_long_names),
+        cmocka_unit_test(test_known),   cmocka_unit_test(test_conditional), cmocka_unit_test(test_post_norms),
+        cmocka_unit_test(test_unknown), cmocka_unit_test(test_long_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -126,7 +126,7 @@ static const struct config {
      "gemma2",
      1,
      {{0}},
-     "m.gguf: norm weights are stored plus one of gemma2 in GGUF files; they are compared as stored\n",
+     "m.gguf: llama.cpp changes what gemma2 has: norm weights are stored plus one; compared as stored here\n",
      NULL},
     {"types that are not decoded",
      P(HEAD("\1", "\1") ARCHITECTURE("\1", "x") TENSOR("\1", "\0\1\0\0\0\0\0\0", "\20", N8("\0"))),
