@@ -35,7 +35,7 @@ struct cg_tensor {
     int64_t offset, bytes;
 };
 
-/* The facts of a model's architecture that config.json states and that reports show.
+/* The facts of a model's architecture that config.json, or a GGUF file itself, states and that reports show.
  * enumerator, name (that of the result file) */
 #define CG_FACT_LIST(X)                                                                                      \
     X(CG_HIDDEN_SIZE, hidden_size)                                                                           \
@@ -72,7 +72,8 @@ struct cg_quantisation {
 enum { CG_MOST_QUANTISATIONS = 16 };
 
 struct cg_config {
-    bool present;                /* a config.json was there */
+    bool present;                /* a config.json was there, or the files themselves speak of it */
+    char *file;                  /* that says it; where none does, the config.json that is not there */
     int64_t fact[CG_FACT_COUNT]; /* -1 where the file does not say; never derived from anything else */
     char *model_type;            /* "" where absent */
     char *architecture;          /* the first of "architectures", "" where absent */
@@ -117,10 +118,10 @@ char *cg_checkpoint_locate(const char *given, struct cg_err *err);
 
 /* Reads the metadata of the model at `given`, located as above. *out must be all zero. Local: rank 0. On
  * failure *out is released. A folder is read by its index (model.safetensors.index.json) or, without one, by
- * all its *.safetensors; where it has none, by PyTorch's index, *.bin, *.pt or *.pth. A file is read by
- * itself; one named as a shard of several is `alone`, and a line in warnings says so. Tensors that only one
- * side, index or shards, knows are an error, and so is a name in two files. All texts are set, "" where there
- * is nothing to say. */
+ * all its *.safetensors; where it has none, by PyTorch's index, *.bin, *.pt, *.pth or the one *.gguf, which
+ * may be in parts. A file is read by itself; one named as a shard of several is `alone`, and a line in
+ * warnings says so. Tensors that only one side, index or shards, knows are an error, and so is a name in two
+ * files. All texts are set, "" where there is nothing to say. */
 int cg_checkpoint_open(struct cg_checkpoint *out, const char *given, struct cg_err *err);
 void cg_checkpoint_release(struct cg_checkpoint *checkpoint);
 
@@ -130,6 +131,9 @@ int cg_checkpoint_unpack(struct cg_checkpoint *out, struct cg_unpacker *from, st
 
 /* The tensor of that name, or NULL. */
 const struct cg_tensor *cg_checkpoint_find(const struct cg_checkpoint *checkpoint, const char *name);
+
+/* Where the model's vocabulary is, for vocabulary.h: the GGUF file that describes it, else its folder. */
+const char *cg_checkpoint_vocabulary(const struct cg_checkpoint *checkpoint);
 
 /* How many elements lie between neighbours along each axis of a tensor that is not empty. */
 void cg_tensor_strides(const struct cg_tensor *tensor, int64_t stride[CG_MAX_AXES]);

@@ -32,13 +32,44 @@
     X(CG_F6_E2M3, "F6_E2M3", 4, 3, true)                                                                     \
     X(CG_F6_E3M2, "F6_E3M2", 4, 3, true)
 
-#define CG_DTYPE_LIST(X) CG_PLAIN_DTYPE_LIST(X)
+/* ggml's types, as GGUF files name them: a grain is a block of elements that share their scales. Those of no
+ * real value are made from tables of code words, or need a scale from elsewhere: they are hashed, no more.
+ * https://github.com/ggml-org/llama.cpp (ggml/src/ggml-common.h, gguf-py/gguf/constants.py) */
+#define CG_BLOCK_DTYPE_LIST(X)                                                                               \
+    X(CG_Q4_0, "Q4_0", 32, 18, true)                                                                         \
+    X(CG_Q4_1, "Q4_1", 32, 20, true)                                                                         \
+    X(CG_Q5_0, "Q5_0", 32, 22, true)                                                                         \
+    X(CG_Q5_1, "Q5_1", 32, 24, true)                                                                         \
+    X(CG_Q8_0, "Q8_0", 32, 34, true)                                                                         \
+    X(CG_Q2_K, "Q2_K", 256, 84, true)                                                                        \
+    X(CG_Q3_K, "Q3_K", 256, 110, true)                                                                       \
+    X(CG_Q4_K, "Q4_K", 256, 144, true)                                                                       \
+    X(CG_Q5_K, "Q5_K", 256, 176, true)                                                                       \
+    X(CG_Q6_K, "Q6_K", 256, 210, true)                                                                       \
+    X(CG_MXFP4, "MXFP4", 32, 17, true)                                                                       \
+    X(CG_IQ4_NL, "IQ4_NL", 32, 18, true)                                                                     \
+    X(CG_IQ4_XS, "IQ4_XS", 256, 136, true)                                                                   \
+    X(CG_TQ1_0, "TQ1_0", 256, 54, true)                                                                      \
+    X(CG_TQ2_0, "TQ2_0", 256, 66, true)                                                                      \
+    X(CG_IQ1_S, "IQ1_S", 256, 50, false)                                                                     \
+    X(CG_IQ1_M, "IQ1_M", 256, 56, false)                                                                     \
+    X(CG_IQ2_XXS, "IQ2_XXS", 256, 66, false)                                                                 \
+    X(CG_IQ2_XS, "IQ2_XS", 256, 74, false)                                                                   \
+    X(CG_IQ2_S, "IQ2_S", 256, 82, false)                                                                     \
+    X(CG_IQ3_XXS, "IQ3_XXS", 256, 98, false)                                                                 \
+    X(CG_IQ3_S, "IQ3_S", 256, 110, false)                                                                    \
+    X(CG_NVFP4, "NVFP4", 64, 36, false)
+
+#define CG_DTYPE_LIST(X)                                                                                     \
+    CG_PLAIN_DTYPE_LIST(X)                                                                                   \
+    CG_BLOCK_DTYPE_LIST(X)
 
 enum cg_dtype {
 #define CG_DTYPE_ENUM(id, name, elements, bytes, real) id,
     CG_DTYPE_LIST(CG_DTYPE_ENUM)
 #undef CG_DTYPE_ENUM
-        CG_DTYPE_COUNT
+        CG_DTYPE_COUNT,
+    CG_FIRST_BLOCK_DTYPE = CG_Q4_0
 };
 
 const char *cg_dtype_name(enum cg_dtype dtype);
@@ -58,9 +89,16 @@ struct cg_grain cg_dtype_grain(enum cg_dtype dtype);
 int64_t cg_grain_bytes(struct cg_grain grain, int64_t n);
 int64_t cg_dtype_bytes(enum cg_dtype dtype, int64_t n);
 
-/* Writes the values of n elements at `stored` (no alignment asked) to values[n]. Exact for every type but
- * 64-bit integers beyond 2^53, which round to nearest even. n is a whole number of grains. The
- * dtype must be real. */
+/* Writes the values of n elements at `stored` (no alignment asked) to values[n]. Exact for every plain type
+ * but 64-bit integers beyond 2^53, which round to nearest even; the values of blocks are float32, computed in
+ * the order of gguf-py's quants.py. n is a whole number of grains. The dtype must be real. */
 void cg_dtype_decode(enum cg_dtype dtype, const void *stored, size_t n, double *values);
+
+/* The sum over n elements at `stored`, a whole number of grains, of the squared error to be expected from
+ * having rounded them to this type. Values are taken as evenly spread within the cell that rounds to an
+ * element: a cell that reaches from v - a to v + b gives (a^3 + b^3) / (3 (a + b)), which is h^2 / 12 between
+ * codes h apart (Bennett, "Spectra of quantized signals", 1948). 0 for plain types and those of no real
+ * value. */
+double cg_dtype_rounding(enum cg_dtype dtype, const void *stored, size_t n);
 
 #endif

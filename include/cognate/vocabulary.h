@@ -24,7 +24,8 @@ struct cg_vocabulary {
     size_t ntokens;
 };
 
-/* Reads the vocabulary of a model's folder from the first of these files that is there:
+/* Reads the vocabulary of a model from a GGUF file that is the model, or from the first of these files that
+ * is there in its folder:
  *   tokenizer.json               BPE, WordPiece, WordLevel or Unigram, with its added tokens
  *   vocab.json                   {token: id}; byte-level when more of its tokens begin with U+0120 (GPT-2's
  *                                letter for a space) than with U+2581, SentencePiece's when fewer
@@ -37,18 +38,20 @@ struct cg_vocabulary {
  * tokens that only a model's own code knows (Llama-3's and Qwen's of old, beside their tiktoken files) stay
  * unknown.
  *
+ * In a GGUF file, tokens that are unused are left out.
+ *
  * Tokens come out as the bytes they stand for: byte-level letters and "<0xNN>" as bytes, U+2581 as a space, a
  * WordPiece that begins a word with a space before it; added and special tokens as written. No file:
  * `present` stays false and 0 is returned. A file that is broken, too large (over 256 MiB, for JSON
  * 16,777,216 values) or has over 4,194,304 tokens is not fatal either: `present` stays false and a line in
  * `warnings` says why. Single tokens with lone surrogates or U+0000 in JSON, without a usable text or id, or
  * with the id of another one are left out, and a line says how many. Only want of memory returns -1. */
-int cg_vocabulary_load(struct cg_vocabulary *out, const char *folder, struct cg_buf *warnings,
+int cg_vocabulary_load(struct cg_vocabulary *out, const char *place, struct cg_buf *warnings,
                        struct cg_err *err);
 
 /* Names the file that cg_vocabulary_load would read, on the heap, and its format, "SentencePiece"; both NULL
  * where there is none. Fails for want of memory only. */
-int cg_vocabulary_find(char **name, const char **format, const char *folder, struct cg_err *err);
+int cg_vocabulary_find(char **name, const char **format, const char *place, struct cg_err *err);
 
 void cg_vocabulary_release(struct cg_vocabulary *vocabulary);
 

@@ -38,22 +38,23 @@ static const struct cg_tensor *tensor_of(const struct survey *survey, const stru
     return &survey->model->tensors[member->tensor];
 }
 
-/* Matrices of values: codes that no scheme knows have other shapes, and of tensors with more axes only parts
- * are matrices. */
+/* Matrices of values, of blocks of them, or of codes that a scheme knows: other quantised ones have other
+ * shapes, and of tensors with more axes only parts are matrices. */
 static bool is_plain_matrix(const struct survey *survey, const struct cg_member *member)
 {
     const struct cg_tensor *tensor = tensor_of(survey, member);
     enum cg_dtype d = tensor->dtype;
     bool matrix = member->view ? member->rows > 1 : tensor->axes == 2;
-    return member->quantised || (matrix && (d == CG_F16 || d == CG_BF16 || d == CG_F32 || d == CG_F64));
+    bool plain = d == CG_F16 || d == CG_BF16 || d == CG_F32 || d == CG_F64 || d >= CG_FIRST_BLOCK_DTYPE;
+    return member->quantised || (matrix && plain);
 }
 
 static int contradict(const struct survey *survey, enum cg_fact fact, const struct cg_tensor *tensor,
                       const char *has, int64_t value, struct cg_err *err)
 {
-    char folder[CG_ERR_TEXT / 2], name[NAME_ROOM];
-    return cg_fail(err, CG_EMISMATCH, "%s/config.json: %s: %s is %" PRId64 ", but %s %" PRId64,
-                   cg_printable(folder, sizeof folder, survey->model->folder),
+    char file[CG_ERR_TEXT / 2], name[NAME_ROOM];
+    return cg_fail(err, CG_EMISMATCH, "%s: %s: %s is %" PRId64 ", but %s %" PRId64,
+                   cg_printable(file, sizeof file, survey->config->file),
                    cg_printable(name, sizeof name, tensor->name), cg_fact_name(fact),
                    survey->config->fact[fact], has, value);
 }

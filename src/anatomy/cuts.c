@@ -43,10 +43,9 @@ static int refuse(struct cutting *c, const char *why, int64_t expected, int64_t 
         c->whole = "quantised, in sizes of another make";
         return 0;
     }
-    char folder[CG_ERR_TEXT / 2], name[NAME_ROOM];
-    return cg_fail(err, CG_EMISMATCH,
-                   "%s/config.json: %s: %s %" PRId64 ", but the tensor's shape says %" PRId64,
-                   cg_printable(folder, sizeof folder, c->model->folder),
+    char file[CG_ERR_TEXT / 2], name[NAME_ROOM];
+    return cg_fail(err, CG_EMISMATCH, "%s: %s: %s %" PRId64 ", but the tensor's shape says %" PRId64,
+                   cg_printable(file, sizeof file, c->model->config.file),
                    cg_printable(name, sizeof name, c->tensor->name), why, expected, found);
 }
 
@@ -108,19 +107,41 @@ static void orient(struct cutting *c, const int64_t axis[2], int axes)
         c->parts->expert_stride = c->site->cut.stack == CG_STACK_ROWS ? axis[0] * stride[0] : stride[0];
 }
 
-/* A part holds, in each of `groups` of `length` outputs, `size` of them from `offset` on, `step` apart. */
+/* A part holds, in each of `groups` of `length` outputs, `size` of them from `offset` on, `step` apart; and
+ * where there are several `runs`, as many again from the next output on. */
 struct share {
-    int64_t groups, length, offset, size, step;
+    int64_t groups, length, offset, size, step, runs;
 };
+
+/* head_dim, as config.json says it or leaves it to be worked out; -1 where neither. */
+static int64_t head_dim_of(const struct cutting *c)
+{
+    int64_t dim = c->fact[CG_HEAD_DIM], heads = c->fact[CG_NUM_ATTENTION_HEADS],
+            hidden = c->fact[CG_HIDDEN_SIZE];
+    return dim < 0 && heads > 0 && hidden > 0 && hidden % heads == 0 ? hidden / heads : dim;
+}
+
+/* Each head's first half on its even rows, its second half on the odd ones. */
+static int share_pairs(struct cutting *c, struct share share[CG_MOST_PARTS], struct cg_err *err)
+{
+    int64_t dim = head_dim_of(c), out = c->stored.out;
+    if (dim < 0 || dim % 2 != 0) {
+        c->whole = "the size of its heads is not known";
+        return 0;
+    }
+    if (out % dim != 0)
+        return refuse(c, "rows of queries or keys: a multiple of head_dim", dim, out, err);
+    share[0] = (struct share){out / dim, dim, 0, dim / 2, 2, 2};
+    c->parts->per_expert = 1;
+    return 0;
+}
 
 /* Queries, keys and values from the heads: outputs in all are (heads + 2 kv) head_dim. */
 static int share_heads(struct cutting *c, struct share share[CG_MOST_PARTS], struct cg_err *err)
 {
     int64_t heads = c->fact[CG_NUM_ATTENTION_HEADS], kv = c->fact[CG_NUM_KEY_VALUE_HEADS];
-    int64_t dim = c->fact[CG_HEAD_DIM], out = c->stored.out;
+    int64_t dim = head_dim_of(c), out = c->stored.out;
     bool by_head = c->site->cut.split == CG_SPLIT_QKV_BY_HEAD;
-    if (dim < 0 && heads > 0 && c->fact[CG_HIDDEN_SIZE] > 0 && c->fact[CG_HIDDEN_SIZE] % heads == 0)
-        dim = c->fact[CG_HIDDEN_SIZE] / heads;
     if (heads < 0 || dim < 0) {
         c->whole = "the number and the size of its heads are not known";
         return 0;
@@ -136,9 +157,9 @@ static int share_heads(struct cutting *c, struct share share[CG_MOST_PARTS], str
         return refuse(c, "heads of keys and values together are", 2 * kv, out / dim - heads, err);
     int64_t groups = by_head ? kv : 1, queries = heads / groups * dim, keys = kv / groups * dim;
     int64_t length = queries + 2 * keys;
-    share[0] = (struct share){groups, length, 0, queries, 1};
-    share[1] = (struct share){groups, length, queries, keys, 1};
-    share[2] = (struct share){groups, length, queries + keys, keys, 1};
+    share[0] = (struct share){groups, length, 0, queries, 1, 1};
+    share[1] = (struct share){groups, length, queries, keys, 1, 1};
+    share[2] = (struct share){groups, length, queries + keys, keys, 1, 1};
     c->parts->per_expert = 3;
     return 0;
 }
@@ -149,6 +170,8 @@ static int share_out(struct cutting *c, struct share share[CG_MOST_PARTS], struc
     enum cg_split split = c->site->cut.split;
     if (split == CG_SPLIT_QKV || split == CG_SPLIT_QKV_BY_HEAD)
         return share_heads(c, share, err);
+    if (split == CG_SPLIT_PAIRED)
+        return share_pairs(c, share, err);
     c->parts->per_expert = split == CG_SPLIT_NONE ? 1 : 2;
     if (out % c->parts->per_expert != 0) {
         c->whole = "of an odd number of rows";
@@ -156,10 +179,10 @@ static int share_out(struct cutting *c, struct share share[CG_MOST_PARTS], struc
     }
     int64_t half = out / 2;
     if (split == CG_SPLIT_NONE)
-        share[0] = (struct share){1, out, 0, out, 1};
+        share[0] = (struct share){1, out, 0, out, 1, 1};
     for (int p = 0; split != CG_SPLIT_NONE && p < 2; p++)
-        share[p] = split == CG_SPLIT_HALVES ? (struct share){1, out, p * half, half, 1}
-                                            : (struct share){1, out, p, half, 2};
+        share[p] = split == CG_SPLIT_HALVES ? (struct share){1, out, p * half, half, 1, 1}
+                                            : (struct share){1, out, p, half, 2, 1};
     return 0;
 }
 
@@ -208,14 +231,14 @@ struct cg_view cg_transposed_view(const struct cg_tensor *tensor)
 static void make_part(struct cg_part *part, const struct stored *s, const struct share *share,
                       enum cg_role role)
 {
-    int64_t outputs = share->groups * share->size;
+    int64_t outputs = share->groups * share->runs * share->size;
     *part = (struct cg_part){
         .role = role, .rows = s->vector ? 1 : outputs, .columns = s->vector ? outputs : s->in};
     part->view = (struct cg_view){
         .base = share->offset * s->out_stride,
-        .axes = 3,
-        .extent = {share->groups, share->size, s->in},
-        .stride = {share->length * s->out_stride, share->step * s->out_stride, s->in_stride}};
+        .axes = 4,
+        .extent = {share->groups, share->runs, share->size, s->in},
+        .stride = {share->length * s->out_stride, s->out_stride, share->step * s->out_stride, s->in_stride}};
     cg_view_join(&part->view);
 }
 

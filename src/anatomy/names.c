@@ -3,7 +3,16 @@
 #include <string.h>
 
 /* Which models a row is for. */
-enum models { ALL, WITH_POST_FFN_NORM, WITH_CONV1D, WITH_QKV_BY_HEAD };
+enum models {
+    ALL,
+    WITH_POST_FFN_NORM,
+    WITH_CONV1D,
+    WITH_QKV_BY_HEAD,
+    WITH_PAIRED_ROWS,
+    WITH_FUSED_UP,
+    WITHOUT_OTHER_QKV,
+    WITH_TWO_ATTN_NORMS
+};
 
 struct row {
     const char
@@ -40,9 +49,9 @@ struct row {
         }                                                                                                    \
     }
 #define QKV_PAIR(which, how, stem) QKV(which, how, stem ".weight", ), QKV(which, how, stem ".bias", _BIAS)
-#define GATE_UP(name, bias)                                                                                  \
+#define GATE_UP(which, name, bias)                                                                           \
     {                                                                                                        \
-        PATTERN(name), .cut = {.split = CG_SPLIT_HALVES}, .parts = {                                         \
+        PATTERN(name), .models = which, .cut = {.split = CG_SPLIT_HALVES}, .parts = {                        \
             CG_ROLE_FFN_GATE##bias,                                                                          \
             CG_ROLE_FFN_UP##bias                                                                             \
         }                                                                                                    \
@@ -63,6 +72,19 @@ struct row {
     {PATTERN(stem ".weight"), .models = WITH_CONV1D, .cut = {.transposed = true},                            \
      .parts = {CG_ROLE_##role}},                                                                             \
         ROW_IN(WITH_CONV1D, stem ".bias", role##_BIAS)
+/* GGUF: queries or keys whose rows the converter has reordered; all experts of a layer on an axis of their
+ * own, in whatever model. */
+#define PAIRED(name, role)                                                                                   \
+    {                                                                                                        \
+        PATTERN(name), .models = WITH_PAIRED_ROWS, .cut = {.split = CG_SPLIT_PAIRED}, .parts = {             \
+            CG_ROLE_##role                                                                                   \
+        }                                                                                                    \
+    }
+#define EXPERTS(stem, role)                                                                                  \
+    {PATTERN(stem ".weight"), .cut = {.stack = CG_STACK_AXIS}, .parts = {CG_ROLE_##role}},                   \
+    {                                                                                                        \
+        PATTERN(stem ".bias"), .cut = {.stack = CG_STACK_AXIS}, .parts = { CG_ROLE_##role##_BIAS }           \
+    }
 /* No weight, though it is stored as one. */
 #define BUFFER(name)                                                                                         \
     {                                                                                                        \
@@ -102,8 +124,8 @@ static const struct row table[] = {
     /* Phi-3, GLM-4: fused rows. MiniMax's linear attention has the same name for another order. */
     QKV_PAIR(WITH_QKV_BY_HEAD, QKV_BY_HEAD, "layers.#.self_attn.qkv_proj"),
     QKV_PAIR(ALL, QKV, "layers.#.self_attn.qkv_proj"),
-    GATE_UP("layers.#.mlp.gate_up_proj.weight", ),
-    GATE_UP("layers.#.mlp.gate_up_proj.bias", _BIAS),
+    GATE_UP(ALL, "layers.#.mlp.gate_up_proj.weight", ),
+    GATE_UP(ALL, "layers.#.mlp.gate_up_proj.bias", _BIAS),
     PAIR("layers.#.self_attn.out_proj", ATTN_O),
     ROW("layers.#.self_attn.output_gate.weight", ATTN_GATE),
     ROW("layers.#.self_attn.norm.weight", ATTN_INNER_NORM),
@@ -284,6 +306,86 @@ static const struct row table[] = {
     OLD_NORM("cls.predictions.transform.LayerNorm", HEAD_NORM),
     PAIR("cls.predictions.decoder", LM_HEAD),
     ROW("cls.predictions.bias", LM_HEAD_BIAS),
+
+    /* GGUF (https://github.com/ggml-org/llama.cpp, gguf-py/gguf/constants.py and tensor_mapping.py) */
+    ROW("token_embd.weight", EMBED),
+    ROW("position_embd.weight", POSITION_EMBED),
+    ROW("token_types.weight", TYPE_EMBED),
+    PAIR("token_embd_norm", EMBED_NORM),
+    PAIR("output_norm", FINAL_NORM),
+    PAIR("output", LM_HEAD),
+    BUFFER("rope_freqs.weight"),
+    BUFFER("rope_factors_long.weight"),
+    BUFFER("rope_factors_short.weight"),
+    BUFFER("blk.#.rope_freqs.weight"),
+    BUFFER("blk.#.attn_rot_embd.weight"),
+    PAIR("blk.#.attn_norm_2", ATTN_NORM),
+    ROW_IN(WITH_TWO_ATTN_NORMS, "blk.#.attn_norm.weight", FFN_NORM),
+    ROW_IN(WITH_TWO_ATTN_NORMS, "blk.#.attn_norm.bias", FFN_NORM_BIAS),
+    PAIR("blk.#.attn_norm", ATTN_NORM),
+    PAIRED("blk.#.attn_q.weight", ATTN_Q),
+    PAIRED("blk.#.attn_k.weight", ATTN_K),
+    PAIRED("blk.#.attn_q.bias", ATTN_Q_BIAS),
+    PAIRED("blk.#.attn_k.bias", ATTN_K_BIAS),
+    PAIR("blk.#.attn_q", ATTN_Q),
+    PAIR("blk.#.attn_k", ATTN_K),
+    PAIR("blk.#.attn_v", ATTN_V),
+    QKV_PAIR(WITHOUT_OTHER_QKV, QKV, "blk.#.attn_qkv"),
+    PAIR("blk.#.attn_output", ATTN_O),
+    ROW("blk.#.attn_sinks.weight", ATTN_SINKS),
+    ROW("blk.#.attn_q_norm.weight", ATTN_Q_NORM),
+    ROW("blk.#.attn_k_norm.weight", ATTN_K_NORM),
+    PAIR("blk.#.attn_q_a", ATTN_Q_A),
+    ROW("blk.#.attn_q_a_norm.weight", ATTN_Q_A_NORM),
+    ROW("blk.#.attn_q_b.weight", ATTN_Q_B),
+    PAIR("blk.#.attn_kv_a_mqa", ATTN_KV_A),
+    ROW("blk.#.attn_kv_a_norm.weight", ATTN_KV_A_NORM),
+    ROW("blk.#.attn_kv_b.weight", ATTN_KV_B),
+    /* Where there is none behind the feed-forward block, the norm behind attention is the one before it. */
+    ROW_IN(WITH_POST_FFN_NORM, "blk.#.post_attention_norm.weight", ATTN_POST_NORM),
+    ROW_IN(WITH_POST_FFN_NORM, "blk.#.post_attention_norm.bias", ATTN_POST_NORM_BIAS),
+    PAIR("blk.#.post_attention_norm", FFN_NORM),
+    ROW_IN(WITH_POST_FFN_NORM, "blk.#.attn_output_norm.weight", ATTN_POST_NORM),
+    ROW_IN(WITH_POST_FFN_NORM, "blk.#.attn_output_norm.bias", ATTN_POST_NORM_BIAS),
+    PAIR("blk.#.attn_output_norm", FFN_NORM),
+    PAIR("blk.#.ssm_in", MAMBA_IN),
+    PAIR("blk.#.ssm_conv1d", MAMBA_CONV),
+    ROW("blk.#.ssm_x.weight", MAMBA_X),
+    ROW("blk.#.ssm_dt_norm.weight", MAMBA_DT_NORM),
+    ROW("blk.#.ssm_b_norm.weight", MAMBA_B_NORM),
+    ROW("blk.#.ssm_c_norm.weight", MAMBA_C_NORM),
+    PAIR("blk.#.ssm_dt", MAMBA_DT),
+    ROW("blk.#.ssm_d", MAMBA_D),
+    PAIR("blk.#.ssm_out", MAMBA_OUT),
+    PAIR("blk.#.ffn_norm", FFN_NORM),
+    PAIR("blk.#.post_ffw_norm", FFN_POST_NORM),
+    PAIR("blk.#.layer_output_norm", FFN_POST_NORM),
+    GATE_UP(WITH_FUSED_UP, "blk.#.ffn_up.weight", ),
+    GATE_UP(WITH_FUSED_UP, "blk.#.ffn_up.bias", _BIAS),
+    PAIR("blk.#.ffn_gate", FFN_GATE),
+    PAIR("blk.#.ffn_up", FFN_UP),
+    PAIR("blk.#.ffn_down", FFN_DOWN),
+    PAIR("blk.#.ffn_gate_inp", ROUTER),
+    ROW("blk.#.exp_probs_b.bias", ROUTER_BIAS),
+    ROW("blk.#.exp_probs_b", ROUTER_BIAS),
+    EXPERTS("blk.#.ffn_gate_exps", FFN_GATE),
+    EXPERTS("blk.#.ffn_up_exps", FFN_UP),
+    EXPERTS("blk.#.ffn_down_exps", FFN_DOWN),
+    {PATTERN("blk.#.ffn_gate_up_exps.weight"), .cut = {.split = CG_SPLIT_HALVES, .stack = CG_STACK_AXIS},
+     .parts = {CG_ROLE_FFN_GATE, CG_ROLE_FFN_UP}},
+    ROW("blk.#.ffn_gate.#.weight", FFN_GATE),
+    ROW("blk.#.ffn_up.#.weight", FFN_UP),
+    ROW("blk.#.ffn_down.#.weight", FFN_DOWN),
+    ROW("blk.#.ffn_gate_shexp.weight", SHARED_GATE),
+    ROW("blk.#.ffn_up_shexp.weight", SHARED_UP),
+    ROW("blk.#.ffn_down_shexp.weight", SHARED_DOWN),
+    ROW("blk.#.ffn_gate_inp_shexp.weight", SHARED_ROUTER),
+    ROW("blk.#.nextn.enorm.weight", MTP_EMBED_NORM),
+    ROW("blk.#.nextn.hnorm.weight", MTP_HIDDEN_NORM),
+    ROW("blk.#.nextn.eh_proj.weight", MTP_JOIN),
+    ROW("blk.#.nextn.embed_tokens.weight", MTP_EMBED),
+    ROW("blk.#.nextn.shared_head_norm.weight", MTP_HEAD_NORM),
+    ROW("blk.#.nextn.shared_head_head.weight", MTP_HEAD),
 };
 
 /* What a model_type alone tells: how it lays out what others lay out otherwise under the same names. Packed
@@ -291,9 +393,38 @@ static const struct row table[] = {
  * I), gate and up in halves. */
 static const struct layout {
     const char *model_type;
-    bool conv1d, qkv_by_head;
+    bool conv1d, qkv_by_head, paired, fused_up, other_qkv;
     struct cg_cut experts; /* the split that of gate and up */
 } layouts[] = {
+    /* Reordered or fused in GGUF files, by that model_type or, where it has none, ggml's architecture. */
+    {"llama", .paired = true},
+    {"mixtral", .paired = true},
+    {"mistral3", .paired = true},
+    {"minicpm", .paired = true},
+    {"granite", .paired = true},
+    {"granitemoe", .paired = true},
+    {"granitehybrid", .paired = true},
+    {"arcee", .paired = true},
+    {"smollm3", .paired = true},
+    {"deci", .paired = true},
+    {"deepseek", .paired = true},
+    {"arctic", .paired = true},
+    {"olmo", .paired = true},
+    {"internlm2", .paired = true},
+    {"baichuan", .paired = true},
+    {"xverse", .paired = true},
+    {"bailingmoe", .paired = true},
+    {"llada", .paired = true},
+    {"llama-embed", .paired = true},
+    {"chameleon", .paired = true},
+    {"nanbeige", .paired = true},
+    {"phi3", .fused_up = true},
+    {"glm4", .fused_up = true},
+    {"chatglm", .fused_up = true},
+    {"qwen3_next", .other_qkv = true}, /* linear attention */
+    {"qwen35", .other_qkv = true},
+    {"qwen35moe", .other_qkv = true},
+    {"openelm", .other_qkv = true}, /* heads by layer */
     {"gpt2", .conv1d = true},
     {"minimax", .qkv_by_head = true},
     {"minimax_text_01", .qkv_by_head = true},
@@ -361,6 +492,13 @@ static bool shape_name(struct shape_of_name *out, const char *name)
     }
 }
 
+/* Most tensors are none, which is seen faster than what they are. */
+static bool may_be_post_norm(const char *name)
+{
+    return strstr(name, ".post_feedforward_layernorm.") || strstr(name, ".post_ffw_norm.") ||
+           strstr(name, ".layer_output_norm.");
+}
+
 struct cg_naming cg_naming_of(const struct cg_checkpoint *model)
 {
     const struct cg_naming plain = {.experts = {.split = CG_SPLIT_HALVES, .stack = CG_STACK_AXIS}};
@@ -371,12 +509,16 @@ struct cg_naming cg_naming_of(const struct cg_checkpoint *model)
             continue;
         naming.conv1d = layout->conv1d;
         naming.qkv_by_head = layout->qkv_by_head;
+        naming.paired = layout->paired;
+        naming.fused_up = layout->fused_up;
+        naming.other_qkv = layout->other_qkv;
         if (layout->experts.stack != CG_STACK_NONE)
             naming.experts = layout->experts;
     }
     for (size_t i = 0; i < model->ntensors && !naming.post_ffn_norm; i++)
-        naming.post_ffn_norm = strstr(model->tensors[i].name, ".post_feedforward_layernorm.") &&
+        naming.post_ffn_norm = may_be_post_norm(model->tensors[i].name) &&
                                cg_site_of(&plain, model->tensors[i].name).role == CG_ROLE_FFN_POST_NORM;
+    naming.two_attn_norms = cg_checkpoint_find(model, "blk.0.attn_norm_2.weight") != NULL;
     return naming;
 }
 
@@ -389,6 +531,14 @@ static bool is_for(const struct row *row, const struct cg_naming *naming)
         return naming->conv1d;
     case WITH_QKV_BY_HEAD:
         return naming->qkv_by_head;
+    case WITH_PAIRED_ROWS:
+        return naming->paired;
+    case WITH_FUSED_UP:
+        return naming->fused_up;
+    case WITHOUT_OTHER_QKV:
+        return !naming->other_qkv;
+    case WITH_TWO_ATTN_NORMS:
+        return naming->two_attn_norms;
     default:
         return true;
     }

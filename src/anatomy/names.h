@@ -12,6 +12,7 @@ enum cg_split {
     CG_SPLIT_NONE,
     CG_SPLIT_HALVES,     /* [a; b] */
     CG_SPLIT_ALTERNATE,  /* a b a b ... */
+    CG_SPLIT_PAIRED,     /* no parts: each head's two halves alternate, for rotary embeddings of neighbours */
     CG_SPLIT_QKV,        /* [q; k; v] */
     CG_SPLIT_QKV_BY_HEAD /* for each key-value head: its queries, its key, its value */
 };
@@ -48,6 +49,11 @@ struct cg_naming {
     bool conv1d;           /* GPT-2's linear layers, stored (in, out) */
     bool qkv_by_head;      /* qkv_proj goes head by head */
     struct cg_cut experts; /* how it packs them */
+    /* Of GGUF's names: */
+    bool paired;         /* the rows of queries and keys are reordered */
+    bool fused_up;       /* ffn_up holds gate and up */
+    bool other_qkv;      /* attn_qkv is not [q; k; v] of the heads that the model states */
+    bool two_attn_norms; /* attn_norm_2 is attention's, attn_norm that of the feed-forward block */
 };
 struct cg_naming cg_naming_of(const struct cg_checkpoint *model);
 

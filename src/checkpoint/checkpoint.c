@@ -45,26 +45,44 @@ static int set_texts(struct cg_checkpoint *out, const char *given, const char *p
 }
 
 /* Hands over what a listing holds. */
-static void take_listing(struct cg_checkpoint *out, struct cg_listing *listing)
+static int take_listing(struct cg_checkpoint *out, struct cg_listing *listing, struct cg_err *err)
 {
+    struct cg_buf *lines = &listing->warnings;
+    if (lines->size > 0 && cg_buf_append(&out->warnings, lines->data, lines->size, err) < 0)
+        return -1;
+    cg_buf_release(lines);
     out->files = listing->files;
     out->nfiles = listing->nfiles;
     out->tensors = listing->tensors;
     out->ntensors = listing->ntensors;
+    out->config = listing->config;
     *listing = (struct cg_listing){0};
+    return 0;
 }
 
-/* A file given by itself. As one shard of several it is no whole model, whatever config.json says. */
+/* Whether the file is one of several by its name, and of which format. */
+static const struct cg_reader *reader_of_part(const char *path, int *k, int *n)
+{
+    const struct cg_reader *reader;
+    for (size_t row = 0; (reader = cg_reader_row(row)); row++)
+        if (cg_is_part(path, reader->suffix, k, n) && *n > 1)
+            return reader;
+    return NULL;
+}
+
+/* A file given by itself. Where a model is always one file, the first part stands for all. Otherwise a shard
+ * of several is no whole model, whatever config.json says. */
 static int list_file(struct cg_checkpoint *out, struct cg_listing *listing, const char *path,
                      struct cg_err *err)
 {
-    int k, n = 1;
+    int k, n;
     char shown[400];
-    const struct cg_reader *reader;
+    const struct cg_reader *reader = reader_of_part(path, &k, &n);
     if (cg_listing_add(listing, path, err) < 0)
         return -1;
-    for (size_t row = 0; !out->alone && (reader = cg_reader_row(row)); row++)
-        out->alone = cg_is_part(path, reader->suffix, &k, &n) && n > 1;
+    if (reader && reader->one_model && k == 1)
+        return cg_parts_list(listing, path, reader->suffix, n, err);
+    out->alone = reader != NULL;
     return !out->alone
                ? 0
                : cg_buf_printf(&out->warnings, err,
@@ -89,9 +107,9 @@ int cg_checkpoint_open(struct cg_checkpoint *out, const char *given, struct cg_e
         goto done;
     }
     CG_TRY(cg_listing_sort(&listing, err));
-    take_listing(out, &listing);
-    CG_TRY(cg_config_read(&out->config, out->folder, &out->warnings, err));
-    result = cg_bnb_read(out, err);
+    CG_TRY(take_listing(out, &listing, err));
+    result = out->config.present ? cg_config_leave(out->folder, &out->warnings, err)
+                                 : cg_config_read(&out->config, out->folder, &out->warnings, err);
 done:
     cg_listing_release(&listing);
     free(path);
@@ -112,11 +130,8 @@ void cg_checkpoint_release(struct cg_checkpoint *checkpoint)
     free(checkpoint->folder);
     free(checkpoint->family);
     free(checkpoint->role);
-    free(checkpoint->config.model_type);
-    free(checkpoint->config.architecture);
-    free(checkpoint->config.quant_method);
-    free(checkpoint->config.quant_format);
     free(checkpoint->bnb);
+    cg_config_release(&checkpoint->config);
     cg_buf_release(&checkpoint->warnings);
     *checkpoint = (struct cg_checkpoint){0};
 }
@@ -131,6 +146,15 @@ const struct cg_tensor *cg_checkpoint_find(const struct cg_checkpoint *checkpoin
     if (checkpoint->ntensors == 0)
         return NULL;
     return bsearch(name, checkpoint->tensors, checkpoint->ntensors, sizeof *checkpoint->tensors, by_key);
+}
+
+const char *cg_checkpoint_vocabulary(const struct cg_checkpoint *checkpoint)
+{
+    const char *file = checkpoint->config.file;
+    for (size_t i = 0; i < checkpoint->nfiles; i++)
+        if (strcmp(checkpoint->files[i].path, file) == 0)
+            return file;
+    return checkpoint->folder;
 }
 
 void cg_tensor_strides(const struct cg_tensor *tensor, int64_t stride[CG_MAX_AXES])

@@ -6,6 +6,7 @@
 #include "reader.h"
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { SHOWN_VALUE = 80, SHOWN_PATH = 320 };
 
@@ -211,7 +212,7 @@ int cg_config_read(struct cg_config *config, const char *folder, struct cg_buf *
     json_t *root = NULL;
     for (int fact = 0; fact < CG_FACT_COUNT; fact++)
         config->fact[fact] = -1;
-    char *path = cg_path_of_member(folder, "config.json", err);
+    char *path = config->file = cg_path_of_member(folder, "config.json", err);
     if (!path)
         goto done;
     root = cg_json_read(path, err);
@@ -233,6 +234,30 @@ int cg_config_read(struct cg_config *config, const char *folder, struct cg_buf *
     result = *config->quant_method ? 0 : cg_quantisation_read(config, folder, err);
 done:
     json_decref(root);
+    return result;
+}
+
+int cg_config_leave(const char *folder, struct cg_buf *warnings, struct cg_err *err)
+{
+    char shown[SHOWN_PATH];
+    char *path = cg_path_join(folder, "config.json", err);
+    if (!path)
+        return -1;
+    int result =
+        access(path, F_OK) < 0
+            ? 0
+            : cg_buf_printf(warnings, err, "%s: not read: the model's own file states the architecture\n",
+                            cg_printable(shown, sizeof shown, path));
     free(path);
     return result;
+}
+
+void cg_config_release(struct cg_config *config)
+{
+    free(config->file);
+    free(config->model_type);
+    free(config->architecture);
+    free(config->quant_method);
+    free(config->quant_format);
+    *config = (struct cg_config){0};
 }

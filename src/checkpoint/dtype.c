@@ -1,6 +1,7 @@
 #include "cognate/dtype.h"
 #include "cognate/clones.h"
 #include "cognate/small_float.h"
+#include "ggml_blocks.h"
 #include <assert.h>
 #include <math.h>
 #include <string.h>
@@ -32,7 +33,7 @@ bool cg_dtype_is_real(enum cg_dtype dtype)
 
 int cg_dtype_of_name(const char *name)
 {
-    for (int dtype = 0; dtype < CG_DTYPE_COUNT; dtype++)
+    for (int dtype = 0; dtype < CG_FIRST_BLOCK_DTYPE; dtype++)
         if (strcmp(dtypes[dtype].name, name) == 0)
             return dtype;
     return -1;
@@ -115,7 +116,8 @@ static void decode_f6_e3m2(const unsigned char *restrict stored, size_t n, doubl
 
 void cg_dtype_decode(enum cg_dtype dtype, const void *stored, size_t n, double *values)
 {
-    static void (*const decode[CG_DTYPE_COUNT])(const unsigned char *restrict, size_t, double *restrict) = {
+    static void (*const decode[CG_FIRST_BLOCK_DTYPE])(const unsigned char *restrict, size_t,
+                                                      double *restrict) = {
         [CG_U8] = decode_u8,
         [CG_I8] = decode_i8,
         [CG_U16] = decode_u16,
@@ -138,5 +140,13 @@ void cg_dtype_decode(enum cg_dtype dtype, const void *stored, size_t n, double *
         [CG_F6_E3M2] = decode_f6_e3m2,
     };
     assert(dtypes[dtype].real);
-    decode[dtype](stored, n, values);
+    if (dtype < CG_FIRST_BLOCK_DTYPE)
+        decode[dtype](stored, n, values);
+    else
+        cg_ggml_decode(dtype, stored, n, values);
+}
+
+double cg_dtype_rounding(enum cg_dtype dtype, const void *stored, size_t n)
+{
+    return dtype < CG_FIRST_BLOCK_DTYPE ? 0 : cg_ggml_rounding(dtype, stored, n);
 }

@@ -8,6 +8,7 @@ static int pack_config(const struct cg_config *config, struct cg_buf *buf, struc
     CG_TRY(cg_pack_int(buf, config->present, err));
     for (int fact = 0; fact < CG_FACT_COUNT; fact++)
         CG_TRY(cg_pack_int(buf, config->fact[fact], err));
+    CG_TRY(cg_pack_text(buf, config->file, err));
     CG_TRY(cg_pack_text(buf, config->model_type, err));
     CG_TRY(cg_pack_text(buf, config->architecture, err));
     CG_TRY(cg_pack_text(buf, config->quant_method, err));
@@ -101,6 +102,7 @@ static int unpack_config(struct cg_config *config, struct cg_unpacker *from, str
     config->present = cg_unpack_int(from) != 0;
     for (int fact = 0; fact < CG_FACT_COUNT; fact++)
         config->fact[fact] = cg_unpack_int(from);
+    CG_TRY(take_text(&config->file, from, err));
     CG_TRY(take_text(&config->model_type, from, err));
     CG_TRY(take_text(&config->architecture, from, err));
     CG_TRY(take_text(&config->quant_method, from, err));

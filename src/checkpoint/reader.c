@@ -9,10 +9,11 @@ enum { HEAD_BYTES = 512, TAR_MAGIC = 257, SHOWN_NAME = 160 };
 
 static const struct cg_reader readers[] = {
     {"safetensors", ".safetensors", "model.safetensors.index.json", cg_safetensors_recognises,
-     cg_safetensors_list},
-    {"PyTorch", ".bin", "pytorch_model.bin.index.json", cg_torch_recognises, cg_torch_list},
-    {"PyTorch", ".pt", NULL, cg_torch_recognises, cg_torch_list},
-    {"PyTorch", ".pth", NULL, cg_torch_recognises, cg_torch_list},
+     cg_safetensors_list, false},
+    {"PyTorch", ".bin", "pytorch_model.bin.index.json", cg_torch_recognises, cg_torch_list, false},
+    {"PyTorch", ".pt", NULL, cg_torch_recognises, cg_torch_list, false},
+    {"PyTorch", ".pth", NULL, cg_torch_recognises, cg_torch_list, false},
+    {"GGUF", ".gguf", NULL, cg_gguf_recognises, cg_gguf_list, true},
 };
 
 const struct cg_reader *cg_reader_row(size_t row)
@@ -34,7 +35,7 @@ static const struct foreign {
     {"\x80\x02", "a Python pickle, but none that torch.save wrote"},
     {"\x80\x03", "a Python pickle, but none that torch.save wrote"},
     {"\x80\x04", "a Python pickle, but none that torch.save wrote"},
-    {"GGUF", "a GGUF file, not a safetensors file"},
+    {"FUGG", "a big-endian GGUF file: convert it to little-endian first"},
     {"\x89HDF", "an HDF5 file, not a safetensors file"},
     {"7z\xBC\xAF", "a 7z archive: unpack it first"},
     {"\x1F\x8B", "compressed by gzip: decompress it first"},
@@ -142,5 +143,7 @@ void cg_listing_release(struct cg_listing *listing)
         free(listing->files[i].path);
     free(listing->tensors);
     free(listing->files);
+    cg_config_release(&listing->config);
+    cg_buf_release(&listing->warnings);
     *listing = (struct cg_listing){0};
 }

@@ -11,6 +11,10 @@ struct cg_listing {
     struct cg_tensor *tensors;
     size_t ntensors, tensors_capacity;
     int64_t elements, bytes; /* of all tensors; below 2^63 */
+    struct cg_buf warnings;  /* lines for the reader */
+    struct cg_config config; /* what a file itself says of the architecture; `present` where one does */
+    int64_t parts,
+        ntensors_stated; /* what a file says of the whole model: its files and tensors; 0: nothing */
 };
 
 /* A format, by the suffix of its files; a format of several suffixes has several rows. */
@@ -22,6 +26,7 @@ struct cg_reader {
     bool (*recognises)(const unsigned char *head, size_t n, const char *name);
     /* Appends the tensors of the listing's last file, open at `descriptor`, in any order. */
     int (*list)(struct cg_listing *listing, int descriptor, struct cg_err *err);
+    bool one_model; /* a file of this format is a whole model, or says of how many parts it is one */
 };
 
 /* The rows of the table, NULL behind the last. */
@@ -43,6 +48,10 @@ void cg_listing_release(struct cg_listing *listing);
 bool cg_safetensors_recognises(const unsigned char *head, size_t n, const char *name);
 int cg_safetensors_list(struct cg_listing *listing, int descriptor, struct cg_err *err);
 
+/* gguf_tensors.c */
+bool cg_gguf_recognises(const unsigned char *head, size_t n, const char *name);
+int cg_gguf_list(struct cg_listing *listing, int descriptor, struct cg_err *err);
+
 /* torch.c */
 bool cg_torch_recognises(const unsigned char *head, size_t n, const char *name);
 int cg_torch_list(struct cg_listing *listing, int descriptor, struct cg_err *err);
@@ -53,10 +62,18 @@ int cg_torch_list(struct cg_listing *listing, int descriptor, struct cg_err *err
 int cg_shards_list(struct cg_listing *listing, const char *folder, struct cg_buf *warnings,
                    struct cg_err *err);
 
+/* The other parts, 2 to n, of a model whose first part is at `path`. */
+int cg_parts_list(struct cg_listing *listing, const char *path, const char *suffix, int n,
+                  struct cg_err *err);
+
 /* The k and n of a name that ends in -0000k-of-0000n and the suffix; false for any other name. */
 bool cg_is_part(const char *name, const char *suffix, int *k, int *n);
 
 /* config.c: FOLDER/config.json. No such file: a line in warnings, and `present` stays false. */
 int cg_config_read(struct cg_config *config, const char *folder, struct cg_buf *warnings, struct cg_err *err);
+
+/* A line in warnings where FOLDER/config.json lies beside a file that speaks for itself. */
+int cg_config_leave(const char *folder, struct cg_buf *warnings, struct cg_err *err);
+void cg_config_release(struct cg_config *config);
 
 #endif

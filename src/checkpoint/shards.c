@@ -65,10 +65,12 @@ static int add_member(struct cg_listing *listing, const char *folder, const char
     return result;
 }
 
-/* By the row's suffix, but for what training programs leave beside a model in files like its own. */
+/* By the row's suffix, but for what lies beside a model in files like its own: what training programs leave,
+ * and the part that sees, which GGUF keeps apart. */
 static bool is_part_of_model(const char *name, const struct cg_reader *reader)
 {
-    static const char *const left[] = {"training_args.", "optimizer.", "scheduler.", "scaler.", "rng_state"};
+    static const char *const left[] = {"training_args.", "optimizer.", "scheduler.",
+                                       "scaler.",        "rng_state",  "mmproj"};
     for (size_t i = 0; i < sizeof left / sizeof *left; i++)
         if (cg_starts_with(name, left[i]))
             return false;
@@ -245,6 +247,60 @@ static int check_parts(const struct names *names, const char *suffix, const char
     return 0;
 }
 
+/* The length of a name without -0000k-of-0000n and the suffix. */
+static size_t stem_of(const char *name, const char *suffix)
+{
+    int k, n;
+    size_t part = cg_is_part(name, suffix, &k, &n) ? strlen("-00001-of-00001") : 0;
+    return strlen(name) - strlen(suffix) - part;
+}
+
+/* Files that are a model each cannot be read as one. */
+static int check_one_model(const struct names *names, const char *suffix, const char *folder,
+                           struct cg_err *err)
+{
+    char first[SHOWN_NAME], second[SHOWN_NAME];
+    for (size_t i = 1; i < names->n; i++) {
+        const char *a = names->name[0], *b = names->name[i];
+        size_t stem = stem_of(a, suffix);
+        if (stem != stem_of(b, suffix) || strncmp(a, b, stem) != 0 || strlen(a) != strlen(b))
+            return cg_fail_at(err, CG_EUNSUPPORTED, folder, NULL, -1,
+                              "holds several models: %s, %s%s; give one of these files",
+                              cg_printable(first, sizeof first, a), cg_printable(second, sizeof second, b),
+                              names->n > 2 ? ", ..." : "");
+    }
+    return 0;
+}
+
+/* What a part says of the whole. */
+static int check_whole(const struct cg_listing *listing, const char *folder, struct cg_err *err)
+{
+    if (listing->parts > 0 && listing->parts != (int64_t)listing->nfiles)
+        return cg_fail_at(err, CG_EMISSING, folder, NULL, -1, "the model has %" PRId64 " parts, here are %zu",
+                          listing->parts, listing->nfiles);
+    if (listing->parts > 0 && listing->ntensors_stated >= 0 &&
+        listing->ntensors_stated != (int64_t)listing->ntensors)
+        return cg_fail_at(err, CG_EFORMAT, folder, NULL, -1,
+                          "the model has %" PRId64 " tensors by its parts' account, they hold %zu",
+                          listing->ntensors_stated, listing->ntensors);
+    return 0;
+}
+
+int cg_parts_list(struct cg_listing *listing, const char *path, const char *suffix, int n, struct cg_err *err)
+{
+    size_t stem = strlen(path) - strlen("-00001-of-00001") - strlen(suffix);
+    for (int k = 2; k <= n; k++) {
+        struct cg_buf part = {0};
+        int result = cg_buf_printf(&part, err, "%.*s-%05d-of-%05d%s", (int)stem, path, k, n, suffix);
+        if (result == 0)
+            result = cg_listing_add(listing, part.data, err);
+        cg_buf_release(&part);
+        if (result < 0)
+            return -1;
+    }
+    return check_whole(listing, path, err);
+}
+
 static int list_by_suffix(struct cg_listing *listing, const struct cg_reader *reader, const struct names *all,
                           const char *folder, struct cg_err *err)
 {
@@ -253,10 +309,12 @@ static int list_by_suffix(struct cg_listing *listing, const struct cg_reader *re
     for (size_t i = 0; i < all->n; i++)
         if (is_part_of_model(all->name[i], reader))
             CG_TRY(names_add(&shards, all->name[i], err));
+    if (reader->one_model)
+        CG_TRY(check_one_model(&shards, reader->suffix, folder, err));
     CG_TRY(check_parts(&shards, reader->suffix, folder, err));
     for (size_t i = 0; i < shards.n; i++)
         CG_TRY(add_member(listing, folder, shards.name[i], err));
-    result = 0;
+    result = check_whole(listing, folder, err);
 done:
     names_release(&shards);
     return result;
@@ -265,7 +323,7 @@ done:
 /* A folder without any file that a reader takes: say so, and which weights of another kind are there. */
 static int fail_by_folder(const struct names *names, const char *folder, struct cg_err *err)
 {
-    static const char *const known[] = {".gguf", ".ckpt", ".npz", ".h5", ".msgpack"};
+    static const char *const known[] = {".ckpt", ".npz", ".h5", ".msgpack"};
     char shown[SHOWN_NAME], suffixes[SHOWN_NAME] = "";
     const struct cg_reader *reader;
     for (size_t i = 0; i < names->n; i++)

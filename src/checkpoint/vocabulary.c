@@ -16,14 +16,23 @@ static const char *const none_usual[] = {NULL};
 
 /* In the order in which they are looked for. */
 static const struct cg_vocabulary_source sources[] = {
-    {"tokenizers", "tokenizer.json", NULL, cg_tokenizer_json_load, NULL},
-    {"JSON map", "vocab.json", NULL, cg_vocab_json_load, usual_of_gpt},
-    {"WordPiece", "vocab.txt", NULL, cg_vocab_txt_load, usual_of_bert},
-    {"tiktoken", "tokenizer.model", cg_tiktoken_recognises, cg_tiktoken_load, none_usual},
-    {"SentencePiece", "tokenizer.model", NULL, cg_sentencepiece_load, none_usual},
-    {"tiktoken", "tiktoken.model", NULL, cg_tiktoken_load, none_usual},
-    {"tiktoken", "*.tiktoken", NULL, cg_tiktoken_load, none_usual},
+    {"tokenizers", "tokenizer.json", NULL, cg_tokenizer_json_load, NULL, NULL},
+    {"JSON map", "vocab.json", NULL, cg_vocab_json_load, usual_of_gpt, NULL},
+    {"WordPiece", "vocab.txt", NULL, cg_vocab_txt_load, usual_of_bert, NULL},
+    {"tiktoken", "tokenizer.model", cg_tiktoken_recognises, cg_tiktoken_load, none_usual, NULL},
+    {"SentencePiece", "tokenizer.model", NULL, cg_sentencepiece_load, none_usual, NULL},
+    {"tiktoken", "tiktoken.model", NULL, cg_tiktoken_load, none_usual, NULL},
+    {"tiktoken", "*.tiktoken", NULL, cg_tiktoken_load, none_usual, NULL},
 };
+
+/* Of a model whose own file holds its vocabulary. */
+static const struct cg_vocabulary_source own = {"GGUF", NULL, NULL, NULL, NULL, cg_gguf_vocabulary_read};
+
+static bool is_file(const char *path)
+{
+    struct stat status;
+    return stat(path, &status) == 0 && S_ISREG(status.st_mode);
+}
 
 int cg_vocabulary_excuse(const struct cg_err *why, const char *consequence, struct cg_buf *warnings,
                          struct cg_err *err)
@@ -98,6 +107,12 @@ static int find(char **name, const struct cg_vocabulary_source **source, const c
                 struct cg_err *err)
 {
     int shows = 0;
+    if (is_file(folder)) {
+        const char *last = cg_last_part(folder);
+        *source = &own;
+        *name = cg_copy_text(last, strlen(last), err);
+        return *name ? 0 : -1;
+    }
     for (size_t row = 0; row < sizeof sources / sizeof *sources && shows == 0; row++) {
         *source = &sources[row];
         if (find_name(name, folder, sources[row].file, err) < 0)
@@ -126,6 +141,8 @@ static int load_list(struct cg_token_list *list, const struct cg_vocabulary_sour
 {
     struct cg_buf text = {0};
     int result = -1;
+    if (source->read)
+        return source->read(list, err);
     CG_TRY(cg_file_slurp(&text, list->path, CG_VOCABULARY_BYTES, err));
     if (cg_starts_with(text.data, "version https://git-lfs")) {
         cg_fail_at(err, CG_EFORMAT, list->path, NULL, -1,
@@ -150,7 +167,8 @@ static int load_named(struct cg_vocabulary *out, const struct cg_vocabulary_sour
 {
     struct cg_err why = {0};
     struct cg_token_list list = {0};
-    char *path = cg_path_of_member(folder, name, &why);
+    char *path =
+        source == &own ? cg_copy_text(folder, strlen(folder), &why) : cg_path_of_member(folder, name, &why);
     list.path = path;
     int result = -1;
     if (!path || load_list(&list, source, folder, warnings, &why) < 0) {

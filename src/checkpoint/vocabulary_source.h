@@ -16,6 +16,8 @@ struct cg_vocabulary_source {
     /* Special tokens that need not be named anywhere, a list that ends in NULL. NULL: the file itself holds
      * all added tokens; otherwise the files beside it are asked for them. */
     const char *const *usual;
+    /* In place of `load`, for a file that holds more than the vocabulary: reads what it needs of it. */
+    int (*read)(struct cg_token_list *list, struct cg_err *err);
 };
 
 /* A file for each row of the table. */
@@ -25,6 +27,7 @@ int cg_vocab_txt_load(struct cg_token_list *list, struct cg_buf *text, struct cg
 int cg_sentencepiece_load(struct cg_token_list *list, struct cg_buf *text, struct cg_err *err);
 bool cg_tiktoken_recognises(const char *head, size_t n);
 int cg_tiktoken_load(struct cg_token_list *list, struct cg_buf *text, struct cg_err *err);
+int cg_gguf_vocabulary_read(struct cg_token_list *list, struct cg_err *err);
 
 /* For a file that is no use: a line in warnings with `consequence` behind it, or -1 when `why` is want of
  * memory. 0 when nothing is wrong. */

@@ -218,8 +218,8 @@ static int load_vocabularies_on_root(struct run *run, struct cg_err *err)
 {
     for (int m = 0; run->comm->rank == 0 && m < run->models.n; m++) {
         struct cg_buf warnings = {0};
-        int result =
-            cg_vocabulary_load(&run->vocabularies[m], run->models.checkpoints[m].folder, &warnings, err);
+        const char *place = cg_checkpoint_vocabulary(&run->models.checkpoints[m]);
+        int result = cg_vocabulary_load(&run->vocabularies[m], place, &warnings, err);
         if (result == 0)
             result = take_notes_on_root(run, m, &warnings, err);
         cg_buf_release(&warnings);

@@ -193,7 +193,7 @@ static int put_vocabulary(FILE *out, const struct cg_checkpoint *model, struct c
 {
     char *name = NULL;
     const char *format;
-    if (cg_vocabulary_find(&name, &format, model->folder, err) < 0)
+    if (cg_vocabulary_find(&name, &format, cg_checkpoint_vocabulary(model), err) < 0)
         return -1;
     put_truth(out, ",\n  ", "tokenizer", name != NULL);
     put_text(out, ",\n  ", "vocabulary", name ? name : "");

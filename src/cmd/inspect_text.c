@@ -71,7 +71,7 @@ static int print_vocabulary(struct cg_page page, const struct cg_checkpoint *mod
 {
     char *name = NULL, shown[SHOWN_NAME];
     const char *format;
-    if (cg_vocabulary_find(&name, &format, model->folder, err) < 0)
+    if (cg_vocabulary_find(&name, &format, cg_checkpoint_vocabulary(model), err) < 0)
         return -1;
     if (name)
         cg_page_field(page, "vocabulary", "%s (%s)", cg_printable(shown, sizeof shown, name), format);

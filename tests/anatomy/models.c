@@ -12,6 +12,7 @@ struct cg_checkpoint *model_new(const char *architecture, int tied)
     model->given = strdup("models/model");
     model->folder = strdup("models/model");
     model->config.present = true;
+    model->config.file = strdup("models/model/config.json");
     model->config.model_type = strdup("");
     model->config.architecture = strdup(architecture);
     model->config.quant_method = strdup("");
@@ -29,6 +30,7 @@ void model_free(struct cg_checkpoint *model)
     free(model->label);
     free(model->given);
     free(model->folder);
+    free(model->config.file);
     free(model->config.model_type);
     free(model->config.architecture);
     free(model->config.quant_method);

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -226,6 +227,56 @@ static const struct row known[] = {
     {"transformer.h.5.self_attention.dense.weight", "layers.5.attn.o"},
     {"transformer.h.5.mlp.dense_h_to_4h.weight", "layers.5.ffn.up"},
     {"transformer.h.5.mlp.dense_4h_to_h.weight", "layers.5.ffn.down"},
+    /* GGUF */
+    {"token_embd.weight", "embed"},
+    {"token_embd_norm.bias", "embed.norm.bias"},
+    {"position_embd.weight", "embed.position"},
+    {"token_types.weight", "embed.type"},
+    {"output_norm.weight", "final.norm"},
+    {"output.weight", "lm_head"},
+    {"blk.3.attn_norm.weight", "layers.3.attn.norm"},
+    {"blk.3.attn_q.weight", "layers.3.attn.q"},
+    {"blk.3.attn_k.bias", "layers.3.attn.k.bias"},
+    {"blk.3.attn_v.weight", "layers.3.attn.v"},
+    {"blk.3.attn_output.weight", "layers.3.attn.o"},
+    {"blk.3.attn_q_norm.weight", "layers.3.attn.q.norm"},
+    {"blk.3.attn_sinks.weight", "layers.3.attn.sinks"},
+    {"blk.3.ssm_in.weight", "layers.3.mamba.in"},
+    {"blk.3.ssm_conv1d.bias", "layers.3.mamba.conv.bias"},
+    {"blk.3.ssm_x.weight", "layers.3.mamba.x"},
+    {"blk.3.ssm_dt_norm.weight", "layers.3.mamba.dt.norm"},
+    {"blk.3.ssm_dt.bias", "layers.3.mamba.dt.bias"},
+    {"blk.3.ssm_d", "layers.3.mamba.d"},
+    {"blk.3.ssm_out.weight", "layers.3.mamba.out"},
+    {"blk.3.attn_k_norm.weight", "layers.3.attn.k.norm"},
+    {"blk.3.attn_q_a.weight", "layers.3.attn.q_a"},
+    {"blk.3.attn_q_a_norm.weight", "layers.3.attn.q_a.norm"},
+    {"blk.3.attn_q_b.weight", "layers.3.attn.q_b"},
+    {"blk.3.attn_kv_a_mqa.weight", "layers.3.attn.kv_a"},
+    {"blk.3.attn_kv_a_norm.weight", "layers.3.attn.kv_a.norm"},
+    {"blk.3.attn_kv_b.weight", "layers.3.attn.kv_b"},
+    {"blk.3.post_attention_norm.weight", "layers.3.ffn.norm"},
+    {"blk.3.attn_output_norm.weight", "layers.3.ffn.norm"},
+    {"blk.3.ffn_norm.weight", "layers.3.ffn.norm"},
+    {"blk.3.ffn_gate.weight", "layers.3.ffn.gate"},
+    {"blk.3.ffn_up.weight", "layers.3.ffn.up"},
+    {"blk.3.ffn_down.bias", "layers.3.ffn.down.bias"},
+    {"blk.3.ffn_gate.7.weight", "layers.3.experts.7.ffn.gate"},
+    {"blk.3.ffn_up.7.weight", "layers.3.experts.7.ffn.up"},
+    {"blk.3.ffn_down.7.weight", "layers.3.experts.7.ffn.down"},
+    {"blk.3.ffn_gate_inp.weight", "layers.3.router"},
+    {"blk.3.ffn_gate_inp.bias", "layers.3.router.bias"},
+    {"blk.3.exp_probs_b.bias", "layers.3.router.bias"},
+    {"blk.3.ffn_gate_shexp.weight", "layers.3.shared.gate"},
+    {"blk.3.ffn_up_shexp.weight", "layers.3.shared.up"},
+    {"blk.3.ffn_down_shexp.weight", "layers.3.shared.down"},
+    {"blk.3.ffn_gate_inp_shexp.weight", "layers.3.shared.router"},
+    {"blk.46.nextn.enorm.weight", "layers.46.mtp.embed_norm"},
+    {"blk.46.nextn.hnorm.weight", "layers.46.mtp.hidden_norm"},
+    {"blk.46.nextn.eh_proj.weight", "layers.46.mtp.join"},
+    {"blk.46.nextn.embed_tokens.weight", "layers.46.mtp.embed"},
+    {"blk.46.nextn.shared_head_norm.weight", "layers.46.mtp.head_norm"},
+    {"blk.46.nextn.shared_head_head.weight", "layers.46.mtp.head"},
 };
 
 /* The same in a model that has norms behind its feed-forward blocks: Gemma 2 and 3, OLMo2. */
@@ -237,6 +288,11 @@ static const struct row with_post_norms[] = {
     {"model.layers.3.post_feedforward_layernorm.weight", "layers.3.ffn.post_norm"},
     {"language_model.model.layers.3.post_attention_layernorm.weight", "layers.3.attn.post_norm"},
     {"model.language_model.layers.3.pre_feedforward_layernorm.weight", "layers.3.ffn.norm"},
+    {"blk.3.post_attention_norm.weight", "layers.3.attn.post_norm"},
+    {"blk.3.attn_output_norm.bias", "layers.3.attn.post_norm.bias"},
+    {"blk.3.ffn_norm.weight", "layers.3.ffn.norm"},
+    {"blk.3.post_ffw_norm.weight", "layers.3.ffn.post_norm"},
+    {"blk.3.layer_output_norm.weight", "layers.3.ffn.post_norm"},
 };
 
 /* What no row may take. */
@@ -330,6 +386,16 @@ static const char *const unknown[] = {
     "model.visual.blocks.3.norm1.weight",
     "model.layers.3.embed_norm.weight",
     "score.weight",
+    "blk.3.attn_qkv.weight",
+    "blk.3.ffn_gate_exps.weight",
+    "blk.3.attn_k_b.weight",
+    "blk.3.ssm_a",
+    "blk.3.attn_v_b.weight",
+    "blk.3.attn_q.scale",
+    "v.blk.3.attn_q.weight",
+    "model.blk.attn_q.weight",
+    "rope_freqs.weight",
+    "dec.blk.3.attn_q.weight",
 };
 
 /* The slot that the tensor gets, beside a norm behind the feed-forward block of another layer if asked. */
@@ -401,13 +467,48 @@ static void test_long_names(void **state)
     }
 }
 
+/* GGUF's names that mean different things by architecture, or by what else is there. */
+static const struct {
+    const char *model_type, *beside, *name, *slot;
+} conditional[] = {
+    {"falcon", NULL, "blk.0.attn_norm.weight", "layers.0.attn.norm"},
+    {"falcon", "blk.0.attn_norm_2.weight", "blk.0.attn_norm.weight", "layers.0.ffn.norm"},
+    {"falcon", "blk.0.attn_norm_2.weight", "blk.0.attn_norm.bias", "layers.0.ffn.norm.bias"},
+    {"falcon", "blk.0.attn_norm.weight", "blk.0.attn_norm_2.weight", "layers.0.attn.norm"},
+    {"qwen3_next", NULL, "blk.0.attn_qkv.weight", "blk.0.attn_qkv.weight"},
+    {"openelm", NULL, "blk.0.attn_qkv.bias", "blk.0.attn_qkv.bias"},
+    {"qwen2", NULL, "blk.0.ffn_up.weight", "layers.0.ffn.up"},
+    {"qwen2", NULL, "blk.0.attn_q.weight", "layers.0.attn.q"},
+};
+
+static void test_conditional(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof conditional / sizeof *conditional; i++) {
+        struct cg_checkpoint *model = model_new("", -1);
+        struct cg_anatomy anatomy;
+        struct cg_err err;
+        free(model->config.model_type);
+        model->config.model_type = strdup(conditional[i].model_type);
+        MODEL_VECTOR(model, 8, "%s", conditional[i].name);
+        if (conditional[i].beside)
+            MODEL_VECTOR(model, 8, "%s", conditional[i].beside);
+        model_sort(model);
+        assert_int_equal(cg_anatomy_build(&anatomy, (const struct cg_checkpoint *const *)&model, 1, &err), 0);
+        assert_int_equal(anatomy.warnings[0].size, 0);
+        for (int64_t s = 0; s < anatomy.nslots; s++)
+            if (strcmp(model->tensors[anatomy.members[s].tensor].name, conditional[i].name) == 0)
+                assert_string_equal(anatomy.slots[s].name, conditional[i].slot);
+        cg_anatomy_release(&anatomy);
+        model_free(model);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_known),
-        cmocka_unit_test(test_post_norms),
-        cmocka_unit_test(test_unknown),
-        cmocka_unit_test(test_long_names),
+        cmocka_unit_test(test_known),   cmocka_unit_test(test_conditional), cmocka_unit_test(test_post_norms),
+        cmocka_unit_test(test_unknown), cmocka_unit_test(test_long_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

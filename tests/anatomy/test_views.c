@@ -61,6 +61,12 @@ static int64_t down_bias(int64_t e, int64_t r, int64_t c) { (void)r; return e * 
 static int64_t out_gate(int64_t e, int64_t r, int64_t c) { return (e * 2 * I + r) * H + c; }
 static int64_t out_up(int64_t e, int64_t r, int64_t c) { return (e * 2 * I + I + r) * H + c; }
 static int64_t out_down(int64_t e, int64_t r, int64_t c) { return (e * H + r) * I + c; }
+/* GGUF: each head's rows 0 D/2 1 D/2+1 ..., with D' = 4 */
+static int64_t paired_row(int64_t r) { return r / 4 * 4 + r % 2 * 2 + r % 4 / 2; }
+static int64_t paired(int64_t e, int64_t r, int64_t c) { (void)e; return paired_row(r) * H + c; }
+static int64_t paired_bias(int64_t e, int64_t r, int64_t c) { (void)e; (void)r; return paired_row(c); }
+/* (E, I, H) */
+static int64_t expert_row(int64_t e, int64_t r, int64_t c) { return (e * I + r) * H + c; }
 /* (E * I, H) */
 static int64_t stacked(int64_t e, int64_t r, int64_t c) { return (e * I + r) * H + c; }
 static int64_t stacked_down(int64_t e, int64_t r, int64_t c) { return (e * I + c) * H + r; }
@@ -262,11 +268,27 @@ static const struct part parts[] = {
      H,
      I,
      stacked_down},
+
+    {"llama", "blk.1.attn_q.weight", 2, {H, H}, "layers.1.attn.q", H, H, paired},
+    {"llama", "blk.1.attn_k.weight", 2, {8, H}, "layers.1.attn.k", 8, H, paired},
+    {"llama", "blk.1.attn_k.bias", 1, {8}, "layers.1.attn.k.bias", 1, 8, paired_bias},
+    {"phi3", "blk.1.attn_qkv.weight", 2, {(A + 2 * K) * D, H}, "layers.1.attn.q", A *D, H, q},
+    {NULL, NULL, 0, {0}, "layers.1.attn.k", K *D, H, k},
+    {NULL, NULL, 0, {0}, "layers.1.attn.v", K *D, H, v},
+    {"phi3", "blk.1.ffn_up.weight", 2, {2 * I, H}, "layers.1.ffn.gate", I, H, gate},
+    {NULL, NULL, 0, {0}, "layers.1.ffn.up", I, H, up},
+    {"mixtral", "blk.1.ffn_gate_exps.weight", 3, {E, I, H}, PACKED_SLOT "ffn.gate", I, H, expert_row},
+    {"gpt_oss", "blk.1.ffn_up_exps.weight", 3, {E, I, H}, PACKED_SLOT "ffn.up", I, H, expert_row},
+    {"gpt_oss", "blk.1.ffn_down_exps.weight", 3, {E, H, I}, PACKED_SLOT "ffn.down", H, I, out_down},
+    {"gpt_oss", "blk.1.ffn_down_exps.bias", 2, {E, H}, PACKED_SLOT "ffn.down.bias", 1, H, down_bias},
+    {"mixtral", "blk.1.ffn_gate_up_exps.weight", 3, {E, 2 * I, H}, PACKED_SLOT "ffn.gate", I, H, out_gate},
+    {NULL, NULL, 0, {0}, PACKED_SLOT "ffn.up", I, H, out_up},
 };
 
 static struct cg_checkpoint *model_of(const char *model_type)
 {
-    bool d_is_five = strcmp(model_type, "gpt2") != 0 && strcmp(model_type, "gpt_neox") != 0;
+    bool d_is_five = strcmp(model_type, "gpt2") != 0 && strcmp(model_type, "gpt_neox") != 0 &&
+                     strcmp(model_type, "llama") != 0;
     struct cg_checkpoint *model = model_new("", -1);
     free(model->config.model_type);
     model->config.model_type = strdup(model_type);
@@ -406,6 +428,12 @@ static const struct {
      {E + 1, H, I},
      "num_experts is 3, but the tensor's shape says 4"},
     {"dbrx", "transformer.blocks.1.ffn.experts.mlp.w1", 2, {E * I + 1, H}, "a multiple of num_experts"},
+    {"llama",
+     "blk.1.attn_q.weight",
+     2,
+     {H + 2, H},
+     "a multiple of head_dim 4, but the tensor's shape says 26"},
+    {"llama", "blk.1.attn_k.weight", 2, {8, H + 1}, "hidden_size is 24, but the tensor's shape says 25"},
 };
 
 static void test_contradictions(void **state)

@@ -100,6 +100,11 @@ static int open_stream(struct scratch *scratch, struct cg_err *err)
     return open_torch(scratch, "torch/stream.pt", err);
 }
 
+static int open_gguf(struct scratch *scratch, struct cg_err *err)
+{
+    return open_torch(scratch, "m.gguf", err);
+}
+
 static int read_manifest(struct scratch *scratch, struct cg_err *err)
 {
     struct cg_manifest manifest = {0};
@@ -140,6 +145,11 @@ static int load_vocab_json(struct scratch *scratch, struct cg_err *err)
 static int load_tiktoken(struct scratch *scratch, struct cg_err *err)
 {
     return load_vocabulary(scratch_path(scratch, "tiktoken"), err);
+}
+
+static int load_gguf(struct scratch *scratch, struct cg_err *err)
+{
+    return load_vocabulary(scratch_path(scratch, "m.gguf"), err);
 }
 
 /* jansson calls a string it has no memory for an invalid token. */
@@ -193,6 +203,11 @@ static void test_stream(void **state)
     fail_each(*state, open_stream);
 }
 
+static void test_gguf(void **state)
+{
+    fail_each(*state, open_gguf);
+}
+
 static void test_manifest(void **state)
 {
     fail_each(*state, read_manifest);
@@ -202,6 +217,7 @@ static void test_vocabularies(void **state)
 {
     fail_each(*state, load_vocab_json);
     fail_each(*state, load_tiktoken);
+    fail_each(*state, load_gguf);
 }
 
 #define ONE(name) "{\"" name "\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[0,4]}}"
@@ -234,6 +250,23 @@ static void make_torch(struct scratch *scratch)
     scratch_bytes(scratch, "torch/stream.pt", bytes.data, bytes.n);
 }
 
+/* A tensor of one byte, an architecture whose values are changed, two tokens. */
+#define N4(byte) byte "\0\0\0"
+#define N8(byte) byte "\0\0\0\0\0\0\0"
+static const char gguf[] = "GGUF" N4("\3") N8("\1") N8("\4") N8("\24") "general.architecture" N4("\10")
+    N8("\5") "gemma" N8("\24") "tokenizer.ggml.model" N4("\10")
+        N8("\4") "gpt2" N8("\25") "tokenizer.ggml.tokens" N4("\11") N4("\10") N8("\2")
+            N8("\1") "a" N8("\1") "b" N8("\31") "tokenizer.ggml.token_type" N4("\11") N4("\5") N8("\2")
+                N4("\1") N4("\3") N8("\1") "a" N4("\1") N8("\1") N4("\30") N8("\0");
+
+static void make_gguf(struct scratch *scratch)
+{
+    enum { END = (sizeof gguf - 1 + 31) / 32 * 32 + 1 };
+    char bytes[END] = "";
+    memcpy(bytes, gguf, sizeof gguf - 1);
+    scratch_bytes(scratch, "m.gguf", bytes, END);
+}
+
 static int make(void **state)
 {
     static struct scratch scratch;
@@ -252,6 +285,7 @@ static int make(void **state)
     scratch_folder(&scratch, "models--org--name/snapshots/1");
     scratch_safetensors(&scratch, "models--org--name/snapshots/1/x.safetensors", -1, ONE("a"), 4);
     make_torch(&scratch);
+    make_gguf(&scratch);
     scratch_text(&scratch, "table.tsv", "path\trole\n1.safetensors\tbase\n/x/1.safetensors\ttarget\n");
     scratch_folder(&scratch, "json");
     scratch_text(&scratch, "json/vocab.json", "{\"a\":0,\"b\":-1}");
@@ -274,9 +308,9 @@ static int clean(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_checkpoint),  cmocka_unit_test(test_link),
-                                       cmocka_unit_test(test_cache),       cmocka_unit_test(test_zip),
-                                       cmocka_unit_test(test_stream),      cmocka_unit_test(test_manifest),
-                                       cmocka_unit_test(test_vocabularies)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_checkpoint), cmocka_unit_test(test_link),        cmocka_unit_test(test_cache),
+        cmocka_unit_test(test_zip),        cmocka_unit_test(test_stream),      cmocka_unit_test(test_gguf),
+        cmocka_unit_test(test_manifest),   cmocka_unit_test(test_vocabularies)};
     return cmocka_run_group_tests_name("memory", tests, make, clean);
 }

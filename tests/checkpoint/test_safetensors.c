@@ -175,7 +175,6 @@ static const struct {
     {"7z", "7z\xBC\xAF\x27\x1C\0\4\0\0\0\0", 12, "is a 7z archive"},
     {"pickle of another protocol", "\x80\4\x95\0\0\0\0\0\0\0\0N.", 13, "is a Python pickle, but none that"},
     {"pickle", "\x80\x02}q\0.\0\0\0\0", 10, "is a Python pickle"},
-    {"GGUF", "GGUF\3\0\0\0\0\0\0\0\0\0\0\0", 16, "is a GGUF file"},
     {"gzip", "\x1F\x8B\x08\0\0\0\0\0\0\0", 10, "compressed by gzip"},
 };
 

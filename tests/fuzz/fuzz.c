@@ -102,6 +102,19 @@ void fuzz_check_text(const char *text, bool lines)
 
 /* ---- what was accepted ---- */
 
+void fuzz_check_vocabulary(const struct cg_vocabulary *vocabulary)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < vocabulary->ntokens; i++) {
+        const struct cg_token *token = &vocabulary->tokens[i];
+        assert(token->id >= 0 && (i == 0 || token[-1].id < token->id));
+        assert(token->offset < vocabulary->nbytes && token->length < vocabulary->nbytes - token->offset);
+        assert(vocabulary->bytes[token->offset + token->length] == '\0');
+        bytes += token->length + 1;
+    }
+    assert(bytes <= vocabulary->nbytes);
+}
+
 static void check_tensor(const struct cg_checkpoint *checkpoint, const struct cg_tensor *tensor)
 {
     __int128 elements = 1;

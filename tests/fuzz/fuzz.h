@@ -5,6 +5,7 @@
 
 #include "../checkpoint/scratch.h"
 #include "cognate/checkpoint.h"
+#include "cognate/vocabulary.h"
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,6 +27,9 @@ void fuzz_open(const char *name);
 
 /* A message as a person may see it: UTF-8 without control characters; `lines` allows \n. */
 void fuzz_check_text(const char *text, bool lines);
+
+/* Tokens by id, each once, and within their bytes. */
+void fuzz_check_vocabulary(const struct cg_vocabulary *vocabulary);
 
 /* libFuzzer's entry to a target. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

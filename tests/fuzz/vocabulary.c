@@ -5,19 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void check_vocabulary(const struct cg_vocabulary *vocabulary)
-{
-    size_t bytes = 0;
-    for (size_t i = 0; i < vocabulary->ntokens; i++) {
-        const struct cg_token *token = &vocabulary->tokens[i];
-        assert(token->id >= 0 && (i == 0 || token[-1].id < token->id));
-        assert(token->offset < vocabulary->nbytes && token->length < vocabulary->nbytes - token->offset);
-        assert(vocabulary->bytes[token->offset + token->length] == '\0');
-        bytes += token->length + 1;
-    }
-    assert(bytes <= vocabulary->nbytes);
-}
-
 /* Every token that has a row is paired with itself. */
 static void check_alignment(const struct cg_vocabulary *vocabulary, int64_t rows)
 {
@@ -74,7 +61,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     assert(err.code == CG_OK && (vocabulary.present || vocabulary.ntokens == 0));
     if (warnings.size > 0)
         fuzz_check_text(warnings.data, true);
-    check_vocabulary(&vocabulary);
+    fuzz_check_vocabulary(&vocabulary);
     check_alignment(&vocabulary, INT64_MAX);
     check_alignment(&vocabulary, (int64_t)vocabulary.ntokens / 2);
     check_reversed(&vocabulary);

@@ -1,0 +1,11 @@
+/* The block types of ggml, for dtype.c. */
+#ifndef COGNATE_CHECKPOINT_GGML_BLOCKS_H
+#define COGNATE_CHECKPOINT_GGML_BLOCKS_H
+
+#include "cognate/dtype.h"
+
+/* cg_dtype_decode and cg_dtype_rounding for the types of CG_BLOCK_DTYPE_LIST. */
+void cg_ggml_decode(enum cg_dtype dtype, const unsigned char *stored, size_t n, double *values);
+double cg_ggml_rounding(enum cg_dtype dtype, const unsigned char *stored, size_t n);
+
+#endif
