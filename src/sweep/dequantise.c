@@ -47,17 +47,26 @@ static int64_t scale_at(const struct cg_dequantiser *d, int64_t row, int64_t *st
     return how->scales_by_column ? row : row / how->block_rows * d->column_blocks;
 }
 
+/* Scales that are codes themselves stand for numbers of a table, scaled by a number a nested block. */
+static void scale_nested(const struct cg_dequantiser *d, int64_t first, size_t n, float *out)
+{
+    int64_t length = d->how->nested_block;
+    float of_block = 0;
+    for (size_t i = 0; i < n; i++) {
+        int64_t at = first + (int64_t)i;
+        if (i == 0 || at % length == 0)
+            side_numbers(d, CG_SIDE_NESTED_SCALE, at / length, 1, 1, &of_block);
+        out[i] = d->nested_table[(int)out[i]] * of_block + d->how->nested_offset;
+    }
+}
+
 /* The scales of blocks first to first + n - 1 of a row. */
 static void load_scales(const struct cg_dequantiser *d, int64_t row, int64_t first, size_t n, float *out)
 {
     int64_t step, at = scale_at(d, row, &step);
     side_numbers(d, CG_SIDE_SCALE, at + first * step, step, n, out);
-    int64_t nested = d->how->nested_block;
-    for (size_t i = 0; nested > 0 && i < n; i++) {
-        float of_block;
-        side_numbers(d, CG_SIDE_NESTED_SCALE, (at + first + (int64_t)i) / nested, 1, 1, &of_block);
-        out[i] = d->nested_table[(int)out[i]] * of_block + d->how->nested_offset;
-    }
+    if (d->how->nested_block > 0)
+        scale_nested(d, at + first, n, out);
     for (size_t i = 0; d->kind[CG_SIDE_GLOBAL_SCALE] && i < n; i++)
         out[i] /= d->global;
 }
@@ -137,7 +146,7 @@ static void spread_scales(const struct cg_dequantiser *d, struct run *run)
     load_scales(d, run->row, first, blocks, of_block);
     cg_spread(of_block, skip, length, run->n, run->scale);
     run->even = 0;
-    for (size_t b = 0, at = 0; b < blocks; b++) {
+    for (size_t b = 0, at = 0; d->even && b < blocks; b++) {
         size_t end = (b + 1) * length - skip < run->n ? (b + 1) * length - skip : run->n;
         double scale = (double)of_block[b];
         run->even += isfinite(scale) ? (double)(end - at) * (scale * scale) : 0;
@@ -179,7 +188,7 @@ static void unpack(const struct cg_dequantiser *d, const uint8_t *codes, int64_t
 static double sum_steps(const struct cg_dequantiser *d, struct run *run)
 {
     bool table = d->how->codes == CG_CODES_TABLE;
-    if (!table && d->place == 0)
+    if (d->even)
         return run->even;
     double unit = table ? 1 : (double)d->place;
     double sum = table ? cg_sum_steps(run->step, run->scale, run->n)
@@ -304,6 +313,7 @@ static void begin_places(struct cg_dequantiser *d)
 static int begin_tables(struct cg_dequantiser *d, const struct place *place, struct cg_err *err)
 {
     begin_places(d);
+    d->even = d->place == 0 && d->how->codes != CG_CODES_TABLE;
     if (d->kind[CG_SIDE_NESTED_TABLE])
         side_numbers(d, CG_SIDE_NESTED_TABLE, 0, 1, 256, d->nested_table);
     if (d->kind[CG_SIDE_GLOBAL_SCALE])

@@ -13,6 +13,7 @@ struct cg_dequantiser {
     const uint8_t *side[CG_SIDE_REST];
     int64_t columns, column_blocks; /* of all elements in one row, where blocks are flat */
     float global;
+    bool even; /* codes are one apart */
     struct cg_code_pair pair[256];
     float least, place; /* of floats as codes: their step is place times their power of two, least at least */
     float nested_table[256];
