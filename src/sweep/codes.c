@@ -2,20 +2,38 @@
 #include "cognate/clones.h"
 #include "cognate/small_float.h"
 #include "kernels.h"
+#include <assert.h>
 #include <string.h>
 
 const uint8_t cg_awq_nibble[8] = {0, 4, 1, 5, 2, 6, 3, 7};
 
 CG_CLONES static void nibbles(const uint8_t *restrict bytes, int offset, size_t n, float *restrict code)
 {
-    for (size_t i = 0; i < n; i++)
-        code[i] = (float)((bytes[i / 2] >> (i % 2 * 4) & 0xF) - offset);
+    for (size_t i = 0; i < n / 2; i++) {
+        code[2 * i] = (float)((bytes[i] & 0xF) - offset);
+        code[2 * i + 1] = (float)((bytes[i] >> 4) - offset);
+    }
+    if (n % 2 != 0)
+        code[n - 1] = (float)((bytes[n / 2] & 0xF) - offset);
 }
 
 CG_CLONES static void whole_bytes(const uint8_t *restrict bytes, int offset, size_t n, float *restrict code)
 {
     for (size_t i = 0; i < n; i++)
         code[i] = (float)(bytes[i] - offset);
+}
+
+/* Eight codes fill as many bytes as they have bits. */
+CG_CLONES static void eights(const uint8_t *restrict bytes, int bits, int offset, size_t n,
+                             float *restrict code)
+{
+    for (size_t i = 0; i + 8 <= n; i += 8, bytes += bits) {
+        uint64_t word = 0;
+        for (int b = 0; b < bits; b++)
+            word |= (uint64_t)bytes[b] << 8 * b;
+        for (int k = 0; k < 8; k++)
+            code[i + (size_t)k] = (float)((int)(word >> k * bits & ((1u << bits) - 1)) - offset);
+    }
 }
 
 /* Codes that may lie across two bytes; the second is touched only when they do. */
@@ -31,12 +49,16 @@ static void any_bits(const uint8_t *bytes, size_t first, int bits, int offset, s
 
 void cg_codes_of_bits(const uint8_t *bytes, size_t first, int bits, int offset, size_t n, float *code)
 {
-    if (bits == 8)
-        whole_bytes(bytes + first / 8, offset, n, code);
-    else if (bits == 4 && first % 8 == 0)
-        nibbles(bytes + first / 8, offset, n, code);
-    else
-        any_bits(bytes, first, bits, offset, n, code);
+    size_t done = 0;
+    if (first % 8 == 0 && (bits == 8 || bits == 4)) {
+        (bits == 8 ? whole_bytes : nibbles)(bytes + first / 8, offset, n, code);
+        return;
+    }
+    if (first % 8 == 0) {
+        eights(bytes + first / 8, bits, offset, n, code);
+        done = n - n % 8;
+    }
+    any_bits(bytes, first + done * (size_t)bits, bits, offset, n - done, code + done);
 }
 
 CG_CLONES void cg_codes_of_awq(const uint8_t *restrict words, int k, size_t n, float *restrict code)
@@ -49,72 +71,92 @@ CG_CLONES void cg_codes_of_awq(const uint8_t *restrict words, int k, size_t n, f
     }
 }
 
-/* The cell of a small float is its last place, h, wide; but below a power of two codes are half as far apart,
- * and its cell, from h/4 below to h/2 above, has three quarters of that moment. */
-CG_ALWAYS_INLINE float cell_of(uint32_t x, int exponent_bits, int mantissa_bits, int bias)
+/* Bytes are widened first: comparisons of bytes among loops over floats cost twice the time. */
+CG_CLONES static void widen(const uint8_t *restrict bytes, size_t n, uint32_t *restrict wide)
 {
-    uint32_t magnitude = x & ((1u << (exponent_bits + mantissa_bits)) - 1);
-    uint32_t exponent = magnitude >> mantissa_bits, mantissa = magnitude & ((1u << mantissa_bits) - 1);
-    int place = (int)(exponent > 0 ? exponent : 1) - bias - mantissa_bits;
-    float square = cg_float_of_bits((uint32_t)(127 + 2 * place) << 23);
-    return mantissa == 0 && exponent > 1 ? 0.75f * square : square;
+    for (size_t i = 0; i < n; i++)
+        wide[i] = bytes[i];
 }
 
-CG_CLONES void cg_codes_of_e2m1(const uint8_t *restrict bytes, size_t n, float *restrict code,
-                                float *restrict cell)
+CG_CLONES static void widen_nibbles(const uint8_t *restrict bytes, size_t n, uint32_t *restrict wide)
 {
-    for (size_t i = 0; i < n; i++) {
-        uint32_t x = bytes[i / 2] >> (i % 2 * 4) & 0xF;
-        code[i] = cg_small_float(x, 2, 1, 1, CG_ENDING_FINITE);
-        cell[i] = cell_of(x, 2, 1, 1);
+    for (size_t i = 0; i < (n + 1) / 2; i++) {
+        wide[2 * i] = bytes[i] & 0xF;
+        wide[2 * i + 1] = bytes[i] >> 4;
     }
 }
 
-CG_CLONES void cg_codes_of_table(const uint8_t *restrict bytes, const float *restrict table,
-                                 const float *restrict cells, size_t n, float *restrict code,
-                                 float *restrict cell)
-{
-    for (size_t i = 0; i < n; i++) {
-        uint32_t x = bytes[i / 2] >> ((i + 1) % 2 * 4) & 0xF;
-        code[i] = table[x];
-        cell[i] = cells[x];
-    }
-}
-
-#define BYTE_CODES(name, value, width)                                                                       \
-    CG_CLONES static void name(const uint8_t *restrict bytes, size_t n, float *restrict code,                \
-                               float *restrict cell)                                                         \
+#define SMALL_FLOATS(name, ...)                                                                              \
+    CG_CLONES static void name(const uint32_t *restrict x, size_t n, float *restrict code)                   \
     {                                                                                                        \
-        for (size_t i = 0; i < n; i++) {                                                                     \
-            uint32_t x = bytes[i];                                                                           \
-            code[i] = (value);                                                                               \
-            cell[i] = (width);                                                                               \
-        }                                                                                                    \
+        for (size_t i = 0; i < n; i++)                                                                       \
+            code[i] = cg_small_float(x[i], __VA_ARGS__);                                                     \
     }
 
-BYTE_CODES(i8, (float)(int8_t)x, 1)
-BYTE_CODES(e4m3, cg_small_float(x, 4, 3, 7, CG_ENDING_FN), cell_of(x, 4, 3, 7))
-BYTE_CODES(e5m2, cg_small_float(x, 5, 2, 15, CG_ENDING_IEEE), cell_of(x, 5, 2, 15))
-BYTE_CODES(e4m3fnuz, cg_small_float(x, 4, 3, 8, CG_ENDING_FNUZ), cell_of(x, 4, 3, 8))
-BYTE_CODES(e5m2fnuz, cg_small_float(x, 5, 2, 16, CG_ENDING_FNUZ), cell_of(x, 5, 2, 16))
+SMALL_FLOATS(e4m3, 4, 3, 7, CG_ENDING_FN)
+SMALL_FLOATS(e5m2, 5, 2, 15, CG_ENDING_IEEE)
+SMALL_FLOATS(e4m3fnuz, 4, 3, 8, CG_ENDING_FNUZ)
+SMALL_FLOATS(e5m2fnuz, 5, 2, 16, CG_ENDING_FNUZ)
 
-void cg_codes_of_bytes(enum cg_dtype dtype, const uint8_t *bytes, size_t n, float *code, float *cell)
+/* The digits of the constant are twice the magnitudes: 0, 0.5, 1, 1.5, 2, 3, 4, 6. */
+CG_CLONES static void e2m1(const uint32_t *restrict x, size_t n, float *restrict code)
 {
+    for (size_t i = 0; i < n; i++) {
+        float magnitude = 0.5f * (float)(int)(0xC8643210 >> 4 * (x[i] & 7) & 0xF);
+        uint32_t bits;
+        __builtin_memcpy(&bits, &magnitude, sizeof bits);
+        code[i] = cg_float_of_bits(bits | (x[i] & 8) << 28);
+    }
+}
+
+CG_CLONES static void integers(const uint32_t *restrict x, size_t n, float *restrict code)
+{
+    for (size_t i = 0; i < n; i++)
+        code[i] = (float)(int8_t)x[i];
+}
+
+void cg_codes_of_e2m1(const uint8_t *bytes, size_t n, float *code)
+{
+    uint32_t wide[CG_MOST_CODES + 1];
+    assert(n <= CG_MOST_CODES);
+    widen_nibbles(bytes, n, wide);
+    e2m1(wide, n, code);
+}
+
+void cg_codes_of_bytes(enum cg_dtype dtype, const uint8_t *bytes, size_t n, float *code)
+{
+    uint32_t wide[CG_MOST_CODES];
+    assert(n <= CG_MOST_CODES);
+    widen(bytes, n, wide);
     switch (dtype) {
     case CG_F8_E4M3:
-        e4m3(bytes, n, code, cell);
+        e4m3(wide, n, code);
         break;
     case CG_F8_E5M2:
-        e5m2(bytes, n, code, cell);
+        e5m2(wide, n, code);
         break;
     case CG_F8_E4M3FNUZ:
-        e4m3fnuz(bytes, n, code, cell);
+        e4m3fnuz(wide, n, code);
         break;
     case CG_F8_E5M2FNUZ:
-        e5m2fnuz(bytes, n, code, cell);
+        e5m2fnuz(wide, n, code);
         break;
     default:
-        i8(bytes, n, code, cell);
+        assert(dtype == CG_I8);
+        integers(wide, n, code);
+    }
+}
+
+void cg_codes_of_table(const uint8_t *restrict bytes, const struct cg_code_pair pair[256], size_t n,
+                       float *restrict code, float *restrict step)
+{
+    for (size_t i = 0; i < n / 2; i++) {
+        memcpy(code + 2 * i, pair[bytes[i]].code, sizeof pair->code);
+        memcpy(step + 2 * i, pair[bytes[i]].step, sizeof pair->step);
+    }
+    if (n % 2 != 0) {
+        code[n - 1] = pair[bytes[n / 2]].code[0];
+        step[n - 1] = pair[bytes[n / 2]].step[0];
     }
 }
 
@@ -158,19 +200,50 @@ void cg_scale_codes(const float *code, const float *zero, const float *scale, fl
         scale_plain(code, scale, factor, n, values);
 }
 
-CG_CLONES double cg_sum_cells(const float *restrict cell, const float *restrict scale, size_t n)
+/* The lanes meet in double, in one fixed tree. */
+static inline double fold(const float *lane)
 {
-    double sum[CG_LANES] = {0};
-    size_t whole = n - n % CG_LANES;
-    for (size_t i = 0; i < whole; i += CG_LANES)
-        for (size_t l = 0; l < CG_LANES; l++) {
-            double s = (double)scale[i + l];
-            sum[l] += (double)cell[i + l] * (s * s);
-        }
-    for (size_t i = whole; i < n; i++)
-        sum[i - whole] += (double)cell[i] * ((double)scale[i] * (double)scale[i]);
+    double sum[CG_LANES];
+    for (size_t l = 0; l < CG_LANES; l++)
+        sum[l] = (double)lane[l];
     for (size_t width = CG_LANES / 2; width > 0; width /= 2)
         for (size_t l = 0; l < width; l++)
             sum[l] += sum[l + width];
     return sum[0];
+}
+
+CG_CLONES double cg_sum_steps(const float *restrict step, const float *restrict scale, size_t n)
+{
+    float sum[CG_LANES] = {0};
+    size_t whole = n - n % CG_LANES;
+    for (size_t i = 0; i < whole; i += CG_LANES)
+        for (size_t l = 0; l < CG_LANES; l++)
+            sum[l] += (step[i + l] * scale[i + l]) * (step[i + l] * scale[i + l]);
+    for (size_t i = whole; i < n; i++)
+        sum[i - whole] += (step[i] * scale[i]) * (step[i] * scale[i]);
+    return fold(sum);
+}
+
+CG_ALWAYS_INLINE float place_of(float code, float least)
+{
+    uint32_t bits;
+    __builtin_memcpy(&bits, &code, sizeof bits);
+    float place = cg_float_of_bits(bits & 0x7F800000);
+    return place < least ? least : place;
+}
+
+CG_CLONES double cg_sum_places(const float *restrict code, float least, const float *restrict scale, size_t n)
+{
+    float sum[CG_LANES] = {0};
+    size_t whole = n - n % CG_LANES;
+    for (size_t i = 0; i < whole; i += CG_LANES)
+        for (size_t l = 0; l < CG_LANES; l++) {
+            float step = place_of(code[i + l], least) * scale[i + l];
+            sum[l] += step * step;
+        }
+    for (size_t i = whole; i < n; i++) {
+        float step = place_of(code[i], least) * scale[i];
+        sum[i - whole] += step * step;
+    }
+    return fold(sum);
 }

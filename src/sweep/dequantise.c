@@ -1,5 +1,4 @@
 #include "dequantise.h"
-#include "codes.h"
 #include "cognate/mem.h"
 #include "cognate/text.h"
 #include <assert.h>
@@ -48,17 +47,26 @@ static int64_t scale_at(const struct cg_dequantiser *d, int64_t row, int64_t *st
     return how->scales_by_column ? row : row / how->block_rows * d->column_blocks;
 }
 
+/* Scales that are codes themselves stand for numbers of a table, scaled by a number a nested block. */
+static void scale_nested(const struct cg_dequantiser *d, int64_t first, size_t n, float *out)
+{
+    int64_t length = d->how->nested_block;
+    float of_block = 0;
+    for (size_t i = 0; i < n; i++) {
+        int64_t at = first + (int64_t)i;
+        if (i == 0 || at % length == 0)
+            side_numbers(d, CG_SIDE_NESTED_SCALE, at / length, 1, 1, &of_block);
+        out[i] = d->nested_table[(int)out[i]] * of_block + d->how->nested_offset;
+    }
+}
+
 /* The scales of blocks first to first + n - 1 of a row. */
 static void load_scales(const struct cg_dequantiser *d, int64_t row, int64_t first, size_t n, float *out)
 {
     int64_t step, at = scale_at(d, row, &step);
     side_numbers(d, CG_SIDE_SCALE, at + first * step, step, n, out);
-    int64_t nested = d->how->nested_block;
-    for (size_t i = 0; nested > 0 && i < n; i++) {
-        float of_block;
-        side_numbers(d, CG_SIDE_NESTED_SCALE, (at + first + (int64_t)i) / nested, 1, 1, &of_block);
-        out[i] = d->nested_table[(int)out[i]] * of_block + d->how->nested_offset;
-    }
+    if (d->how->nested_block > 0)
+        scale_nested(d, at + first, n, out);
     for (size_t i = 0; d->kind[CG_SIDE_GLOBAL_SCALE] && i < n; i++)
         out[i] /= d->global;
 }
@@ -100,115 +108,129 @@ static void load_zeros(const struct cg_dequantiser *d, int64_t row, int64_t firs
     }
 }
 
-/* Of columns that belong to any group: a row's scales, once, then one for each column. */
-static void pick_scales(struct cg_dequantiser *d, int64_t row, int64_t column, size_t n, float *scale,
-                        float *zero)
+/* A run of elements of one row, on its way from codes to values. */
+struct run {
+    int64_t row, column;
+    size_t n;
+    float code[CG_MOST_CODES], step[CG_MOST_CODES], scale[CG_MOST_CODES], zero[CG_MOST_CODES];
+    double even; /* the sum of the squares of the scales */
+};
+
+/* Of columns that belong to blocks in no order: a row's scales, once, then one for each column. */
+static void pick_scales(struct cg_dequantiser *d, struct run *run)
 {
     bool zeros = d->kind[CG_SIDE_ZERO] != NULL;
-    if (d->row_at != row) {
-        load_scales(d, row, 0, (size_t)d->column_blocks, d->row_scale);
+    if (d->row_at != run->row) {
+        load_scales(d, run->row, 0, (size_t)d->column_blocks, d->row_scale);
         if (zeros)
-            load_zeros(d, row, 0, (size_t)d->column_blocks, d->row_zero);
-        d->row_at = row;
+            load_zeros(d, run->row, 0, (size_t)d->column_blocks, d->row_zero);
+        d->row_at = run->row;
     }
-    for (size_t i = 0; i < n; i++) {
-        int32_t group = d->group[column + (int64_t)i];
-        scale[i] = d->row_scale[group];
+    run->even = 0;
+    for (size_t i = 0; i < run->n; i++) {
+        int32_t group = d->group[run->column + (int64_t)i];
+        double scale = (double)d->row_scale[group];
+        run->scale[i] = d->row_scale[group];
+        run->even += isfinite(scale) ? scale * scale : 0;
         if (zeros)
-            zero[i] = d->row_zero[group];
+            run->zero[i] = d->row_zero[group];
     }
 }
 
-static void spread_scales(const struct cg_dequantiser *d, int64_t row, int64_t column, size_t n, float *scale,
-                          float *zero)
+static void spread_scales(const struct cg_dequantiser *d, struct run *run)
 {
-    float of_block[CG_MOST_CODES + 1];
-    int64_t length = d->how->block_columns, first = column / length;
-    size_t skip = (size_t)(column - first * length);
-    size_t blocks = (size_t)((column + (int64_t)n - 1) / length - first + 1);
-    load_scales(d, row, first, blocks, of_block);
-    cg_spread(of_block, skip, (size_t)length, n, scale);
+    float of_block[CG_MOST_CODES];
+    size_t length = (size_t)d->how->block_columns, skip = (size_t)run->column % length;
+    int64_t first = run->column / (int64_t)length;
+    size_t blocks = (skip + run->n - 1) / length + 1;
+    load_scales(d, run->row, first, blocks, of_block);
+    cg_spread(of_block, skip, length, run->n, run->scale);
+    run->even = 0;
+    for (size_t b = 0, at = 0; d->even && b < blocks; b++) {
+        size_t end = (b + 1) * length - skip < run->n ? (b + 1) * length - skip : run->n;
+        double scale = (double)of_block[b];
+        run->even += isfinite(scale) ? (double)(end - at) * (scale * scale) : 0;
+        at = end;
+    }
     if (!d->kind[CG_SIDE_ZERO])
         return;
-    load_zeros(d, row, first, blocks, of_block);
-    cg_spread(of_block, skip, (size_t)length, n, zero);
+    load_zeros(d, run->row, first, blocks, of_block);
+    cg_spread(of_block, skip, length, run->n, run->zero);
 }
 
-/* The codes of elements of one row, as numbers. Those of two a byte begin with an even one. */
+/* The codes of a run, as numbers. Those of two a byte begin with the first of one. */
 static void unpack(const struct cg_dequantiser *d, const uint8_t *codes, int64_t codes_first, int64_t first,
-                   size_t n, float *code, float *cell)
+                   struct run *run)
 {
     const struct cg_quantised *how = d->how;
-    size_t at = (size_t)(first - codes_first);
+    size_t at = (size_t)(first - codes_first), n = run->n;
+    int64_t band = (run->row - codes_first / how->columns) / 8; /* AWQ's */
     switch (how->codes) {
     case CG_CODES_BYTES:
-        cg_codes_of_bytes(how->dtype, codes + at, n, code, cell);
+        cg_codes_of_bytes(how->dtype, codes + at, n, run->code);
         break;
     case CG_CODES_BITS:
-        cg_codes_of_bits(codes, at * (size_t)how->bits, how->bits, how->offset, n, code);
+        cg_codes_of_bits(codes, at * (size_t)how->bits, how->bits, how->offset, n, run->code);
         break;
-    case CG_CODES_AWQ: {
-        int64_t row = first / how->columns, column = first % how->columns;
-        int64_t band = (row - codes_first / how->columns) / 8;
-        cg_codes_of_awq(codes + 4 * (band * how->columns + column), cg_awq_nibble[row % 8], n, code);
+    case CG_CODES_AWQ:
+        cg_codes_of_awq(codes + 4 * (band * how->columns + run->column), cg_awq_nibble[run->row % 8], n,
+                        run->code);
         break;
-    }
     case CG_CODES_E2M1:
-        cg_codes_of_e2m1(codes + at / 2, n, code, cell);
+        cg_codes_of_e2m1(codes + at / 2, n, run->code);
         break;
     case CG_CODES_TABLE:
-        cg_codes_of_table(codes + at / 2, d->table, d->cell, n, code, cell);
+        cg_codes_of_table(codes + at / 2, d->pair, n, run->code, run->step);
     }
 }
 
-/* Whether all cells are as wide as the scale. */
-static bool is_even(const struct cg_quantised *how)
+/* The sum of the squares of the steps, without those that are not finite. */
+static double sum_steps(const struct cg_dequantiser *d, struct run *run)
 {
-    return how->codes == CG_CODES_BITS || how->codes == CG_CODES_AWQ ||
-           (how->codes == CG_CODES_BYTES && how->dtype == CG_I8);
+    bool table = d->how->codes == CG_CODES_TABLE;
+    if (d->even)
+        return run->even;
+    double unit = table ? 1 : (double)d->place;
+    double sum = table ? cg_sum_steps(run->step, run->scale, run->n)
+                       : cg_sum_places(run->code, d->least, run->scale, run->n);
+    if (isfinite(sum))
+        return unit * unit * sum;
+    sum = 0;
+    for (size_t i = 0; i < run->n; i++) {
+        double one = table ? cg_sum_steps(run->step + i, run->scale + i, 1)
+                           : cg_sum_places(run->code + i, d->least, run->scale + i, 1);
+        sum += isfinite(one) ? one : 0;
+    }
+    return unit * unit * sum;
 }
 
-/* A NaN or an infinity among the scales: those without count. */
-static double sum_finite_cells(const float *cell, const float *scale, size_t n)
-{
-    double sum = 0;
-    for (size_t i = 0; i < n; i++)
-        if (isfinite(scale[i]))
-            sum += (double)cell[i] * ((double)scale[i] * (double)scale[i]);
-    return sum;
-}
-
-/* A run within one row, from an even column on where two codes share a byte. */
+/* A run within one row; where two codes share a byte, from the first of one on. */
 static double dequantise_run(struct cg_dequantiser *d, const uint8_t *codes, int64_t codes_first,
                              int64_t first, size_t n, double *values)
 {
-    float code[CG_MOST_CODES], cell[CG_MOST_CODES], scale[CG_MOST_CODES], zero[CG_MOST_CODES];
-    const struct cg_quantised *how = d->how;
-    int64_t row = first / d->columns, column = first % d->columns;
-    float factor = how->factor != 0 ? how->factor : 1;
-    for (size_t i = 0; is_even(how) && i < n; i++)
-        cell[i] = 1;
-    unpack(d, codes, codes_first, first, n, code, cell);
+    struct run run;
+    double factor = d->how->factor != 0 ? (double)d->how->factor : 1;
+    run.row = first / d->columns;
+    run.column = first % d->columns;
+    run.n = n;
+    unpack(d, codes, codes_first, first, &run);
     if (d->by_group)
-        pick_scales(d, row, column, n, scale, zero);
+        pick_scales(d, &run);
     else
-        spread_scales(d, row, column, n, scale, zero);
-    cg_scale_codes(code, d->kind[CG_SIDE_ZERO] ? zero : NULL, scale, factor, n, values);
-    double sum = cg_sum_cells(cell, scale, n);
-    if (!isfinite(sum))
-        sum = sum_finite_cells(cell, scale, n);
-    return sum * (double)factor * (double)factor / 12;
+        spread_scales(d, &run);
+    cg_scale_codes(run.code, d->kind[CG_SIDE_ZERO] ? run.zero : NULL, run.scale, (float)factor, n, values);
+    return sum_steps(d, &run) * factor * factor / 12;
 }
 
 /* One value in the second half of a byte. */
 static double dequantise_odd(struct cg_dequantiser *d, const uint8_t *codes, int64_t codes_first,
                              int64_t first, double *value)
 {
-    double both[2], before;
+    double both[2];
     double sum = dequantise_run(d, codes, codes_first, first - 1, 2, both);
-    before = dequantise_run(d, codes, codes_first, first - 1, 1, value);
+    sum -= dequantise_run(d, codes, codes_first, first - 1, 1, value);
     *value = both[1];
-    return sum - before;
+    return sum;
 }
 
 double cg_dequantise(struct cg_dequantiser *d, const uint8_t *codes, int64_t codes_first, int64_t first,
@@ -237,40 +259,66 @@ static int compare_floats(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
-/* The second moment of each cell of a table, in twelfths. Cells end half way to the next value; those of the
- * least and the greatest end there: blocks are scaled so that nothing lies beyond. */
-static void measure_cells(struct cg_dequantiser *d)
+/* How far apart codes are at table[k]: what makes h^2 / 12 the second moment of its cell. Cells end half way
+ * to the next value; those of the least and the greatest end there, since blocks are scaled so that nothing
+ * lies beyond. `sorted` holds the same values, growing. */
+static float step_at(float value, const float sorted[16])
 {
-    float sorted[16];
-    memcpy(sorted, d->table, sizeof sorted);
+    double below = 0, above = 0;
+    for (int i = 0; i < 16; i++)
+        if (sorted[i] < value)
+            below = ((double)value - (double)sorted[i]) / 2;
+    for (int i = 15; i >= 0; i--)
+        if (sorted[i] > value)
+            above = ((double)sorted[i] - (double)value) / 2;
+    double width = below + above;
+    return width > 0 ? (float)sqrt(4 * (below * below * below + above * above * above) / width) : 0;
+}
+
+static int begin_table(struct cg_dequantiser *d, const struct place *place, struct cg_err *err)
+{
+    float table[16], sorted[16], step[16];
+    side_numbers(d, CG_SIDE_TABLE, 0, 1, 16, table);
+    for (int k = 0; k < 16; k++)
+        if (!isfinite(table[k]))
+            return refuse(err, place, "its table of 16 values holds one that is not finite");
+    memcpy(sorted, table, sizeof sorted);
     qsort(sorted, 16, sizeof *sorted, compare_floats);
-    for (int k = 0; k < 16; k++) {
-        double value = (double)d->table[k], below = 0, above = 0;
-        for (int i = 15; i >= 0; i--)
-            if ((double)sorted[i] > value)
-                above = ((double)sorted[i] - value) / 2;
-        for (int i = 0; i < 16; i++)
-            if ((double)sorted[i] < value)
-                below = (value - (double)sorted[i]) / 2;
-        double width = below + above;
-        d->cell[k] = width > 0 ? (float)(4 * (pow(below, 3) + pow(above, 3)) / width) : 0;
+    for (int k = 0; k < 16; k++)
+        step[k] = step_at(table[k], sorted);
+    for (int byte = 0; byte < 256; byte++)
+        d->pair[byte] =
+            (struct cg_code_pair){{table[byte >> 4], table[byte & 0xF]}, {step[byte >> 4], step[byte & 0xF]}};
+    return 0;
+}
+
+/* The steps of floats as codes, in units of their power of two, and the power below which they are even. */
+static void begin_places(struct cg_dequantiser *d)
+{
+    const struct cg_quantised *how = d->how;
+    bool bytes = how->codes == CG_CODES_BYTES;
+    d->least = d->place = 0;
+    if (how->codes == CG_CODES_E2M1) {
+        d->least = 1;
+        d->place = 0x1p-1F;
+    } else if (bytes && (how->dtype == CG_F8_E4M3 || how->dtype == CG_F8_E4M3FNUZ)) {
+        d->least = how->dtype == CG_F8_E4M3 ? 0x1p-6F : 0x1p-7F;
+        d->place = 0x1p-3F;
+    } else if (bytes && how->dtype != CG_I8) {
+        d->least = how->dtype == CG_F8_E5M2 ? 0x1p-14F : 0x1p-15F;
+        d->place = 0x1p-2F;
     }
 }
 
 static int begin_tables(struct cg_dequantiser *d, const struct place *place, struct cg_err *err)
 {
-    if (d->kind[CG_SIDE_TABLE]) {
-        side_numbers(d, CG_SIDE_TABLE, 0, 1, 16, d->table);
-        for (int i = 0; i < 16; i++)
-            if (!isfinite(d->table[i]))
-                return refuse(err, place, "its table of 16 values holds one that is not finite");
-        measure_cells(d);
-    }
+    begin_places(d);
+    d->even = d->place == 0 && d->how->codes != CG_CODES_TABLE;
     if (d->kind[CG_SIDE_NESTED_TABLE])
         side_numbers(d, CG_SIDE_NESTED_TABLE, 0, 1, 256, d->nested_table);
     if (d->kind[CG_SIDE_GLOBAL_SCALE])
         side_numbers(d, CG_SIDE_GLOBAL_SCALE, 0, 1, 1, &d->global);
-    return 0;
+    return d->kind[CG_SIDE_TABLE] ? begin_table(d, place, err) : 0;
 }
 
 static int64_t side_integer(const struct cg_dequantiser *d, enum cg_side_kind kind, int64_t at)

@@ -2,11 +2,9 @@
 #ifndef COGNATE_SWEEP_DEQUANTISE_H
 #define COGNATE_SWEEP_DEQUANTISE_H
 
+#include "codes.h"
 #include "cognate/err.h"
 #include "cognate/quantised.h"
-#include <stddef.h>
-
-enum { CG_MOST_CODES = 1024 }; /* in a run */
 
 /* One member's, for a task and then for another's. All zero to start with. */
 struct cg_dequantiser {
@@ -15,12 +13,14 @@ struct cg_dequantiser {
     const uint8_t *side[CG_SIDE_REST];
     int64_t columns, column_blocks; /* of all elements in one row, where blocks are flat */
     float global;
-    float table[16], cell[16];
+    bool even; /* codes are one apart */
+    struct cg_code_pair pair[256];
+    float least, place; /* of floats as codes: their step is place times their power of two, least at least */
     float nested_table[256];
-    int32_t *group; /* [columns] the block of each column, where they do not follow each other; else NULL */
+    bool by_group;  /* columns belong to blocks in no order */
+    int32_t *group; /* [columns] then, the block of each */
     size_t groups_capacity;
-    bool by_group;
-    float *row_scale, *row_zero; /* [column_blocks] of row_at: with groups */
+    float *row_scale, *row_zero; /* [column_blocks] of row_at, where by_group */
     size_t scales_capacity, zeros_capacity;
     int64_t row_at; /* -1: none yet */
 };
