@@ -244,7 +244,6 @@ int cg_exact_run(const struct cg_comm *comm, struct cg_fetch *fetch, const int m
     int result = list_tests(&session, err);
     if (result == 0 && !(session.table = cg_new((size_t)(session.ntests + 1) * FIELDS, sizeof(double), err)))
         result = -1;
-    CG_TRY(result = cg_agree(comm, result, err));
     for (int64_t i = comm->rank; result == 0 && i <= session.ntests; i += comm->size) {
         double *row = session.table + i * FIELDS;
         result = i == session.ntests ? test_embeddings(&session, row, err)

@@ -11,10 +11,13 @@
 #include <cblas.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Cells of a pair, at most; beyond it experts are compared within layers of one index, and thinned. */
 enum { MOST_CELLS = 1 << 16 };
-enum { RAW, RAW_COSINE, PROBE, PROBE_COSINE, GRAM, FIELDS };
+enum { RAW, PROBE };
+/* Of a cell in the table: what one of them found; t by the Gram matrices stands alone. */
+enum { COUNT, COSINE, FIELDS };
 static const double KEPT_VARIANCE = 0.1; /* of the planted relative */
 
 struct session {
@@ -32,7 +35,7 @@ struct session {
     float *store;     /* [places * 2 * sizes.units * length], or [places * square^2] */
     int64_t length;   /* columns or tokens of a signature at most */
     float *probes[2]; /* [tokens * width] normalised embeddings */
-    float *rows, *room;
+    float *rows, *room, *planted;
     double *table; /* [(ncells + 1) * FIELDS]; the last row is the planted cell */
 };
 
@@ -151,6 +154,7 @@ static int allocate(struct session *session, struct cg_err *err)
         !(session->chosen = cg_new((size_t)(session->places * n), sizeof(int64_t), err)) ||
         !(session->rows = cg_new((size_t)(longest(n, sizes->square) * width), sizeof(float), err)) ||
         !(session->room = cg_new((size_t)room, sizeof(float), err)) ||
+        !(session->planted = cg_new((size_t)(2 * n * session->length), sizeof(float), err)) ||
         !(session->table = cg_new((size_t)(session->out->ncells + 1) * FIELDS, sizeof(double), err)))
         return -1;
     return 0;
@@ -168,6 +172,7 @@ static void session_release(struct session *session)
     free(session->store);
     free(session->rows);
     free(session->room);
+    free(session->planted);
     free(session->table);
 }
 
@@ -269,9 +274,7 @@ static struct cg_signature signature(const struct session *session, int side, in
 /* Whether the two blocks of a cell can be held against each other: raw rows need one basis. */
 static bool comparable(const struct session *session, const struct cg_cell *cell, int field)
 {
-    if (field == PROBE)
-        return session->out->tokens > 0;
-    return block_of(session, 0, cell->a)->width == block_of(session, 1, cell->b)->width;
+    return field == PROBE || block_of(session, 0, cell->a)->width == block_of(session, 1, cell->b)->width;
 }
 
 static int64_t length_of(const struct session *session, const struct cg_block *block, int field)
@@ -300,43 +303,36 @@ static void plant(float *out, const float *rows, int64_t n, int64_t length, uint
 }
 
 /* A block of a against its planted relative. */
-static int take_planted(struct session *session, int field, struct cg_err *err)
+static void match_planted(struct session *session, int field)
 {
     struct cg_signature block = signature(session, 0, session->out->cells[0].a);
     int64_t length = length_of(session, block_of(session, 0, session->out->cells[0].a), field);
-    float *made = cg_new((size_t)(2 * block.n * length), sizeof *made, err);
-    if (!made)
-        return -1;
-    plant(made, block.gate, block.n, length, 0);
-    plant(made + block.n * length, block.up, block.n, length, UINT64_C(1) << 40);
-    struct cg_signature relative = {made, made + block.n * length, block.n};
-    struct cg_agreement found = cg_agree_twice(block, relative, length, session->room);
-    session->table[session->out->ncells * FIELDS + field] = found.units;
-    free(made);
-    return 0;
+    float *gate = session->planted, *up = gate + block.n * length;
+    plant(gate, block.gate, block.n, length, 0);
+    plant(up, block.up, block.n, length, UINT64_C(1) << 40);
+    struct cg_agreement found =
+        cg_agree_twice(block, (struct cg_signature){gate, up, block.n}, length, session->room);
+    session->table[session->out->ncells * FIELDS + COUNT] = found.units;
 }
 
 /* All cells by one of the two matchings, RAW or PROBE. */
-static int match_cells(struct session *session, int field, struct cg_err *err)
+static void match_cells(struct session *session, int field)
 {
     struct cg_kinship *out = session->out;
-    int result = 0;
     for (int64_t c = session->comm->rank; c < out->ncells; c += session->comm->size) {
         const struct cg_cell *cell = &out->cells[c];
         double *row = session->table + c * FIELDS;
-        row[field] = -1;
+        row[COUNT] = -1;
         if (!comparable(session, cell, field))
             continue;
         struct cg_agreement found =
             cg_agree_twice(signature(session, 0, cell->a), signature(session, 1, cell->b),
                            length_of(session, block_of(session, 0, cell->a), field), session->room);
-        row[field] = found.units;
-        row[field + 1] = found.units > 0 ? found.cosine / found.units : 0;
+        row[COUNT] = found.units;
+        row[COSINE] = found.units > 0 ? found.cosine / found.units : 0;
     }
-    bool taken = field == RAW || out->tokens > 0;
-    if (taken && out->ncells % session->comm->size == session->comm->rank)
-        result = take_planted(session, field, err);
-    return cg_agree(session->comm, result, err);
+    if (out->ncells % session->comm->size == session->comm->rank)
+        match_planted(session, field);
 }
 
 static void correlate_grams(struct session *session)
@@ -347,9 +343,9 @@ static void correlate_grams(struct session *session)
         int64_t units = block_of(session, 0, cell->a)->units;
         const float *a = session->store + session->place[0][cell->a] * square * square,
                     *b = session->store + session->place[1][cell->b] * square * square;
-        session->table[c * FIELDS + GRAM] = units == block_of(session, 1, cell->b)->units
-                                                ? cg_square_t(a, b, units < square ? units : square)
-                                                : NAN;
+        session->table[c * FIELDS] = units == block_of(session, 1, cell->b)->units
+                                         ? cg_square_t(a, b, units < square ? units : square)
+                                         : NAN;
     }
 }
 
@@ -385,7 +381,8 @@ static int take_embeddings(struct session *session, struct cg_err *err)
     return 0;
 }
 
-static void read_table(struct session *session)
+/* Takes what a stage filled in over to the cells, and clears the table for the next one. */
+static void read_counts(struct session *session, int field)
 {
     struct cg_kinship *out = session->out;
     cg_sum_doubles(session->comm, session->table, (out->ncells + 1) * FIELDS);
@@ -395,15 +392,33 @@ static void read_table(struct session *session)
         int64_t units_a = sampled(session, block_of(session, 0, cell->a)),
                 units_b = sampled(session, block_of(session, 1, cell->b));
         cell->units = (int32_t)(units_a < units_b ? units_a : units_b);
-        cell->raw = (int32_t)row[RAW];
-        cell->raw_cosine = row[RAW_COSINE];
-        cell->probe = (int32_t)row[PROBE];
-        cell->probe_cosine = row[PROBE_COSINE];
-        cell->gram = row[GRAM];
+        *(field == RAW ? &cell->raw : &cell->probe) = (int32_t)row[COUNT];
+        *(field == RAW ? &cell->raw_cosine : &cell->probe_cosine) = row[COSINE];
     }
     out->planted = (int32_t)sampled(session, block_of(session, 0, out->cells[0].a));
-    out->planted_raw = (int32_t)session->table[out->ncells * FIELDS + RAW];
-    out->planted_probe = out->tokens > 0 ? (int32_t)session->table[out->ncells * FIELDS + PROBE] : -1;
+    *(field == RAW ? &out->planted_raw : &out->planted_probe) =
+        (int32_t)session->table[out->ncells * FIELDS + COUNT];
+    memset(session->table, 0, (size_t)(out->ncells + 1) * FIELDS * sizeof(double));
+}
+
+static void read_grams(struct session *session)
+{
+    cg_sum_doubles(session->comm, session->table, session->out->ncells * FIELDS);
+    for (int64_t c = 0; c < session->out->ncells; c++)
+        session->out->cells[c].gram = session->table[c * FIELDS];
+}
+
+/* Whether every block of b has most of its units in some block of a by their rows: then probes, which cost
+ * most, have nothing to add. */
+static bool rows_say_all(const struct cg_kinship *out)
+{
+    int32_t found = 0;
+    for (int64_t c = 0, last = -1; c < out->ncells; c++)
+        if (2 * out->cells[c].raw > out->cells[c].units && out->cells[c].b != last) {
+            last = out->cells[c].b; /* cells stand by b */
+            found++;
+        }
+    return found == out->nblocks[1];
 }
 
 /* Collective: every rank comes here with its session ready. */
@@ -411,18 +426,21 @@ static int find_cells(struct session *session, struct cg_err *err)
 {
     const struct cg_sizes *sizes = &session->sizes;
     int64_t floats = 2 * sizes->units * session->length;
-    if (fill_store(session, take_raw, floats, err) < 0 || match_cells(session, RAW, err) < 0)
+    if (fill_store(session, take_raw, floats, err) < 0)
         return -1;
-    if (session->probes[0] && session->probes[1]) {
+    match_cells(session, RAW);
+    read_counts(session, RAW);
+    if (session->probes[0] && session->probes[1] && !rows_say_all(session->out)) {
         session->out->tokens = sizes->tokens;
         if (fill_store(session, take_probe, floats, err) < 0)
             return -1;
+        match_cells(session, PROBE);
+        read_counts(session, PROBE);
     }
-    if (match_cells(session, PROBE, err) < 0 ||
-        fill_store(session, take_gram, sizes->square * sizes->square, err) < 0)
+    if (fill_store(session, take_gram, sizes->square * sizes->square, err) < 0)
         return -1;
     correlate_grams(session);
-    read_table(session);
+    read_grams(session);
     return 0;
 }
 
