@@ -21,7 +21,7 @@
  *
  * In cells of equal shape an exact test: a's rows in a seeded random order are assigned to b's (linear
  * assignment on centred cosines) and put back; F is the number of fixed points. For independent models the
- * assignment is uniform: P(F >= k) <= 1/k!. A sample of up to 1,024 rows and 2,048 columns, the same in both,
+ * assignment is uniform: P(F >= k) <= 1/k!. A sample of up to 1,024 rows and 1,024 columns, the same in both,
  * keeps this exact. The columns of the embeddings over shared tokens get the same test.
  */
 #ifndef COGNATE_BLOCKS_H

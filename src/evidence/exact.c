@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_ROWS = 1024, MOST_COLUMNS = 2048, MOST_TOKENS = 2048, GRAM_TOKENS = 512, LEAST_TOKENS = 64 };
+enum { MOST_ROWS = 1024, MOST_COLUMNS = 1024, MOST_TOKENS = 1024, GRAM_TOKENS = 512, LEAST_TOKENS = 64 };
 /* Cells tested of a pair, at most: those in one place are then thinned evenly. */
 enum { MOST_TESTS = 256 };
 enum { SAMPLE, FIXED_GATE, FIXED_UP, FIELDS };

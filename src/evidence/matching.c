@@ -1,5 +1,6 @@
 #include "matching.h"
 #include "assignment.h"
+#include "cognate/clones.h"
 #include "cognate/mem.h"
 #include "cognate/sweep.h"
 #include "sweep/mix.h"
@@ -80,7 +81,8 @@ static void cosines(const float *a, int64_t na, const float *b, int64_t nb, int6
 
 /* For each row its largest column if that column's largest row is this one and the cosine is above 0; -1
  * otherwise. `largest` is room for nb row numbers. */
-static void match_mutually(const float *cosine, int64_t na, int64_t nb, int32_t *match, int32_t *largest)
+CG_CLONES static void match_mutually(const float *cosine, int64_t na, int64_t nb, int32_t *match,
+                                     int32_t *largest)
 {
     memset(largest, 0, (size_t)nb * sizeof *largest);
     for (int64_t i = 0; i < na; i++) {
@@ -157,19 +159,26 @@ void cg_square_to_unit(float *square, int64_t n)
     cg_rows_to_units(square, 1, n * n);
 }
 
+CG_CLONES static double lanes_product(const float *a, const float *b, int64_t n)
+{
+    double lane[16] = {0}, total = 0;
+    for (int64_t j = 0; j + 16 <= n; j += 16)
+        for (int64_t k = 0; k < 16; k++)
+            lane[k] += (double)a[j + k] * (double)b[j + k];
+    for (int64_t j = n - n % 16; j < n; j++)
+        lane[j % 16] += (double)a[j] * (double)b[j];
+    for (int k = 0; k < 16; k++)
+        total += lane[k];
+    return total;
+}
+
 /* The product with b's rows and columns both moved on by `shift`. */
 static double shifted_product(const float *a, const float *b, int64_t n, int64_t shift)
 {
     double total = 0;
     for (int64_t i = 0; i < n; i++) {
         const float *x = a + i * n, *y = b + (i + shift) % n * n;
-        double lane[16] = {0};
-        for (int64_t j = 0; j < n - shift; j++)
-            lane[j & 15] += (double)x[j] * (double)y[j + shift];
-        for (int64_t j = n - shift; j < n; j++)
-            lane[j & 15] += (double)x[j] * (double)y[j + shift - n];
-        for (int k = 0; k < 16; k++)
-            total += lane[k];
+        total += lanes_product(x, y + shift, n - shift) + lanes_product(x + n - shift, y, shift);
     }
     return total;
 }

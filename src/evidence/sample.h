@@ -14,7 +14,7 @@ struct cg_sizes {
 /* The largest signatures that keep `cells` cells under CG_CELL_WORK multiply-adds by each statistic and
  * `blocks` blocks within CG_STORE_BYTES. Pure. */
 enum { CG_STORE_BYTES = 128 << 20 };
-#define CG_CELL_WORK 1e11
+#define CG_CELL_WORK 5e10
 struct cg_sizes cg_sizes_for(int64_t cells, int64_t blocks, int64_t most_units, int64_t most_width,
                              int64_t shared_tokens);
 
