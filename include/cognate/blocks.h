@@ -6,13 +6,13 @@
  *
  *   raw     Rows are matched twice, by gate and by up: row i of a with row j of b when each has the other as
  *           its nearest by centred cosine. K is the number of units that both matchings send to the same
- *           partner. Survives permuted units, moved layers, other widths of the block; not another basis.
- *   probe   The same with responses in place of rows: unit i answers token t with w_i . E_t / rms(E_t), over
- *           tokens that both models know. Survives another basis and width of the residual stream, too.
- *   gram    G_ij = gate_i . up_j over the same sample of units in both; the correlation of the two matrices,
- *           against the same after a common shift of b's units (31 shifts, as the shift null of sweep.h;
- *           Mantel 1967, without matched rows and columns). t with 30 degrees of freedom. Survives another
- *           basis, and needs neither tokens nor an embedding; not permuted units.
+ *           partner. Of up the cosine counts without its sign, which down can take back. Survives permuted
+ * units, moved layers, other widths of the block; not another basis. probe   The same with responses in place
+ * of rows: unit i answers token t with w_i . E_t / rms(E_t), over tokens that both models know. Survives
+ * another basis and width of the residual stream, too. gram    G_ij = gate_i . up_j over the same sample of
+ * units in both; the correlation of the two matrices, against the same after a common shift of b's units (31
+ * shifts, as the shift null of sweep.h; Mantel 1967, without matched rows and columns). t with 30 degrees of
+ * freedom. Survives another basis, and needs neither tokens nor an embedding; not permuted units.
  *
  * Null of raw and probe: for independent matchings, K of blocks of n and m units has a mean of about 1/4:
  * min(n, m) / 2 mutual pairs by gate, each of them mutual by up with probability 1 / (2 max(n, m)). Models
@@ -66,8 +66,8 @@ struct cg_kinship {
     int64_t tokens;  /* probes; 0: none were taken */
     int32_t units;   /* sampled a block, at most */
     int32_t planted; /* units of the planted block; 0: none was tested */
-    int32_t planted_raw, planted_probe; /* its K: a relative of a's first block whose rows keep a cosine of
-                                           sqrt(0.1), a tenth of their variance; -1: not taken */
+    int32_t planted_raw, planted_probe; /* its K: a relative of a's first block whose rows, or answers, keep a
+                                           cosine of sqrt(0.1), a tenth of their variance; -1: not taken */
     int32_t columns, fixed_columns;     /* exact test of the embeddings' columns; columns 0: not taken */
     double token_gram;    /* correlation of the centred Gram matrices of shared tokens' rows (linear CKA,
                              Kornblith    et al. 2019), invariant under rotation; NaN: not taken. Shared meaning

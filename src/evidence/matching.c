@@ -108,6 +108,8 @@ struct cg_agreement cg_agree_twice(struct cg_signature a, struct cg_signature b,
             *largest = match_up + a.n;
     cosines(a.gate, a.n, b.gate, b.n, columns, by_gate);
     cosines(a.up, a.n, b.up, b.n, columns, by_up);
+    for (int64_t k = 0; k < a.n * b.n; k++)
+        by_up[k] = fabsf(by_up[k]);
     match_mutually(by_gate, a.n, b.n, match_gate, largest);
     match_mutually(by_up, a.n, b.n, match_up, largest);
     struct cg_agreement out = {0};

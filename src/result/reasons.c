@@ -133,11 +133,11 @@ static int reason_no_block(struct cg_buf *text, const struct cg_kin *kin, struct
     for (int method = CG_BY_RAW; method <= CG_BY_PROBE; method++) {
         int32_t most = largest_count(kin, (enum cg_method)method);
         if (most >= 0 &&
-            cg_buf_printf(
-                text, err,
-                "By %s %" PRId32 " units of a cell agree at most, where chance and controls reach %.0f; of a "
-                "relative that keeps a tenth of the weights' variance %" PRId32 " of %" PRId32 " would.\n",
-                names[method], most, kin->rate[method], planted[method], kin->of->planted) < 0)
+            cg_buf_printf(text, err,
+                          "By %s %" PRId32
+                          " units of a cell agree at most, where chance and controls reach %.0f; of a "
+                          "block that keeps a tenth of its variance %" PRId32 " of %" PRId32 " would.\n",
+                          names[method], most, kin->rate[method], planted[method], kin->of->planted) < 0)
             return -1;
     }
     return 0;
