@@ -3,6 +3,7 @@
 #define COGNATE_FINDINGS_H
 
 #include "cognate/anatomy.h"
+#include "cognate/blocks.h"
 #include "cognate/evidence.h"
 #include "cognate/pca.h"
 #include "cognate/plan.h"
@@ -23,6 +24,7 @@ struct cg_findings {
     const struct cg_alignment *alignments; /* [npairs] */
     const bool *aligned;                   /* [npairs] both vocabularies were there */
     const struct cg_token_cosines *tokens; /* [npairs] */
+    const struct cg_kinship *kinships;     /* [npairs]; NULL: --evidence quick */
     const struct cg_pca *pca;              /* NULL: none */
     const struct cg_sweep_options *options;
 };

@@ -96,7 +96,8 @@
 #define CG_LAYERS_VARIABLES(V)                                                                               \
     V(role_group, TEXT, ROLE_GROUP, NONE, NONE, "1", "attention, ffn, norm, all")                            \
     V(cosine, FLOAT64, PAIR, LAYER_B, ROLE_GROUP, "1", "mean cosine of layers of the same index")            \
-    V(similarity, FLOAT64, PAIR, LAYER_A, LAYER_B, "1", "mean cosine of the matrices of two layers")         \
+    V(similarity, FLOAT64, PAIR, LAYER_A, LAYER_B, "1",                                                      \
+      "mean cosine of the matrices of two layers; off the diagonal of their matched hidden units")           \
     V(layer_map, INT32, PAIR, LAYER_B, NONE, "1", "layer of a that the layer of b comes from, -1 none")      \
     V(layer_log10_p, FLOAT64, PAIR, LAYER_B, NONE, "1", "decimal logarithm of the layer's corrected p-value")
 
@@ -106,7 +107,8 @@
     V(expert_b, INT32, EXPERT_MATCH, NONE, NONE, "1", "expert of b")                                         \
     V(layer_a, INT32, EXPERT_MATCH, NONE, NONE, "1", "layer of a")                                           \
     V(expert_a, INT32, EXPERT_MATCH, NONE, NONE, "1", "expert of a, -1 when a dense block is the origin")    \
-    V(cosine, FLOAT64, EXPERT_MATCH, NONE, NONE, "1", "mean cosine of the matrices")                         \
+    V(cosine, FLOAT64, EXPERT_MATCH, NONE, NONE, "1",                                                        \
+      "mean cosine of the matched hidden units, or the matrices")                                            \
     V(log10_p, FLOAT64, EXPERT_MATCH, NONE, NONE, "1", "decimal logarithm of the corrected p-value")
 
 #define CG_EMBEDDINGS_VARIABLES(V)                                                                           \

@@ -39,6 +39,7 @@ struct run {
     struct cg_alignment *alignments;    /* [npairs]; text on rank 0 alone */
     bool *aligned;                      /* [npairs] */
     struct cg_token_cosines *tokens;    /* [npairs] */
+    struct cg_kinship *kinships;        /* [npairs]; empty with --evidence quick */
     int64_t bytes_reread;
     struct cg_pca pca;
     struct cg_buf notes;
@@ -155,7 +156,8 @@ static int allocate_tokens(struct run *run, struct cg_err *err)
     if (!(run->vocabularies = cg_new((size_t)run->models.n, sizeof *run->vocabularies, err)) ||
         !(run->alignments = cg_new(run->npairs, sizeof *run->alignments, err)) ||
         !(run->aligned = cg_new(run->npairs, sizeof *run->aligned, err)) ||
-        !(run->tokens = cg_new(run->npairs, sizeof *run->tokens, err)))
+        !(run->tokens = cg_new(run->npairs, sizeof *run->tokens, err)) ||
+        !(run->kinships = cg_new(run->npairs, sizeof *run->kinships, err)))
         return -1;
     return 0;
 }
@@ -278,7 +280,11 @@ static int compare_tokens(struct run *run, struct cg_err *err)
                               run->pairs[p][0], run->pairs[p][1], &run->alignments[p], run->options->full,
                               &run->tokens[p], err) < 0)
             return -1;
-        run->bytes_reread += run->tokens[p].bytes_reread;
+        if (run->options->full &&
+            cg_kinship_find(run->comm, run->models.pointers, &run->models.anatomy, run->pairs[p][0],
+                            run->pairs[p][1], &run->alignments[p], &run->kinships[p], err) < 0)
+            return -1;
+        run->bytes_reread += run->tokens[p].bytes_reread + run->kinships[p].bytes_reread;
         if (cg_agree(run->comm, keep_listed(run, p, err), err) < 0)
             return -1;
     }
@@ -307,6 +313,7 @@ static int collect_on_root(struct run *run, struct cg_err *err)
                                    .alignments = run->alignments,
                                    .aligned = run->aligned,
                                    .tokens = run->tokens,
+                                   .kinships = run->options->full ? run->kinships : NULL,
                                    .pca = pca ? &run->pca : NULL,
                                    .options = &run->options->sweep};
     if (cg_result_collect(&run->result, &findings, err) < 0 ||
@@ -405,12 +412,15 @@ static void run_release(struct run *run)
             cg_alignment_release(&run->alignments[p]);
         if (run->tokens)
             cg_token_cosines_release(&run->tokens[p]);
+        if (run->kinships)
+            cg_kinship_release(&run->kinships[p]);
     }
     for (int m = 0; run->vocabularies && m < run->models.n; m++)
         cg_vocabulary_release(&run->vocabularies[m]);
     free(run->alignments);
     free(run->aligned);
     free(run->tokens);
+    free(run->kinships);
     free(run->vocabularies);
     cg_sweep_release(&run->sweep);
     cg_plan_release(&run->plan);

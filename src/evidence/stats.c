@@ -1,3 +1,4 @@
+#include "cognate/blocks.h"
 #include "cognate/evidence.h"
 #include <float.h>
 #include <math.h>
@@ -70,4 +71,29 @@ double cg_bonferroni(double log10_p, int64_t tests)
 {
     double corrected = log10_p + log10((double)(tests > 0 ? tests : 1));
     return corrected > 0 ? 0 : corrected;
+}
+
+double cg_fixed_log10_p(int64_t fixed)
+{
+    return fixed > 1 ? -lgamma((double)fixed + 1) / log(10) : 0;
+}
+
+/* P(K >= k) = e^-r r^k / k! (1 + r/(k+1) + r^2/((k+1)(k+2)) + ...). Below the mean the tail is near 1 and its
+ * complement is the sum to take. */
+double cg_poisson_log10_tail(int64_t k, double rate)
+{
+    if (k <= 0)
+        return 0;
+    if (!(rate > 0))
+        return -INFINITY;
+    double n = (double)k, term = 1, series = 1;
+    if (n > rate) {
+        for (double i = n + 1; term > series * DBL_EPSILON; i++)
+            series += term *= rate / i;
+        return (n * log(rate) - rate - lgamma(n + 1) + log(series)) / log(10);
+    }
+    for (double i = n - 1; i > 0 && term > series * DBL_EPSILON; i--)
+        series += term *= i / rate;
+    double below = exp((n - 1) * log(rate) - rate - lgamma(n) + log(series));
+    return log1p(-below) / log(10);
 }

@@ -17,6 +17,23 @@ static int compare_all(struct cg_comparisons *all, const struct cg_findings *fin
     return 0;
 }
 
+/* Blocks are judged last: whether a pair may serve others as a control depends on its slots. */
+static int judge_blocks(struct cg_comparisons *all, const struct cg_findings *findings, struct cg_err *err)
+{
+    bool *silent = cg_new((size_t)all->npairs, sizeof *silent, err);
+    if (!silent)
+        return -1;
+    for (int64_t p = 0; p < all->npairs; p++) {
+        int64_t tests = cg_tests(findings, all, p);
+        silent[p] = true;
+        for (int64_t s = 0; s < findings->anatomy->nslots; s++)
+            silent[p] &= !cg_slot_passes(&findings->anatomy->slots[s], cg_comparison_at(all, s, p), tests);
+    }
+    int result = cg_kins_judge(&all->kins, findings, silent, err);
+    free(silent);
+    return result;
+}
+
 int cg_result_collect(struct cg_result *out, const struct cg_findings *findings, struct cg_err *err)
 {
     struct cg_comparisons all = {0};
@@ -24,6 +41,7 @@ int cg_result_collect(struct cg_result *out, const struct cg_findings *findings,
     out->size[CG_DIM_MODEL] = findings->anatomy->models;
     out->size[CG_DIM_PAIR] = findings->npairs;
     CG_TRY(compare_all(&all, findings, err));
+    CG_TRY(judge_blocks(&all, findings, err));
     CG_TRY(cg_collect_models(out, findings, err));
     CG_TRY(cg_collect_tensors(out, findings, &all, err));
     CG_TRY(cg_collect_layers(out, findings, &all, err));
@@ -35,6 +53,7 @@ int cg_result_collect(struct cg_result *out, const struct cg_findings *findings,
     result = 0;
 done:
     free(all.cell);
+    cg_kins_release(all.kins, findings->npairs);
     if (result < 0)
         cg_result_release(out);
     return result;

@@ -3,9 +3,9 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* One expert of b against the expert of a with the same layer and number. */
+/* One expert of b and where it comes from: by default the expert of a with the same layer and number. */
 struct match {
-    int32_t pair, layer, expert;
+    int32_t pair, layer, expert, layer_a, expert_a;
     double sum, log10_p;
     int64_t cosines;
 };
@@ -43,6 +43,8 @@ static int list_slots(struct matches *matches, const struct cg_findings *finding
             (struct match){.pair = (int32_t)p,
                            .layer = slot->layer,
                            .expert = slot->expert,
+                           .layer_a = slot->layer,
+                           .expert_a = slot->expert,
                            .sum = comparison->cosine,
                            .cosines = 1,
                            .log10_p = cg_corrected_log10_p(slot, comparison, tests)};
@@ -68,13 +70,38 @@ static void join(struct matches *matches)
     matches->n = kept;
 }
 
+/* Where the blocks were matched, they say which expert, or which dense block, an expert comes from. */
+static int list_blocks(struct matches *matches, const struct cg_kin *kin, int64_t p, struct cg_err *err)
+{
+    const struct cg_kinship *of = kin->of;
+    for (int32_t i = 0; i < of->nblocks[1]; i++) {
+        const struct cg_block *block = &of->blocks[1][i];
+        if (block->expert < 0 || kin->origin[i] < 0)
+            continue;
+        const struct cg_cell *cell = &of->cells[kin->origin[i]];
+        if (cg_grow((void **)&matches->list, &matches->capacity, matches->n + 1, sizeof *matches->list, err) <
+            0)
+            return -1;
+        matches->list[matches->n++] = (struct match){.pair = (int32_t)p,
+                                                     .layer = block->layer,
+                                                     .expert = block->expert,
+                                                     .layer_a = of->blocks[0][cell->a].layer,
+                                                     .expert_a = of->blocks[0][cell->a].expert,
+                                                     .sum = cg_cell_likeness(cell),
+                                                     .cosines = 1,
+                                                     .log10_p = kin->log10_p[i]};
+    }
+    return 0;
+}
+
 int cg_collect_experts(struct cg_result *out, const struct cg_findings *findings,
                        const struct cg_comparisons *all, struct cg_err *err)
 {
     struct matches matches = {0};
     int result = -1;
     for (int64_t p = 0; p < findings->npairs; p++)
-        CG_TRY(list_slots(&matches, findings, all, p, err));
+        CG_TRY(all->kins[p].of && all->kins[p].of->ncells > 0 ? list_blocks(&matches, &all->kins[p], p, err)
+                                                              : list_slots(&matches, findings, all, p, err));
     if (matches.n > 0)
         join(&matches);
     out->size[CG_DIM_EXPERT_MATCH] = (int64_t)matches.n;
@@ -82,8 +109,10 @@ int cg_collect_experts(struct cg_result *out, const struct cg_findings *findings
     for (size_t i = 0; i < matches.n; i++) {
         const struct match *match = &matches.list[i];
         out->experts.pair[i] = match->pair;
-        out->experts.layer_a[i] = out->experts.layer_b[i] = match->layer;
-        out->experts.expert_a[i] = out->experts.expert_b[i] = match->expert;
+        out->experts.layer_b[i] = match->layer;
+        out->experts.expert_b[i] = match->expert;
+        out->experts.layer_a[i] = match->layer_a;
+        out->experts.expert_a[i] = match->expert_a;
         out->experts.cosine[i] = match->sum / (double)match->cosines;
         out->experts.log10_p[i] = match->log10_p;
     }

@@ -73,6 +73,26 @@ static void set_pair(struct cg_result *out, const struct cg_findings *findings,
         set_layer(out, p, l, &layers[l]);
 }
 
+/* What the blocks say of a layer goes before what slots of the same index say; a layer whose block was
+ * replaced may still have the attention of its index. */
+static void set_origins(struct cg_result *out, const struct cg_kin *kin, int64_t p)
+{
+    int64_t layers_a = out->size[CG_DIM_LAYER_A], layers_b = out->size[CG_DIM_LAYER_B];
+    for (int32_t l = 0; l < kin->layers; l++) {
+        int64_t at = p * layers_b + l;
+        if (kin->from[l] >= 0)
+            out->layers.layer_map[at] = kin->from[l];
+        out->layers.layer_log10_p[at] = fmin(out->layers.layer_log10_p[at], kin->layer_log10_p[l]);
+    }
+    for (int64_t c = 0; kin->of && c < kin->of->ncells; c++) {
+        const struct cg_cell *cell = &kin->of->cells[c];
+        int64_t a = kin->of->blocks[0][cell->a].layer, b = kin->of->blocks[1][cell->b].layer;
+        double *similarity = &out->layers.similarity[(p * layers_a + a) * layers_b + b];
+        if (a != b || isnan(*similarity))
+            *similarity = fmax(*similarity, cg_cell_likeness(cell));
+    }
+}
+
 /* One more than the highest layer that model m fills. */
 static int64_t layers_of(const struct cg_findings *findings, int m)
 {
@@ -142,6 +162,7 @@ int cg_collect_layers(struct cg_result *out, const struct cg_findings *findings,
     for (int64_t p = 0; p < findings->npairs; p++) {
         set_pair(out, findings, all, p, layers);
         CG_TRY(set_pattern(out, p, diagonal, err));
+        set_origins(out, &all->kins[p], p);
     }
     result = 0;
 done:

@@ -83,8 +83,8 @@ static int fill_window(struct cg_window *window, struct cg_gather *from,
         end = total;
     window->first = first;
     window->n = end - first < chunks * chunk ? end - first : chunks * chunk;
-    return cg_gather(from, cg_stored_elements(member, first), cg_stored_elements(member, window->n),
-                     window->memory, err);
+    return cg_gather(from, cg_stored_elements(member->dtype, member->grain, first),
+                     cg_stored_elements(member->dtype, member->grain, window->n), window->memory, err);
 }
 
 int cg_ahead_read(struct cg_ahead *ahead, struct cg_gather *from, const struct cg_bundle_member *member,
@@ -95,8 +95,8 @@ int cg_ahead_read(struct cg_ahead *ahead, struct cg_gather *from, const struct c
     if (cg_is_gathered(member->view) && piece->elements > 0)
         chunks = ahead->bytes / cg_grain_bytes(member->grain, chunk);
     if (chunks * chunk <= piece->elements)
-        return cg_gather(from, cg_stored_elements(member, piece->first),
-                         cg_stored_elements(member, piece->elements), out, err);
+        return cg_gather(from, cg_stored_elements(member->dtype, member->grain, piece->first),
+                         cg_stored_elements(member->dtype, member->grain, piece->elements), out, err);
     if (ahead->window[m].task != piece->task)
         begin_windows(ahead, piece->task);
     struct cg_window *window = &ahead->window[m];

@@ -22,10 +22,10 @@ int64_t cg_gather_scratch(const struct cg_plan *plan)
     return 0;
 }
 
-int64_t cg_stored_elements(const struct cg_bundle_member *member, int64_t n)
+int64_t cg_stored_elements(enum cg_dtype dtype, struct cg_grain grain, int64_t n)
 {
-    struct cg_grain stored = cg_dtype_grain(member->dtype);
-    return member->quantised ? cg_grain_bytes(member->grain, n) / stored.bytes * stored.elements : n;
+    struct cg_grain stored = cg_dtype_grain(dtype);
+    return cg_grain_bytes(grain, n) / stored.bytes * stored.elements;
 }
 
 /* The stored element that the canonical element `at` is. */

@@ -33,8 +33,9 @@ bool cg_is_gathered(const struct cg_view *view);
 /* The scratch that the members of a plan take: CG_GATHER_SCRATCH, or 0 when none is gathered. */
 int64_t cg_gather_scratch(const struct cg_plan *plan);
 
-/* How many stored elements n elements of a member take: as many, but for codes that share one. */
-int64_t cg_stored_elements(const struct cg_bundle_member *member, int64_t n);
+/* How many stored elements of a type n elements of a member of that grain take: as many, but for codes that
+ * share one. */
+int64_t cg_stored_elements(enum cg_dtype dtype, struct cg_grain grain, int64_t n);
 
 /* Where in the file the stored element `first` of the view lies. */
 int64_t cg_gather_offset(const struct cg_gather *from, int64_t first);

@@ -136,7 +136,7 @@ static int read_member(struct cg_stream *stream, const struct cg_piece *piece, i
                              .tensor = tensor,
                              .view = member->view,
                              .scratch = stream->scratch};
-    int64_t offset = cg_gather_offset(&from, cg_stored_elements(member, piece->first));
+    int64_t offset = cg_gather_offset(&from, cg_stored_elements(member->dtype, member->grain, piece->first));
     struct cg_err err;
     double start = begin_reading(stream, from.file, offset);
     int result = cg_ahead_read(&stream->ahead, &from, member, piece, m, out, &err);

@@ -1,4 +1,5 @@
 /* Tails of Student's t against mpmath (40 digits; scipy.stats.t.logsf agrees where it does not underflow). */
+#include "cognate/blocks.h"
 #include "cognate/evidence.h"
 #include <math.h>
 #include <setjmp.h>
@@ -150,13 +151,57 @@ static void test_bonferroni(void **state)
     assert_true(isnan(cg_bonferroni(NAN, 10)));
 }
 
+/* mpmath, 40 digits; scipy.stats.poisson.logsf agrees where it does not underflow. */
+static const struct {
+    int k;
+    double rate, log10_p;
+} poisson[] = {
+    {-1, 5, 0.0},
+    {0, 5, 0.0},
+    {1, 5, -0.0029361561794433282},
+    {3, 5, -0.057819265862867396},
+    {5, 5, -0.25219469690752617},
+    {9, 5, -1.1668934833057008},
+    {36, 5, -18.516309912488041},
+    {352, 5, -501.31165967118911},
+    {1024, 9.5, -1642.6666632474038},
+    {1, 0.25, -0.65521641481847876},
+    {2, 0.25, -1.5767701680382448},
+    {40, 40, -0.2831382194021996},
+    {41, 40, -0.3390569422758359},
+    {20, 200, 0.0},
+    {1, 0, -INFINITY},
+};
+
+static void test_poisson(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof poisson / sizeof *poisson; i++) {
+        double found = cg_poisson_log10_tail(poisson[i].k, poisson[i].rate), expected = poisson[i].log10_p;
+        if (!(fabs(found - expected) <= 1e-12 * fmax(1, fabs(expected))) && found != expected)
+            fail_msg("row %zu: %.17g, not %.17g", i, found, expected);
+    }
+}
+
+static void test_fixed_points(void **state)
+{
+    (void)state;
+    static const double expected[][2] = {{0, 0},
+                                         {1, 0},
+                                         {2, -0.3010299956639812},
+                                         {14, -10.940408352067718},
+                                         {352, -745.18382399617642},
+                                         {1024, -2639.7338813857108}};
+    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
+        assert_true(fabs(cg_fixed_log10_p((int64_t)expected[i][0]) - expected[i][1]) <= 1e-9);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tails),
-        cmocka_unit_test(test_inverse),
-        cmocka_unit_test(test_odd_values),
-        cmocka_unit_test(test_bonferroni),
+        cmocka_unit_test(test_tails),        cmocka_unit_test(test_poisson),
+        cmocka_unit_test(test_fixed_points), cmocka_unit_test(test_inverse),
+        cmocka_unit_test(test_odd_values),   cmocka_unit_test(test_bonferroni),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

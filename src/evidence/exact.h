@@ -1,0 +1,13 @@
+/* The exact tests of a pair, on full samples: cells in one place of both models, cells that the other
+ * statistics point at, and the embeddings' columns. Collective, agreed. */
+#ifndef COGNATE_EVIDENCE_EXACT_H
+#define COGNATE_EVIDENCE_EXACT_H
+
+#include "cognate/blocks.h"
+#include "fetch.h"
+
+/* Fills sample and fixed of the cells tested, columns, fixed_columns and token_gram. */
+int cg_exact_run(const struct cg_comm *comm, struct cg_fetch *fetch, const int model[2],
+                 const struct cg_alignment *alignment, struct cg_kinship *out, struct cg_err *err);
+
+#endif

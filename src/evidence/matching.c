@@ -1,0 +1,201 @@
+#include "matching.h"
+#include "assignment.h"
+#include "cognate/clones.h"
+#include "cognate/mem.h"
+#include "cognate/sweep.h"
+#include "sweep/mix.h"
+#include <cblas.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct keyed {
+    double key;
+    int64_t index;
+};
+
+static int by_key(const void *a, const void *b)
+{
+    const struct keyed *x = a, *y = b;
+    if (x->key != y->key)
+        return x->key > y->key ? -1 : 1;
+    return x->index < y->index ? -1 : x->index > y->index;
+}
+
+static int by_index(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+int cg_pick_largest(int64_t *out, const double *key, int64_t n, int64_t m, struct cg_err *err)
+{
+    struct keyed *list = cg_new((size_t)n, sizeof *list, err);
+    if (!list)
+        return -1;
+    for (int64_t i = 0; i < n; i++)
+        list[i] = (struct keyed){key[i], i};
+    qsort(list, (size_t)n, sizeof *list, by_key);
+    m = m < n ? m : n;
+    for (int64_t i = 0; i < m; i++)
+        out[i] = list[i].index;
+    qsort(out, (size_t)m, sizeof *out, by_index);
+    free(list);
+    return 0;
+}
+
+int cg_pick(int64_t *out, int64_t n, int64_t m, uint64_t seed, struct cg_err *err)
+{
+    double *key = cg_new((size_t)n, sizeof *key, err);
+    if (!key)
+        return -1;
+    for (int64_t i = 0; i < n; i++)
+        key[i] = (double)(cg_mix(cg_mix(seed ^ (uint64_t)n) + (uint64_t)i) >> 11);
+    int result = cg_pick_largest(out, key, n, m, err);
+    free(key);
+    return result;
+}
+
+void cg_rows_to_units(float *rows, int64_t n, int64_t columns)
+{
+    for (int64_t i = 0; i < n; i++) {
+        float *row = rows + i * columns;
+        double sum = 0, squares = 0;
+        for (int64_t c = 0; c < columns; c++)
+            sum += (double)row[c];
+        double mean = sum / (double)columns;
+        for (int64_t c = 0; c < columns; c++)
+            squares += ((double)row[c] - mean) * ((double)row[c] - mean);
+        /* What rounding leaves of a constant row is no direction. */
+        double scale = squares > 1e-12 * (double)columns * mean * mean ? 1 / sqrt(squares) : 0;
+        for (int64_t c = 0; c < columns; c++)
+            row[c] = (float)(((double)row[c] - mean) * scale);
+    }
+}
+
+static void cosines(const float *a, int64_t na, const float *b, int64_t nb, int64_t columns, float *out)
+{
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)na, (int)nb, (int)columns, 1, a, (int)columns,
+                b, (int)columns, 0, out, (int)nb);
+}
+
+/* For each row its largest column if that column's largest row is this one and the cosine is above 0; -1
+ * otherwise. `largest` is room for nb row numbers. */
+CG_CLONES static void match_mutually(const float *cosine, int64_t na, int64_t nb, int32_t *match,
+                                     int32_t *largest)
+{
+    memset(largest, 0, (size_t)nb * sizeof *largest);
+    for (int64_t i = 0; i < na; i++) {
+        const float *row = cosine + i * nb;
+        int64_t best = 0;
+        for (int64_t j = 0; j < nb; j++) {
+            if (row[j] > row[best])
+                best = j;
+            if (row[j] > cosine[largest[j] * nb + j])
+                largest[j] = (int32_t)i;
+        }
+        match[i] = row[best] > 0 ? (int32_t)best : -1;
+    }
+    for (int64_t i = 0; i < na; i++)
+        if (match[i] >= 0 && largest[match[i]] != (int32_t)i)
+            match[i] = -1;
+}
+
+struct cg_agreement cg_agree_twice(struct cg_signature a, struct cg_signature b, int64_t columns, float *room)
+{
+    float *by_gate = room, *by_up = room + a.n * b.n;
+    int32_t *match_gate = (int32_t *)(by_up + a.n * b.n), *match_up = match_gate + a.n,
+            *largest = match_up + a.n;
+    cosines(a.gate, a.n, b.gate, b.n, columns, by_gate);
+    cosines(a.up, a.n, b.up, b.n, columns, by_up);
+    for (int64_t k = 0; k < a.n * b.n; k++)
+        by_up[k] = fabsf(by_up[k]);
+    match_mutually(by_gate, a.n, b.n, match_gate, largest);
+    match_mutually(by_up, a.n, b.n, match_up, largest);
+    struct cg_agreement out = {0};
+    for (int64_t i = 0; i < a.n; i++) {
+        int64_t j = match_gate[i];
+        if (j < 0 || match_up[i] != j)
+            continue;
+        out.units++;
+        out.cosine += ((double)by_gate[i * b.n + j] + (double)by_up[i * b.n + j]) / 2;
+    }
+    return out;
+}
+
+/* A seeded permutation of 0 .. n - 1 (Fisher and Yates). */
+static void shuffle(int32_t *order, int32_t n)
+{
+    for (int32_t i = 0; i < n; i++)
+        order[i] = i;
+    for (int32_t i = n - 1; i > 0; i--) {
+        int32_t j = (int32_t)(cg_mix(UINT64_C(0x5eed) * (uint64_t)n + (uint64_t)i) % (uint64_t)(i + 1));
+        int32_t moved = order[i];
+        order[i] = order[j];
+        order[j] = moved;
+    }
+}
+
+int cg_fixed_points(const float *a, const float *b, int32_t n, int64_t columns, float *room,
+                    struct cg_err *err)
+{
+    float *cost = room, *shuffled = room + (int64_t)n * n;
+    int32_t *order = cg_new(2 * (size_t)n, sizeof *order, err), *column_of = order + n, fixed = 0;
+    if (!order)
+        return -1;
+    shuffle(order, n);
+    for (int32_t i = 0; i < n; i++)
+        memcpy(shuffled + i * columns, a + order[i] * columns, (size_t)columns * sizeof *a);
+    cosines(shuffled, n, b, n, columns, cost);
+    for (int64_t k = 0; k < (int64_t)n * n; k++)
+        cost[k] = -cost[k];
+    int result = cg_assign(cost, n, n, column_of, err);
+    for (int32_t i = 0; result == 0 && i < n; i++)
+        fixed += column_of[i] == order[i];
+    free(order);
+    return result < 0 ? -1 : fixed;
+}
+
+void cg_square_to_unit(float *square, int64_t n)
+{
+    cg_rows_to_units(square, 1, n * n);
+}
+
+CG_CLONES static double lanes_product(const float *a, const float *b, int64_t n)
+{
+    double lane[16] = {0}, total = 0;
+    for (int64_t j = 0; j + 16 <= n; j += 16)
+        for (int64_t k = 0; k < 16; k++)
+            lane[k] += (double)a[j + k] * (double)b[j + k];
+    for (int64_t j = n - n % 16; j < n; j++)
+        lane[j % 16] += (double)a[j] * (double)b[j];
+    for (int k = 0; k < 16; k++)
+        total += lane[k];
+    return total;
+}
+
+/* The product with b's rows and columns both moved on by `shift`. */
+static double shifted_product(const float *a, const float *b, int64_t n, int64_t shift)
+{
+    double total = 0;
+    for (int64_t i = 0; i < n; i++) {
+        const float *x = a + i * n, *y = b + (i + shift) % n * n;
+        total += lanes_product(x, y + shift, n - shift) + lanes_product(x + n - shift, y, shift);
+    }
+    return total;
+}
+
+double cg_square_t(const float *a, const float *b, int64_t n)
+{
+    if (n <= CG_SHIFTS + 1)
+        return NAN;
+    double product[CG_SHIFTS], mean = 0, squares = 0;
+    for (int s = 0; s < CG_SHIFTS; s++) {
+        product[s] = shifted_product(a, b, n, 1 + s * (n - 1) / CG_SHIFTS);
+        mean += product[s] / CG_SHIFTS;
+    }
+    for (int s = 0; s < CG_SHIFTS; s++)
+        squares += (product[s] - mean) * (product[s] - mean);
+    double sd = sqrt(squares / (CG_SHIFTS - 1));
+    return sd > 0 ? (shifted_product(a, b, n, 0) - mean) / (sd * sqrt(1 + 1.0 / CG_SHIFTS)) : NAN;
+}

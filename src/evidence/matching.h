@@ -1,0 +1,45 @@
+/* Arithmetic of matched rows: the statistics of blocks.h on plain matrices. Pure, local. */
+#ifndef COGNATE_EVIDENCE_MATCHING_H
+#define COGNATE_EVIDENCE_MATCHING_H
+
+#include "cognate/err.h"
+#include <stdint.h>
+
+/* The m of n indices that a seed picks, ascending; all of them when m >= n. Depends on n, m and seed alone.
+ */
+int cg_pick(int64_t *out, int64_t n, int64_t m, uint64_t seed, struct cg_err *err);
+
+/* The indices of the m largest of n keys, ascending; of equal keys the lower index. */
+int cg_pick_largest(int64_t *out, const double *key, int64_t n, int64_t m, struct cg_err *err);
+
+/* Takes each row's mean away and makes it a unit vector; a row without variance becomes zero. */
+void cg_rows_to_units(float *rows, int64_t n, int64_t columns);
+
+/* Two matrices by rows, gate then up: [2 * stride], of which the first n rows of each half are used. */
+struct cg_signature {
+    const float *gate, *up;
+    int64_t n;
+};
+
+struct cg_agreement {
+    int32_t units; /* K */
+    double cosine; /* summed over the K: mean of both cosines */
+};
+
+/* K of two signatures with unit rows of `columns` elements. room: [2 * a.n * b.n + (a.n + b.n) * 2] floats.
+ */
+struct cg_agreement cg_agree_twice(struct cg_signature a, struct cg_signature b, int64_t columns,
+                                   float *room);
+
+/* Fixed points of the exact test: a's unit rows in the order of a seed, assigned to b's and put back.
+ * room: [n * n + n * columns] floats. -1 with err for want of memory. */
+int cg_fixed_points(const float *a, const float *b, int32_t n, int64_t columns, float *room,
+                    struct cg_err *err);
+
+/* n x n, its mean taken away, to length 1. */
+void cg_square_to_unit(float *square, int64_t n);
+
+/* t of the product of two such squares against b's common shifts of rows and columns; NaN for n < 33. */
+double cg_square_t(const float *a, const float *b, int64_t n);
+
+#endif

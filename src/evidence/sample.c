@@ -1,0 +1,144 @@
+#include "sample.h"
+#include "cognate/clones.h"
+#include "cognate/mem.h"
+#include "matching.h"
+#include <stdlib.h>
+
+enum { MOST_UNITS = 1024, LEAST_UNITS = 64, MOST_COLUMNS = 1024, FEW_COLUMNS = 128, MOST_TOKENS = 384 };
+enum { MOST_SQUARE = 128, LEAST_SQUARE = 33 };
+
+static bool affordable(int64_t cells, int64_t blocks, int64_t units, int64_t columns)
+{
+    double work = 2.0 * (double)cells * (double)units * (double)units * (double)columns;
+    double bytes = 2.0 * (double)blocks * (double)units * (double)columns * (double)sizeof(float);
+    return work <= CG_CELL_WORK && bytes <= CG_STORE_BYTES;
+}
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* The most columns, up to `most`, that `units` units leave room for. */
+static int64_t columns_for(int64_t cells, int64_t blocks, int64_t units, int64_t most)
+{
+    int64_t columns = most;
+    while (columns > 8 && !affordable(cells, blocks, units, columns))
+        columns -= (columns + 15) / 16;
+    return columns;
+}
+
+struct cg_sizes cg_sizes_for(int64_t cells, int64_t blocks, int64_t most_units, int64_t most_width,
+                             int64_t shared_tokens)
+{
+    int64_t units = least(most_units, MOST_UNITS), width = least(most_width, MOST_COLUMNS);
+    int64_t few = least(width, FEW_COLUMNS);
+    while (units > LEAST_UNITS && !affordable(cells, blocks, units, few))
+        units -= (units + 15) / 16;
+    int64_t square = least(MOST_SQUARE, most_units);
+    while (square > LEAST_SQUARE && blocks * square * square * (int64_t)sizeof(float) > CG_STORE_BYTES)
+        square--;
+    return (struct cg_sizes){.units = units,
+                             .columns = columns_for(cells, blocks, units, width),
+                             .tokens = least(shared_tokens, columns_for(cells, blocks, units, MOST_TOKENS)),
+                             .square = square};
+}
+
+int cg_fetch_gain(float *out, struct cg_fetch *fetch, const struct cg_block *block, int model,
+                  struct cg_err *err)
+{
+    for (int64_t c = 0; c < block->width; c++)
+        out[c] = 1;
+    return block->norm < 0 ? 0 : cg_fetch_rows(fetch, block->norm, model, NULL, 1, out, err);
+}
+
+struct gained {
+    const float *gain;
+    const int64_t *columns;
+    int64_t ncolumns;
+    float *out;
+    double *squares; /* [rows] instead of out: the rows' lengths, squared */
+};
+
+static void take_gained(void *context, int64_t k, const double *values, int64_t columns)
+{
+    struct gained *gained = context;
+    (void)columns;
+    float *out = gained->out + k * gained->ncolumns;
+    for (int64_t i = 0; i < gained->ncolumns; i++) {
+        int64_t c = gained->columns ? gained->columns[i] : i;
+        out[i] = (float)(values[c] * (double)gained->gain[c]);
+    }
+}
+
+/* The squared length of a row times the gain, in 16 lanes. */
+CG_CLONES static double squared_length(const double *values, const float *gain, int64_t n)
+{
+    double lane[16] = {0}, total = 0;
+    for (int64_t c = 0; c < n; c += 16)
+        for (int64_t k = 0; k < 16 && c + k < n; k++) {
+            double value = values[c + k] * (double)gain[c + k];
+            lane[k] += value * value;
+        }
+    for (int k = 0; k < 16; k++)
+        total += lane[k];
+    return total;
+}
+
+static void take_squares(void *context, int64_t k, const double *values, int64_t columns)
+{
+    struct gained *gained = context;
+    gained->squares[k] = squared_length(values, gained->gain, columns);
+}
+
+int cg_fetch_gained(float *out, struct cg_fetch *fetch, const struct cg_block *block, int64_t slot, int model,
+                    const int64_t *rows, int64_t n, const int64_t *columns, int64_t ncolumns,
+                    struct cg_err *err)
+{
+    float *gain = cg_new((size_t)block->width, sizeof *gain, err);
+    struct gained gained = {.gain = gain, .columns = columns, .ncolumns = ncolumns, .out = out};
+    int result = gain ? cg_fetch_gain(gain, fetch, block, model, err) : -1;
+    if (result == 0)
+        result = cg_fetch_each(fetch, slot, model, rows, n, take_gained, &gained, err);
+    free(gain);
+    return result;
+}
+
+int cg_choose_units(int64_t *out, struct cg_fetch *fetch, const struct cg_block *block, int model, int64_t n,
+                    struct cg_err *err)
+{
+    for (int64_t i = 0; i < n && i < block->units; i++)
+        out[i] = i;
+    if (block->units <= n)
+        return 0;
+    float *gain = cg_new((size_t)block->width, sizeof *gain, err);
+    double *squares = gain ? cg_new((size_t)block->units, sizeof *squares, err) : NULL;
+    struct gained gained = {.gain = gain, .squares = squares};
+    int result = squares ? cg_fetch_gain(gain, fetch, block, model, err) : -1;
+    if (result == 0)
+        result = cg_fetch_each(fetch, block->gate, model, NULL, block->units, take_squares, &gained, err);
+    if (result == 0)
+        result = cg_pick_largest(out, squares, block->units, n, err);
+    free(gain);
+    free(squares);
+    return result;
+}
+
+int64_t cg_embedding_slot(const struct cg_checkpoint *const *models, const struct cg_anatomy *anatomy,
+                          int model)
+{
+    for (int64_t s = 0; s < anatomy->nslots; s++)
+        if (anatomy->slots[s].role == CG_ROLE_EMBED && cg_can_fetch(models, anatomy, s, model))
+            return s;
+    return -1;
+}
+
+int cg_fetch_tokens(float *out, struct cg_fetch *fetch, int64_t slot, int model, const int64_t *ids,
+                    int64_t n, struct cg_err *err)
+{
+    int64_t columns = cg_member_of(fetch->anatomy, slot, model)->columns;
+    for (int64_t i = 0; i < n; i++)
+        if (cg_fetch_rows(fetch, slot, model, &ids[i], 1, out + i * columns, err) < 0)
+            return -1;
+    return 0;
+}

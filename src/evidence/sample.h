@@ -1,0 +1,44 @@
+/* Samples of blocks: which units, columns and tokens, and how large a run can afford them. Local. */
+#ifndef COGNATE_EVIDENCE_SAMPLE_H
+#define COGNATE_EVIDENCE_SAMPLE_H
+
+#include "cognate/blocks.h"
+#include "fetch.h"
+
+/* What is taken of each block of a pair. */
+struct cg_sizes {
+    int64_t units, columns, tokens; /* of signatures */
+    int64_t square;                 /* units of a Gram matrix */
+};
+
+/* The largest signatures that keep `cells` cells under CG_CELL_WORK multiply-adds by each statistic and
+ * `blocks` blocks within CG_STORE_BYTES. Pure. */
+enum { CG_STORE_BYTES = 128 << 20 };
+#define CG_CELL_WORK 5e10
+struct cg_sizes cg_sizes_for(int64_t cells, int64_t blocks, int64_t most_units, int64_t most_width,
+                             int64_t shared_tokens);
+
+/* The block's units for a signature: all, or the n whose gate rows, with the gain, are the longest: a choice
+ * that follows the units wherever they were moved, in whatever basis. Reads the whole gate. */
+int cg_choose_units(int64_t *out, struct cg_fetch *fetch, const struct cg_block *block, int model, int64_t n,
+                    struct cg_err *err);
+
+/* The gain of the norm before the block, [width]; ones where there is none. */
+int cg_fetch_gain(float *out, struct cg_fetch *fetch, const struct cg_block *block, int model,
+                  struct cg_err *err);
+
+/* Rows of a slot of the block with the gain multiplied in: those columns of them (NULL: all), n x ncolumns.
+ */
+int cg_fetch_gained(float *out, struct cg_fetch *fetch, const struct cg_block *block, int64_t slot, int model,
+                    const int64_t *rows, int64_t n, const int64_t *columns, int64_t ncolumns,
+                    struct cg_err *err);
+
+/* The slot of a model's input embedding that can be fetched, or -1. */
+int64_t cg_embedding_slot(const struct cg_checkpoint *const *models, const struct cg_anatomy *anatomy,
+                          int model);
+
+/* Rows of the embedding at ids[n], in that order, n x columns. */
+int cg_fetch_tokens(float *out, struct cg_fetch *fetch, int64_t slot, int model, const int64_t *ids,
+                    int64_t n, struct cg_err *err);
+
+#endif

@@ -1,0 +1,152 @@
+#include "facts.h"
+#include "cognate/mem.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* The cosine at which a slot would just pass, given the shifts of this very pair. */
+static double needed_cosine(const struct cg_shift_null *null, double critical_t)
+{
+    return null->mean + critical_t * null->sd * sqrt(1 + 1.0 / CG_SHIFTS);
+}
+
+/* A role sees a relative when half of its slots do; the verdict needs two roles: the second smallest median.
+ */
+static int find_limit(struct cg_facts *facts, const struct cg_findings *findings,
+                      const struct cg_comparisons *all, int64_t p, struct cg_err *err)
+{
+    int64_t nslots = findings->anatomy->nslots;
+    double *needed = cg_new((size_t)nslots, sizeof *needed, err), lowest = INFINITY, second = INFINITY;
+    if (!needed)
+        return -1;
+    double critical = cg_t_of_log10_tail(
+        CG_PASS_LOG10_P - log10((double)(facts->tests > 0 ? facts->tests : 1)), CG_SHIFTS - 1);
+    for (int role = 0; role < CG_ROLE_COUNT; role++) {
+        int64_t n = 0;
+        for (int64_t s = 0; s < nslots; s++) {
+            const struct cg_comparison *comparison = cg_comparison_at(all, s, p);
+            if (findings->anatomy->slots[s].role == (enum cg_role)role &&
+                cg_slot_counts(&findings->anatomy->slots[s], comparison) && !isnan(comparison->log10_p))
+                needed[n++] = needed_cosine(&comparison->null, critical);
+        }
+        if (n == 0)
+            continue;
+        qsort(needed, (size_t)n, sizeof *needed, by_value);
+        double median = needed[n / 2];
+        second = median < lowest ? lowest : fmin(second, median);
+        lowest = fmin(lowest, median);
+    }
+    free(needed);
+    facts->limit = second <= 1 ? second : NAN;
+    return 0;
+}
+
+static void mark(struct cg_facts *facts, enum cg_group group, int32_t layer)
+{
+    facts->group_passed[group] = true;
+    if (layer >= 0 && layer < facts->layers)
+        facts->in_layer[(int32_t)group * facts->layers + layer] = true;
+}
+
+static void count_pass(struct cg_facts *facts, const struct cg_slot *slot)
+{
+    enum cg_group group = cg_role_group(slot->role);
+    facts->passing++;
+    facts->role_passed[slot->role] = true;
+    facts->passed[group]++;
+    mark(facts, group, slot->layer);
+}
+
+/* Blocks that pass speak for gate and up, the embeddings' columns or tokens for the embedding. */
+static void count_blocks(struct cg_facts *facts)
+{
+    const struct cg_kin *kin = facts->kin;
+    for (int32_t l = 0; l < kin->layers; l++)
+        if (kin->from[l] >= 0) {
+            mark(facts, CG_GROUP_FFN, l);
+            facts->role_passed[CG_ROLE_FFN_GATE] = facts->role_passed[CG_ROLE_FFN_UP] = true;
+        }
+    if (kin->columns || kin->tokens) {
+        mark(facts, CG_GROUP_EMBEDDING, -1);
+        facts->role_passed[CG_ROLE_EMBED] = true;
+    }
+}
+
+/* Whether two members lie alike in tensors of their own. */
+static bool same_view(const struct cg_view *a, const struct cg_view *b)
+{
+    bool same = !a == !b && (!a || (a->base == b->base && a->axes == b->axes));
+    for (int k = 0; same && a && k < a->axes; k++)
+        same = a->extent[k] == b->extent[k] && a->stride[k] == b->stride[k];
+    return same;
+}
+
+static void count_slot(struct cg_facts *facts, const struct cg_findings *findings,
+                       const struct cg_comparison *comparison, int64_t s, int64_t p)
+{
+    const struct cg_slot *slot = &findings->anatomy->slots[s];
+    const struct cg_member *a = cg_member_of(findings->anatomy, s, findings->pairs[p][0]);
+    const struct cg_member *b = cg_member_of(findings->anatomy, s, findings->pairs[p][1]);
+    if ((a->tensor < 0 || a->tied) && (b->tensor < 0 || b->tied))
+        return;
+    facts->slots++;
+    if (!comparison->compared)
+        return;
+    const struct cg_tensor *in_a = &findings->models[findings->pairs[p][0]]->tensors[a->tensor];
+    const struct cg_tensor *in_b = &findings->models[findings->pairs[p][1]]->tensors[b->tensor];
+    facts->compared++;
+    facts->equal += comparison->equal;
+    facts->identical += comparison->identical;
+    facts->same_type += in_a->dtype == in_b->dtype;
+    facts->same_name += strcmp(in_a->name, in_b->name) == 0 && same_view(a->view, b->view);
+    facts->constant += comparison->constant;
+    facts->telling += comparison->equal && !comparison->constant && !slot->buffer;
+    if (comparison->matrix && !isnan(comparison->cosine)) {
+        facts->matrices++;
+        facts->matrix_sum += comparison->cosine;
+    }
+    double corrected = cg_corrected_log10_p(slot, comparison, facts->tests);
+    bool same = cg_slot_same(slot, comparison);
+    if (isnan(corrected) && !same)
+        return;
+    facts->weighed++;
+    facts->weighed_in[cg_role_group(slot->role)]++;
+    facts->best = fmin(facts->best, corrected); /* of a NaN and a number the number */
+    if (cg_slot_passes(slot, comparison, facts->tests))
+        count_pass(facts, slot);
+}
+
+int cg_facts_find(struct cg_facts *facts, const struct cg_findings *findings,
+                  const struct cg_comparisons *all, int64_t p, struct cg_err *err)
+{
+    const struct cg_anatomy *anatomy = findings->anatomy;
+    *facts = (struct cg_facts){.tests = cg_tests(findings, all, p), .best = NAN, .kin = &all->kins[p]};
+    for (int64_t s = 0; s < anatomy->nslots; s++)
+        if (anatomy->slots[s].layer >= facts->layers)
+            facts->layers = anatomy->slots[s].layer + 1;
+    facts->in_layer = cg_new(CG_GROUP_COUNT * (size_t)facts->layers, sizeof *facts->in_layer, err);
+    if (!facts->in_layer)
+        return -1;
+    for (int64_t s = 0; s < anatomy->nslots; s++)
+        count_slot(facts, findings, cg_comparison_at(all, s, p), s, p);
+    if (facts->kin->of)
+        count_blocks(facts);
+    return find_limit(facts, findings, all, p, err);
+}
+
+void cg_facts_release(struct cg_facts *facts)
+{
+    free(facts->in_layer);
+    *facts = (struct cg_facts){0};
+}
+
+bool cg_all_equal(const struct cg_facts *facts)
+{
+    return facts->equal == facts->slots && facts->constant < facts->slots;
+}

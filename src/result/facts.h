@@ -1,0 +1,40 @@
+/* What the tests of one pair came to, as the verdict weighs it. */
+#ifndef COGNATE_RESULT_FACTS_H
+#define COGNATE_RESULT_FACTS_H
+
+#include "weigh.h"
+
+struct cg_facts {
+    int64_t slots; /* that either model fills; of them: */
+    int64_t compared, equal, identical, same_type, same_name;
+    int64_t constant, telling; /* one value throughout; equal and not so */
+    int64_t tests;             /* slots with a p-value */
+    int64_t weighed, passing;  /* slots with a p-value or equal values; those that pass */
+    int64_t weighed_in[CG_GROUP_COUNT], passed[CG_GROUP_COUNT];
+    bool role_passed[CG_ROLE_COUNT];
+    double best, limit; /* log10 p of the strongest slot, corrected; cosine that would have been seen */
+    double matrix_sum;
+    int64_t matrices;
+    const struct cg_kin *kin;
+    bool group_passed[CG_GROUP_COUNT]; /* by slots, by blocks or by the embeddings' tokens */
+    int32_t layers;
+    bool *in_layer; /* [CG_GROUP_COUNT * layers] where it does */
+};
+
+int cg_facts_find(struct cg_facts *facts, const struct cg_findings *findings,
+                  const struct cg_comparisons *all, int64_t p, struct cg_err *err);
+void cg_facts_release(struct cg_facts *facts);
+
+/* Every slot of both models has equal values, and not all are constant. */
+bool cg_all_equal(const struct cg_facts *facts);
+
+/* Share of b's parameters that slots of one shape must cover for NO EVIDENCE, where blocks do not. */
+extern const double CG_LEAST_COVER;
+
+/* Text of a verdict: relation, and reasons as lines. `text` may stay empty. */
+int cg_relate(struct cg_buf *text, const char *verdict, const struct cg_facts *facts,
+              const struct cg_result *out, int64_t p, struct cg_err *err);
+int cg_give_reasons(struct cg_buf *text, const char *verdict, const struct cg_facts *facts, double cover,
+                    struct cg_err *err);
+
+#endif

@@ -1,0 +1,270 @@
+#include "kin.h"
+#include "cognate/mem.h"
+#include "weigh.h"
+#include <math.h>
+#include <stdlib.h>
+
+enum { LEAST_CONTROLS = 3 };
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+
+static int32_t count_of(const struct cg_cell *cell, int method)
+{
+    return method == CG_BY_RAW ? cell->raw : cell->probe;
+}
+
+static double p_of(const struct cg_kin *kin, const struct cg_cell *cell, enum cg_method method)
+{
+    switch (method) {
+    case CG_BY_RAW:
+    case CG_BY_PROBE:
+        return count_of(cell, method) < 0 ? NAN
+                                          : cg_poisson_log10_tail(count_of(cell, method), kin->rate[method]);
+    case CG_BY_GRAM:
+        return cg_t_log10_tail(cell->gram, CG_SHIFTS - 1);
+    default:
+        return cell->sample == 0 ? NAN
+                                 : fmin(cg_fixed_log10_p(cell->fixed[0]), cg_fixed_log10_p(cell->fixed[1]));
+    }
+}
+
+double cg_cell_log10_p(const struct cg_kin *kin, const struct cg_cell *cell, enum cg_method method)
+{
+    double p = p_of(kin, cell, method);
+    return isnan(p) ? NAN : cg_bonferroni(p, kin->tests);
+}
+
+static bool passes(const struct cg_kin *kin, const struct cg_cell *cell, enum cg_method method)
+{
+    return cg_cell_log10_p(kin, cell, method) < CG_PASS_LOG10_P;
+}
+
+static bool passes_anyhow(const struct cg_kin *kin, const struct cg_cell *cell)
+{
+    for (int method = 0; method < CG_METHODS; method++)
+        if (passes(kin, cell, (enum cg_method)method))
+            return true;
+    return false;
+}
+
+double cg_cell_likeness(const struct cg_cell *cell)
+{
+    double raw = cell->raw > 0 ? cell->raw * cell->raw_cosine : 0;
+    double probe = cell->probe > 0 ? cell->probe * cell->probe_cosine : 0;
+    return cell->units > 0 ? fmax(raw, probe) / cell->units : 0;
+}
+
+/* The median K of the pair's cells, by raw or by probe. */
+static int median_count(double *out, const struct cg_kinship *of, int method, struct cg_err *err)
+{
+    double *counts = cg_new((size_t)of->ncells, sizeof *counts, err);
+    int64_t n = 0;
+    if (!counts)
+        return -1;
+    for (int64_t c = 0; c < of->ncells; c++)
+        if (count_of(&of->cells[c], method) >= 0)
+            counts[n++] = count_of(&of->cells[c], method);
+    if (n > 0)
+        qsort(counts, (size_t)n, sizeof *counts, by_value);
+    *out = n > 0 ? counts[(n - 1) / 2] : 0;
+    free(counts);
+    return 0;
+}
+
+static int64_t count_tests(const struct cg_kinship *of)
+{
+    int64_t exact = 0;
+    for (int64_t c = 0; c < of->ncells; c++)
+        exact += of->cells[c].sample > 0;
+    return 3 * of->ncells + 2 * exact + (of->columns > 0);
+}
+
+static int kin_init(struct cg_kin *kin, const struct cg_kinship *of, struct cg_err *err)
+{
+    *kin = (struct cg_kin){.of = of, .tests = count_tests(of), .token_bound = NAN};
+    for (int method = 0; method < 2; method++) {
+        double median;
+        if (median_count(&median, of, method, err) < 0)
+            return -1;
+        kin->rate[method] = CG_LARGEST_CONTROL + 4 * median;
+    }
+    for (int32_t i = 0; i < of->nblocks[1]; i++)
+        if (of->blocks[1][i].layer >= kin->layers)
+            kin->layers = of->blocks[1][i].layer + 1;
+    size_t blocks = (size_t)of->nblocks[1], layers = (size_t)kin->layers;
+    if (!(kin->origin = cg_new(blocks, sizeof *kin->origin, err)) ||
+        !(kin->log10_p = cg_new(blocks, sizeof *kin->log10_p, err)) ||
+        !(kin->from = cg_new(layers, sizeof *kin->from, err)) ||
+        !(kin->layer_log10_p = cg_new(layers, sizeof *kin->layer_log10_p, err)))
+        return -1;
+    kin->columns_log10_p =
+        of->columns > 0 ? cg_bonferroni(cg_fixed_log10_p(of->fixed_columns), kin->tests) : NAN;
+    kin->columns = kin->columns_log10_p < CG_PASS_LOG10_P;
+    return 0;
+}
+
+static bool is_silent(const struct cg_kin *kin)
+{
+    if (kin->columns)
+        return false;
+    for (int64_t c = 0; c < kin->of->ncells; c++)
+        if (passes_anyhow(kin, &kin->of->cells[c]))
+            return false;
+    return true;
+}
+
+static bool share_a_model(const int32_t a[2], const int32_t b[2])
+{
+    return a[0] == b[0] || a[0] == b[1] || a[1] == b[0] || a[1] == b[1];
+}
+
+/* What the control pairs of pair p show: a rate for K, and a bound for token_gram. */
+static int learn_controls(struct cg_kin *kins, const struct cg_findings *findings, const bool *control,
+                          int64_t p, struct cg_err *err)
+{
+    int64_t n = 0;
+    double *grams = cg_new((size_t)findings->npairs, sizeof *grams, err);
+    if (!grams)
+        return -1;
+    for (int64_t q = 0; q < findings->npairs; q++) {
+        if (q == p || !control[q] || !share_a_model(findings->pairs[p], findings->pairs[q]))
+            continue;
+        const struct cg_kinship *of = kins[q].of;
+        for (int64_t c = 0; c < of->ncells; c++)
+            for (int method = 0; method < 2; method++)
+                kins[p].rate[method] = fmax(kins[p].rate[method], 2.0 * count_of(&of->cells[c], method));
+        if (!isnan(of->token_gram))
+            grams[n++] = of->token_gram;
+    }
+    if (n >= LEAST_CONTROLS) {
+        qsort(grams, (size_t)n, sizeof *grams, by_value);
+        kins[p].token_bound = (1 + grams[(3 * n) / 4]) / 2;
+        kins[p].tokens = kins[p].of->token_gram > kins[p].token_bound;
+    }
+    free(grams);
+    return 0;
+}
+
+/* Whether cell c is a better account of its block's origin than cell d: by how alike they are, then by the
+ * Gram test, then by the same place. */
+static bool is_better(const struct cg_kinship *of, const struct cg_cell *c, const struct cg_cell *d)
+{
+    double x = cg_cell_likeness(c), y = cg_cell_likeness(d);
+    if (fabs(x - y) > 0.01)
+        return x > y;
+    const struct cg_block *block = &of->blocks[1][c->b];
+    bool here_c = of->blocks[0][c->a].layer == block->layer && of->blocks[0][c->a].expert == block->expert,
+         here_d = of->blocks[0][d->a].layer == block->layer && of->blocks[0][d->a].expert == block->expert;
+    if (x < 0.1 && y < 0.1) /* told by the Gram test alone */
+        return c->gram > d->gram;
+    return here_c != here_d ? here_c : x > y;
+}
+
+static void take_cell(struct cg_kin *kin, int64_t c, bool *layer_passes)
+{
+    const struct cg_cell *cell = &kin->of->cells[c];
+    for (int method = 0; method < CG_METHODS; method++) {
+        double p = cg_cell_log10_p(kin, cell, (enum cg_method)method);
+        kin->log10_p[cell->b] = fmin(kin->log10_p[cell->b], p);
+        if (p < CG_PASS_LOG10_P)
+            layer_passes[kin->of->blocks[1][cell->b].layer * CG_METHODS + method] = true;
+    }
+    if (cell->sample > 0) {
+        kin->tested_exactly++;
+        for (int half = 0; half < 2; half++)
+            kin->exact[half] +=
+                cg_bonferroni(cg_fixed_log10_p(cell->fixed[half]), kin->tests) < CG_PASS_LOG10_P;
+    }
+    int64_t *origin = &kin->origin[cell->b];
+    if (passes_anyhow(kin, cell) && (*origin < 0 || is_better(kin->of, cell, &kin->of->cells[*origin])))
+        *origin = c;
+}
+
+/* A layer comes from where the best of its blocks does. */
+static void map_layers(struct cg_kin *kin)
+{
+    const struct cg_kinship *of = kin->of;
+    for (int32_t l = 0; l < kin->layers; l++) {
+        kin->from[l] = -1;
+        kin->layer_log10_p[l] = NAN;
+        int64_t best = -1;
+        for (int32_t i = 0; i < of->nblocks[1]; i++) {
+            int64_t c = kin->origin[i];
+            if (of->blocks[1][i].layer != l)
+                continue;
+            kin->layer_log10_p[l] = fmin(kin->layer_log10_p[l], kin->log10_p[i]);
+            if (c >= 0 && (best < 0 || is_better(of, &of->cells[c], &of->cells[best])))
+                best = c;
+        }
+        if (best >= 0)
+            kin->from[l] = of->blocks[0][of->cells[best].a].layer;
+        kin->strongest = fmin(kin->strongest, kin->layer_log10_p[l]);
+    }
+}
+
+static int judge(struct cg_kin *kin, struct cg_err *err)
+{
+    bool *layer_passes = cg_new((size_t)kin->layers * CG_METHODS, sizeof *layer_passes, err);
+    if (!layer_passes)
+        return -1;
+    for (int32_t i = 0; i < kin->of->nblocks[1]; i++) {
+        kin->origin[i] = -1;
+        kin->log10_p[i] = NAN;
+    }
+    for (int64_t c = 0; c < kin->of->ncells; c++)
+        take_cell(kin, c, layer_passes);
+    for (int32_t l = 0; l < kin->layers; l++)
+        for (int method = 0; method < CG_METHODS; method++)
+            kin->passing[method] += layer_passes[l * CG_METHODS + method];
+    free(layer_passes);
+    kin->strongest = kin->columns_log10_p;
+    map_layers(kin);
+    return 0;
+}
+
+int cg_kins_judge(struct cg_kin **out, const struct cg_findings *findings, const bool *silent,
+                  struct cg_err *err)
+{
+    size_t n = (size_t)findings->npairs;
+    bool *control = cg_new(n, sizeof *control, err);
+    int result = control && (*out = cg_new(n, sizeof **out, err)) ? 0 : -1;
+    for (size_t p = 0; result == 0 && findings->kinships && p < n; p++) {
+        result = kin_init(&(*out)[p], &findings->kinships[p], err);
+        control[p] = result == 0 && silent[p] && is_silent(&(*out)[p]);
+    }
+    for (size_t p = 0; result == 0 && findings->kinships && p < n; p++)
+        if ((result = learn_controls(*out, findings, control, (int64_t)p, err)) == 0)
+            result = judge(&(*out)[p], err);
+    free(control);
+    return result;
+}
+
+void cg_kins_release(struct cg_kin *kins, int64_t npairs)
+{
+    for (int64_t p = 0; kins && p < npairs; p++) {
+        free(kins[p].origin);
+        free(kins[p].log10_p);
+        free(kins[p].from);
+        free(kins[p].layer_log10_p);
+    }
+    free(kins);
+}
+
+bool cg_kin_has_power(const struct cg_kin *kin)
+{
+    if (!kin->of || kin->of->ncells == 0)
+        return false;
+    int32_t covered = 0;
+    for (int32_t l = 0; l < kin->layers; l++)
+        covered += !isnan(kin->layer_log10_p[l]);
+    int32_t planted[2] = {kin->of->planted_raw, kin->of->planted_probe};
+    bool seen = false, taken[2] = {kin->of->cells[0].raw >= 0, kin->of->cells[0].probe >= 0};
+    for (int method = 0; method < 2; method++)
+        seen |= taken[method] && cg_bonferroni(cg_poisson_log10_tail(planted[method], kin->rate[method]),
+                                               kin->tests) < CG_PASS_LOG10_P;
+    return seen && 2 * covered >= kin->layers;
+}

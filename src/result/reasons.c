@@ -1,0 +1,191 @@
+#include "facts.h"
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+static int reason_identity(struct cg_buf *text, const struct cg_facts *facts, struct cg_err *err)
+{
+    if (facts->constant > 0 &&
+        cg_buf_printf(text, err,
+                      "%" PRId64
+                      " compared slots hold one value throughout; they prove nothing and are left out.\n",
+                      facts->constant) < 0)
+        return -1;
+    if (cg_all_equal(facts))
+        return cg_buf_printf(text, err,
+                             "All %" PRId64 " slots have equal values, %" PRId64 " of them the same bytes.\n",
+                             facts->slots, facts->identical);
+    return facts->telling == 0 ? 0
+                               : cg_buf_printf(text, err,
+                                               "%" PRId64 " of %" PRId64
+                                               " compared slots have equal values and are not constant.\n",
+                                               facts->telling, facts->compared);
+}
+
+/* A p-value as a reader takes it in: no power of ten where it is none. */
+static int put_p(struct cg_buf *text, double log10_p, struct cg_err *err)
+{
+    return cg_buf_printf(text, err, log10_p > -2 ? "p = %.2f" : "p = 1e%.0f",
+                         log10_p > -2 ? pow(10, log10_p) : log10_p);
+}
+
+static int reason_none(struct cg_buf *text, const struct cg_facts *facts, struct cg_err *err)
+{
+    if (facts->tests == 0)
+        return cg_buf_printf(text, err,
+                             "No slot could be tested: no matrix of one shape with a residual axis that is "
+                             "long enough in both.\n");
+    if (cg_buf_printf(text, err,
+                      "None of %" PRId64
+                      " slots tested by the shift null passes p < 1e-12; the strongest has ",
+                      facts->tests) < 0 ||
+        put_p(text, facts->best, err) < 0)
+        return -1;
+    return cg_buf_printf(text, err, " after correction.\n");
+}
+
+static int reason_passing(struct cg_buf *text, const struct cg_facts *facts, struct cg_err *err)
+{
+    if (facts->passing == 0)
+        return reason_none(text, facts, err);
+    if (cg_buf_printf(text, err, "%" PRId64 " of %" PRId64 " slots weighed pass:", facts->passing,
+                      facts->weighed) < 0)
+        return -1;
+    for (int g = 0; g < CG_GROUP_COUNT; g++)
+        if (facts->weighed_in[g] > 0 &&
+            cg_buf_printf(text, err, " %s %" PRId64 " of %" PRId64 ",", cg_group_name((enum cg_group)g),
+                          facts->passed[g], facts->weighed_in[g]) < 0)
+            return -1;
+    text->data[text->size - 1] = '.';
+    if (facts->tests == 0)
+        return cg_buf_printf(text, err, " They have equal values; the shift null could not be taken.\n");
+    if (cg_buf_printf(text, err,
+                      " To pass is p < 1e-12 by the shift null, corrected for all %" PRId64
+                      " slots tested, or equal values; the strongest has ",
+                      facts->tests) < 0 ||
+        put_p(text, facts->best, err) < 0)
+        return -1;
+    return cg_buf_printf(text, err, ".\n");
+}
+
+static int reason_power(struct cg_buf *text, const char *verdict, const struct cg_facts *facts, double cover,
+                        struct cg_err *err)
+{
+    if (strcmp(verdict, "NO EVIDENCE") != 0 && strcmp(verdict, "INCONCLUSIVE") != 0)
+        return 0;
+    if (!isnan(facts->limit) &&
+        cg_buf_printf(text, err,
+                      "Related matrices would have been seen from a cosine of %.3f on in two roles.\n",
+                      facts->limit) < 0)
+        return -1;
+    if (!(cover >= CG_LEAST_COVER) && !cg_kin_has_power(facts->kin) &&
+        cg_buf_printf(
+            text, err,
+            "Only %.1f%% of the later model's parameters lie in slots of one shape: the rest was not "
+            "compared.\n",
+            isnan(cover) ? 0 : 100 * cover) < 0)
+        return -1;
+    if (facts->kin->of && facts->kin->of->ncells > 0)
+        return 0;
+    return cg_buf_printf(
+        text, err,
+        "Slots were compared in their own basis: permuted units, a rotated residual stream or "
+        "moved layers would not be seen by this test.\n");
+}
+
+/* The methods by which blocks pass, and in how many layers. */
+static int reason_methods(struct cg_buf *text, const struct cg_kin *kin, struct cg_err *err)
+{
+    static const char *const names[CG_METHODS] = {"by their rows", "by their answers to tokens",
+                                                  "by the products of gate and up", "by the exact test"};
+    const char *before = ": ";
+    for (int method = 0; method < CG_METHODS; method++)
+        if (kin->passing[method] > 0) {
+            if (cg_buf_printf(text, err, "%s%" PRId32 " %s", before, kin->passing[method], names[method]) < 0)
+                return -1;
+            before = ", ";
+        }
+    return cg_buf_printf(text, err, ".\n");
+}
+
+/* The cell whose units agree most, by raw or by probe; NULL when none was taken. */
+static int32_t largest_count(const struct cg_kin *kin, enum cg_method method)
+{
+    int32_t most = -1;
+    for (int64_t c = 0; c < kin->of->ncells; c++) {
+        const struct cg_cell *cell = &kin->of->cells[c];
+        int32_t count = method == CG_BY_RAW ? cell->raw : cell->probe;
+        most = count > most ? count : most;
+    }
+    return most;
+}
+
+static int reason_no_block(struct cg_buf *text, const struct cg_kin *kin, struct cg_err *err)
+{
+    static const char *const names[] = {"rows", "answers to tokens"};
+    int32_t planted[] = {kin->of->planted_raw, kin->of->planted_probe};
+    if (cg_buf_printf(
+            text, err,
+            "No feed-forward block of b holds the hidden units of a block of a, in whatever order, layer "
+            "or basis: %" PRId64 " cells.\n",
+            kin->of->ncells) < 0)
+        return -1;
+    for (int method = CG_BY_RAW; method <= CG_BY_PROBE; method++) {
+        int32_t most = largest_count(kin, (enum cg_method)method);
+        if (most >= 0 &&
+            cg_buf_printf(text, err,
+                          "By %s %" PRId32
+                          " units of a cell agree at most, where chance and controls reach %.0f; of a "
+                          "block that keeps a tenth of its variance %" PRId32 " of %" PRId32 " would.\n",
+                          names[method], most, kin->rate[method], planted[method], kin->of->planted) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int reason_blocks(struct cg_buf *text, const struct cg_kin *kin, struct cg_err *err)
+{
+    if (!kin->of || kin->of->ncells == 0)
+        return 0;
+    int32_t found = 0;
+    for (int32_t l = 0; l < kin->layers; l++)
+        found += kin->from[l] >= 0;
+    if (found == 0)
+        return reason_no_block(text, kin, err);
+    if (cg_buf_printf(text, err,
+                      "The hidden units of %" PRId32 " of b's %" PRId32
+                      " feed-forward layers are those of a's",
+                      found, kin->layers) < 0 ||
+        reason_methods(text, kin, err) < 0)
+        return -1;
+    return kin->tested_exactly == 0
+               ? 0
+               : cg_buf_printf(text, err,
+                               "Exact test, in the order stored: the gate of %" PRId32
+                               " and the up projection of %" PRId32 " of %" PRId32 " blocks pass.\n",
+                               kin->exact[0], kin->exact[1], kin->tested_exactly);
+}
+
+static int reason_tokens(struct cg_buf *text, const struct cg_kin *kin, struct cg_err *err)
+{
+    if (kin->columns)
+        return cg_buf_printf(text, err,
+                             "Over shared tokens %" PRId32 " of %" PRId32
+                             " columns of the input embedding find themselves in the other model.\n",
+                             kin->of->fixed_columns, kin->of->columns);
+    return !kin->tokens
+               ? 0
+               : cg_buf_printf(text, err,
+                               "In another basis the input embeddings are the same: inner products of "
+                               "shared tokens correlate at %.3f; other models of this run allow %.3f.\n",
+                               kin->of->token_gram, kin->token_bound);
+}
+
+int cg_give_reasons(struct cg_buf *text, const char *verdict, const struct cg_facts *facts, double cover,
+                    struct cg_err *err)
+{
+    if (reason_identity(text, facts, err) < 0 || reason_passing(text, facts, err) < 0 ||
+        reason_blocks(text, facts->kin, err) < 0 || reason_tokens(text, facts->kin, err) < 0)
+        return -1;
+    return reason_power(text, verdict, facts, cover, err);
+}

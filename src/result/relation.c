@@ -1,0 +1,175 @@
+#include "facts.h"
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+static const char *identical_relation(const struct cg_facts *facts)
+{
+    return facts->same_type < facts->compared   ? "other type"
+           : facts->same_name < facts->compared ? "same values, other container"
+                                                : "same bytes";
+}
+
+/* "ffn of layers 2 to 5" */
+static int name_layers(struct cg_buf *text, const struct cg_facts *facts, int group, struct cg_err *err)
+{
+    int32_t first = -1, last = -1, layers = 0;
+    for (int32_t l = 0; l < facts->layers; l++)
+        if (facts->in_layer[group * facts->layers + l]) {
+            first = layers++ == 0 ? l : first;
+            last = l;
+        }
+    if (layers == 0)
+        return 0;
+    if (layers == 1)
+        return cg_buf_printf(text, err, " of layer %" PRId32, first);
+    if (layers == last - first + 1)
+        return cg_buf_printf(text, err, " of layers %" PRId32 " to %" PRId32, first, last);
+    return cg_buf_printf(text, err, " of %" PRId32 " layers from %" PRId32 " to %" PRId32, layers, first,
+                         last);
+}
+
+/* The groups of a PARTIAL verdict, with their layers. */
+static int name_parts(struct cg_buf *text, const struct cg_facts *facts, struct cg_err *err)
+{
+    const char *before = "";
+    for (int g = 0; g < CG_GROUP_COUNT; g++) {
+        if (!facts->group_passed[g])
+            continue;
+        if (cg_buf_printf(text, err, "%s%s", before, cg_group_name((enum cg_group)g)) < 0 ||
+            name_layers(text, facts, g, err) < 0)
+            return -1;
+        before = ", ";
+    }
+    return 0;
+}
+
+/* How b's blocks lie to those of a that they come from; counts of b's blocks. */
+struct arrangement {
+    int32_t matched, from_dense, to_dense, narrower, wider, other_expert, permuted, rotated;
+    int32_t layers, mapped, moved, repeated; /* of b */
+    int32_t layers_a;
+    double cosine; /* mean over the blocks whose units were matched */
+    int32_t cosines;
+};
+
+static bool passes(const struct cg_kin *kin, const struct cg_cell *cell, enum cg_method method)
+{
+    return cg_cell_log10_p(kin, cell, method) < CG_PASS_LOG10_P;
+}
+
+static void add_block(struct arrangement *all, const struct cg_kin *kin, const struct cg_cell *cell)
+{
+    const struct cg_block *a = &kin->of->blocks[0][cell->a], *b = &kin->of->blocks[1][cell->b];
+    bool raw = passes(kin, cell, CG_BY_RAW), probe = passes(kin, cell, CG_BY_PROBE),
+         gram = passes(kin, cell, CG_BY_GRAM);
+    bool dense_a = a->expert < 0 && !a->shared, dense_b = b->expert < 0 && !b->shared;
+    all->matched++;
+    all->from_dense += dense_a && b->expert >= 0;
+    all->to_dense += a->expert >= 0 && dense_b;
+    all->other_expert += a->expert >= 0 && b->expert >= 0 && a->expert != b->expert;
+    all->narrower += b->units < a->units;
+    all->wider += b->units > a->units;
+    all->permuted += (raw || probe) && !isnan(cell->gram) && !gram;
+    all->rotated += cell->raw >= 0 && !raw && (probe || gram);
+    if (raw || probe) {
+        all->cosine += raw ? cell->raw_cosine : cell->probe_cosine;
+        all->cosines++;
+    }
+}
+
+static void add_layers(struct arrangement *all, const struct cg_kin *kin)
+{
+    all->layers = kin->layers;
+    for (int32_t i = 0; i < kin->of->nblocks[0]; i++)
+        if (kin->of->blocks[0][i].layer >= all->layers_a)
+            all->layers_a = kin->of->blocks[0][i].layer + 1;
+    for (int32_t l = 0; l < kin->layers; l++) {
+        if (kin->from[l] < 0)
+            continue;
+        all->mapped++;
+        all->moved += kin->from[l] != l;
+        bool again = false;
+        for (int32_t before = 0; before < l; before++)
+            again |= kin->from[before] == kin->from[l];
+        all->repeated += again;
+    }
+}
+
+static struct arrangement arrange(const struct cg_kin *kin)
+{
+    struct arrangement all = {0};
+    if (!kin->of)
+        return all;
+    for (int32_t i = 0; i < kin->of->nblocks[1]; i++)
+        if (kin->origin[i] >= 0)
+            add_block(&all, kin, &kin->of->cells[kin->origin[i]]);
+    add_layers(&all, kin);
+    return all;
+}
+
+/* A trait is named when most blocks that were matched have it. */
+static bool most(int32_t part, int32_t whole)
+{
+    return whole > 0 && 2 * part > whole;
+}
+
+static const char *depth_trait(const struct arrangement *all)
+{
+    if (!most(all->mapped, all->layers))
+        return NULL;
+    if (all->layers > all->layers_a)
+        return all->repeated > 0 ? "depth-upscaled" : "layers added";
+    if (all->layers < all->layers_a)
+        return "depth-pruned";
+    return most(4 * all->moved, all->mapped) ? "layers moved" : NULL;
+}
+
+/* Traits of form, of which some pairs show several. */
+static int name_traits(struct cg_buf *text, const struct arrangement *all, bool *any, struct cg_err *err)
+{
+    const char *names[] = {depth_trait(all),
+                           most(all->from_dense, all->matched) ? "upcycled" : NULL,
+                           most(all->to_dense, all->matched) ? "dense from experts" : NULL,
+                           most(all->narrower, all->matched) ? "width-pruned" : NULL,
+                           most(all->wider, all->matched) ? "widened" : NULL,
+                           most(all->other_expert, all->matched) ? "experts permuted" : NULL,
+                           most(all->permuted, all->matched) ? "units permuted" : NULL,
+                           most(all->rotated, all->matched) ? "rotated" : NULL};
+    *any = false;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (names[i]) {
+            *any = true;
+            if (cg_buf_printf(text, err, "%s, ", names[i]) < 0)
+                return -1;
+        }
+    return 0;
+}
+
+/* How far training went. Where the form changed, slots of one name do not say it, the matched units do. */
+static const char *distance(const struct cg_facts *facts, const struct arrangement *all, bool reshaped)
+{
+    double mean = facts->matrices > 0 ? facts->matrix_sum / (double)facts->matrices : NAN;
+    if (reshaped && all->cosines > 0)
+        mean = all->cosine / all->cosines;
+    return mean > 0.95 ? "fine-tuned" : mean >= 0.5 ? "continued pre-training" : "shared ancestry";
+}
+
+int cg_relate(struct cg_buf *text, const char *verdict, const struct cg_facts *facts,
+              const struct cg_result *out, int64_t p, struct cg_err *err)
+{
+    if (strcmp(verdict, "IDENTICAL") == 0)
+        return cg_buf_printf(text, err, "%s", identical_relation(facts));
+    if (strcmp(verdict, "PARTIAL") == 0)
+        return name_parts(text, facts, err);
+    if (strcmp(verdict, "DERIVED") != 0)
+        return cg_buf_append(text, "", 0, err);
+    struct arrangement all = arrange(facts->kin);
+    bool reshaped;
+    if (name_traits(text, &all, &reshaped, err) < 0)
+        return -1;
+    int64_t rows_a = out->embeddings.rows_a[p], rows_b = out->embeddings.rows_b[p];
+    bool vocabulary = rows_a >= 0 && rows_b >= 0 && rows_a != rows_b;
+    return cg_buf_printf(text, err, "%s%s", distance(facts, &all, reshaped),
+                         vocabulary ? ", vocabulary changed" : "");
+}

@@ -1,0 +1,201 @@
+/* Assignments and matched rows against scipy and numpy, on matrices by formula. */
+#include "evidence/assignment.h"
+#include "evidence/matching.h"
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdlib.h>
+/* cmocka wants the above first */
+#include <cmocka.h>
+
+/* scipy.optimize.linear_sum_assignment of cost(i, j) = (7919 i + 104729 j + 31 i j mod m) / m */
+static const struct {
+    int32_t rows, columns, modulus;
+    double total;
+    int32_t first[6]; /* columns of the first rows where the solution is unique, else -1 */
+} assignments[] = {
+    {1, 1, 1009, 0, {0}},
+    {1, 7, 1009, 0, {0}},
+    {5, 5, 1009, 1.0465807765722275, {0, 4, 3, 2, 1}},
+    {6, 9, 1009, 1.2001982107758522, {0, 8, 4, 3, 2, 1}},
+    {60, 60, 100003, 1.2237932817079127, {0, 41, 18, 58, 56, 33}},
+    {60, 80, 100003, 0.8348449536133558, {0, 41, 18, 16, 76, 74}},
+    {30, 30, 3, 6.666666865348816, {-1}},
+};
+
+static void test_assignments(void **state)
+{
+    (void)state;
+    for (size_t t = 0; t < sizeof assignments / sizeof *assignments; t++) {
+        int32_t rows = assignments[t].rows, columns = assignments[t].columns, m = assignments[t].modulus;
+        float *cost = malloc((size_t)rows * (size_t)columns * sizeof *cost);
+        int32_t column_of[60];
+        bool taken[80] = {false};
+        for (int32_t i = 0; i < rows; i++)
+            for (int32_t j = 0; j < columns; j++)
+                cost[i * columns + j] = (float)((i * 7919 + j * 104729 + i * j * 31) % m) / (float)m;
+        struct cg_err err;
+        assert_int_equal(cg_assign(cost, rows, columns, column_of, &err), 0);
+        double total = 0;
+        for (int32_t i = 0; i < rows; i++) {
+            assert_in_range(column_of[i], 0, columns - 1);
+            assert_false(taken[column_of[i]]);
+            taken[column_of[i]] = true;
+            total += (double)cost[i * columns + column_of[i]];
+            if (i < 6 && assignments[t].first[0] >= 0)
+                assert_int_equal(column_of[i], assignments[t].first[i]);
+        }
+        assert_true(fabs(total - assignments[t].total) <= 1e-9);
+        free(cost);
+    }
+}
+
+enum { N = 50, LENGTH = 32, SQUARE = 40 };
+
+static uint32_t mixed(uint32_t x)
+{
+    x = (x ^ x >> 16) * 0x45d9f3bu;
+    x = (x ^ x >> 16) * 0x45d9f3bu;
+    return x ^ x >> 16;
+}
+
+static double noise(int seed, int row, int column)
+{
+    return ((int)(mixed((uint32_t)(seed * 1000003 + row * 1009 + column)) % 2001) - 1000) / 1000.0;
+}
+
+static void fill(float *out, int seed, int n, int length, const float *base, double keep)
+{
+    for (int i = 0; i < n; i++)
+        for (int j = 0; j < length; j++)
+            out[i * length + j] =
+                (float)(noise(seed, i, j) + (base ? keep * (double)base[i * length + j] : 0));
+}
+
+/* Row j of b is row (7 j + 3) mod N of a, times keep, and noise; up perhaps with its sign turned. */
+static const struct {
+    double keep;
+    int m;
+    double sign;
+    int units;
+    double cosine;
+} agreements[] = {
+    {0, 50, 1, 1, 0.451226642575699},   {0.75, 50, 1, 37, 22.95013797107513},
+    {1, 50, 1, 49, 34.398419949478715}, {3, 50, 1, 50, 47.37584628339979},
+    {3, 50, -1, 50, 47.37584628339979}, {1, 37, 1, 36, 25.52010955131844},
+};
+
+static void test_two_matchings(void **state)
+{
+    (void)state;
+    static float a[2][N * LENGTH], b[2][N * LENGTH], moved[N * LENGTH], room[2 * N * N + 4 * N];
+    for (size_t t = 0; t < sizeof agreements / sizeof *agreements; t++) {
+        int m = agreements[t].m;
+        for (int half = 0; half < 2; half++) {
+            fill(a[half], 1 + half, N, LENGTH, NULL, 0);
+            for (int k = 0; k < m * LENGTH; k++)
+                moved[k] = a[half][(k / LENGTH * 7 + 3) % N * LENGTH + k % LENGTH];
+            fill(b[half], 3 + half, m, LENGTH, moved, agreements[t].keep);
+            for (int k = 0; half == 1 && k < m * LENGTH; k++)
+                b[half][k] *= (float)agreements[t].sign;
+            cg_rows_to_units(b[half], m, LENGTH);
+        }
+        for (int half = 0; half < 2; half++)
+            cg_rows_to_units(a[half], N, LENGTH);
+        struct cg_signature in_a = {a[0], a[1], N}, in_b = {b[0], b[1], m};
+        struct cg_agreement found = cg_agree_twice(in_a, in_b, LENGTH, room);
+        assert_int_equal(found.units, agreements[t].units);
+        assert_true(fabs(found.cosine - agreements[t].cosine) <= 1e-5);
+        found = cg_agree_twice(in_b, in_a, LENGTH, room);
+        assert_int_equal(found.units, agreements[t].units);
+    }
+}
+
+/* Dead units: zeros match nothing. */
+static void test_zeros_match_nothing(void **state)
+{
+    (void)state;
+    static float rows[N * LENGTH], room[2 * N * N + 4 * N];
+    for (int k = 0; k < N * LENGTH; k++)
+        rows[k] = 0.25f;
+    cg_rows_to_units(rows, N, LENGTH);
+    struct cg_signature dead = {rows, rows, N};
+    assert_int_equal(cg_agree_twice(dead, dead, LENGTH, room).units, 0);
+}
+
+static void test_fixed_points(void **state)
+{
+    (void)state;
+    static const struct {
+        double keep;
+        int fixed;
+    } rows[] = {{0, 1}, {0.25, 13}, {0.5, 35}, {0.75, 48}, {3, 50}};
+    static float a[N * LENGTH], b[N * LENGTH], room[N * N + N * LENGTH];
+    for (size_t t = 0; t < sizeof rows / sizeof *rows; t++) {
+        struct cg_err err;
+        fill(a, 1, N, LENGTH, NULL, 0);
+        fill(b, 5, N, LENGTH, a, rows[t].keep);
+        cg_rows_to_units(a, N, LENGTH);
+        cg_rows_to_units(b, N, LENGTH);
+        assert_int_equal(cg_fixed_points(a, b, N, LENGTH, room, &err), rows[t].fixed);
+    }
+}
+
+static void test_squares(void **state)
+{
+    (void)state;
+    static const double rows[][2] = {
+        {0, 0.39971682688030497}, {0.1, 4.610781448582499}, {1, 34.63900887919176}};
+    static float a[SQUARE * SQUARE], b[SQUARE * SQUARE];
+    for (size_t t = 0; t < sizeof rows / sizeof *rows; t++) {
+        fill(a, 6, SQUARE, SQUARE, NULL, 0);
+        fill(b, 7, SQUARE, SQUARE, a, rows[t][0]);
+        cg_square_to_unit(a, SQUARE);
+        cg_square_to_unit(b, SQUARE);
+        assert_true(fabs(cg_square_t(a, b, SQUARE) - rows[t][1]) <= 1e-4);
+    }
+    assert_true(isnan(cg_square_t(a, b, 32))); /* no 31 different shifts */
+}
+
+static void test_picks(void **state)
+{
+    (void)state;
+    struct cg_err err;
+    int64_t picked[100], again[100];
+    assert_int_equal(cg_pick(picked, 1000, 100, 1, &err), 0);
+    assert_int_equal(cg_pick(again, 1000, 100, 1, &err), 0);
+    assert_memory_equal(picked, again, sizeof picked);
+    int64_t low = 0;
+    for (int i = 0; i < 100; i++) {
+        assert_true(i == 0 || picked[i] > picked[i - 1]);
+        low += picked[i] < 500;
+    }
+    assert_in_range(low, 30, 70);
+    assert_in_range(picked[99], 900, 999);
+    assert_int_equal(cg_pick(again, 1000, 100, 2, &err), 0);
+    assert_memory_not_equal(picked, again, sizeof picked);
+    assert_int_equal(cg_pick(picked, 60, 100, 1, &err), 0);
+    for (int i = 0; i < 60; i++)
+        assert_int_equal(picked[i], i);
+    assert_int_equal(cg_pick_largest(picked, (const double[]){2, 7, 1, 7, 3, 7}, 6, 3, &err), 0);
+    assert_int_equal(picked[0], 1);
+    assert_int_equal(picked[1], 3);
+    assert_int_equal(picked[2], 5);
+    assert_int_equal(cg_pick_largest(picked, (const double[]){2, 7, 1, 7, 3, 7}, 6, 2, &err), 0);
+    assert_int_equal(picked[1], 3); /* of equals the lower index */
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_assignments),
+        cmocka_unit_test(test_two_matchings),
+        cmocka_unit_test(test_zeros_match_nothing),
+        cmocka_unit_test(test_fixed_points),
+        cmocka_unit_test(test_squares),
+        cmocka_unit_test(test_picks),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
