@@ -16,7 +16,8 @@ int cg_collect_experts(struct cg_result *out, const struct cg_findings *findings
 int cg_collect_embeddings(struct cg_result *out, const struct cg_findings *findings, struct cg_err *err);
 int cg_collect_pca(struct cg_result *out, const struct cg_findings *findings, struct cg_err *err);
 
-/* Writes verdict, relation, log10_p, detection_limit and reasons of every pair; the other groups must stand.
+/* Writes verdict, relation, log10_p, detection_limit, rounding_ratio and reasons of every pair; the other
+ * groups must stand.
  */
 int cg_judge(struct cg_result *out, const struct cg_findings *findings, const struct cg_comparisons *all,
              struct cg_err *err);

@@ -41,7 +41,6 @@ struct tally {
     int64_t compared, identical, constant, cosines, matrices;
     double sum, weighted, weight, matrix_sum;
     double elements_b, comparable_b;
-    double difference, rounding;
 };
 
 static void count_slot(struct tally *tally, const struct cg_findings *findings,
@@ -60,10 +59,6 @@ static void count_slot(struct tally *tally, const struct cg_findings *findings,
         tally->comparable_b += elements;
     if (isnan(comparison->cosine))
         return;
-    if (comparison->rounding > 0) {
-        tally->difference += comparison->difference;
-        tally->rounding += comparison->rounding;
-    }
     tally->cosines++;
     tally->sum += comparison->cosine;
     tally->weighted += elements * comparison->cosine;
@@ -99,7 +94,6 @@ static int set_pair(struct cg_result *out, const struct cg_findings *findings,
     out->root.identical_tensors[p] = tally.identical;
     out->root.constant_tensors[p] = tally.constant;
     out->root.comparable_fraction[p] = tally.elements_b > 0 ? tally.comparable_b / tally.elements_b : NAN;
-    out->root.rounding_ratio[p] = tally.rounding > 0 ? sqrt(tally.difference / tally.rounding) : NAN;
     out->root.mean_cosine[p] = tally.cosines > 0 ? tally.sum / (double)tally.cosines : NAN;
     out->root.weighted_cosine[p] = tally.weight > 0 ? tally.weighted / tally.weight : NAN;
     out->root.matrix_cosine[p] = tally.matrices > 0 ? tally.matrix_sum / (double)tally.matrices : NAN;

@@ -98,13 +98,15 @@ static void count_slot(struct cg_facts *facts, const struct cg_findings *finding
     facts->slots++;
     if (!comparison->compared)
         return;
-    const struct cg_tensor *in_a = &findings->models[findings->pairs[p][0]]->tensors[a->tensor];
-    const struct cg_tensor *in_b = &findings->models[findings->pairs[p][1]]->tensors[b->tensor];
+    const struct cg_checkpoint *model_a = findings->models[findings->pairs[p][0]];
+    const struct cg_checkpoint *model_b = findings->models[findings->pairs[p][1]];
     facts->compared++;
     facts->equal += comparison->equal;
     facts->identical += comparison->identical;
-    facts->same_type += in_a->dtype == in_b->dtype;
-    facts->same_name += strcmp(in_a->name, in_b->name) == 0 && same_view(a->view, b->view);
+    facts->same_type += strcmp(cg_member_type(model_a, a), cg_member_type(model_b, b)) == 0;
+    facts->same_name += strcmp(model_a->tensors[a->tensor].name, model_b->tensors[b->tensor].name) == 0 &&
+                        same_view(a->view, b->view);
+    cg_rounding_add(&facts->rounding, model_a, a, model_b, b, comparison);
     facts->constant += comparison->constant;
     facts->telling += comparison->equal && !comparison->constant && !slot->buffer;
     if (comparison->matrix && !isnan(comparison->cosine)) {

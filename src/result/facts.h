@@ -2,6 +2,7 @@
 #ifndef COGNATE_RESULT_FACTS_H
 #define COGNATE_RESULT_FACTS_H
 
+#include "rounding.h"
 #include "weigh.h"
 
 struct cg_facts {
@@ -15,6 +16,7 @@ struct cg_facts {
     double best, limit; /* log10 p of the strongest slot, corrected; cosine that would have been seen */
     double matrix_sum;
     int64_t matrices;
+    struct cg_rounding rounding;
     const struct cg_kin *kin;
     bool group_passed[CG_GROUP_COUNT]; /* by slots, by blocks or by the embeddings' tokens */
     int32_t layers;

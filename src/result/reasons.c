@@ -22,6 +22,22 @@ static int reason_identity(struct cg_buf *text, const struct cg_facts *facts, st
                                                facts->telling, facts->compared);
 }
 
+/* Only of relatives: of others it would say that rounding does not explain what nobody thought it would. */
+static int reason_rounding(struct cg_buf *text, const char *verdict, const struct cg_rounding *rounding,
+                           struct cg_err *err)
+{
+    if (strcmp(verdict, "DERIVED") != 0 || rounding->quantised + rounding->recast == 0)
+        return 0;
+    if (rounding->quantised == 0)
+        return cg_buf_printf(text, err,
+                             "%" PRId64 " matrices differ by no more than rounding to the coarser type.\n",
+                             rounding->recast);
+    return cg_buf_printf(text, err,
+                         "%" PRId64 " matrices differ by %.2f times what rounding to %s%s explains.\n",
+                         rounding->quantised, cg_rounding_ratio(rounding), rounding->format,
+                         rounding->several ? " and other types" : "");
+}
+
 /* A p-value as a reader takes it in: no power of ten where it is none. */
 static int put_p(struct cg_buf *text, double log10_p, struct cg_err *err)
 {
@@ -184,8 +200,9 @@ static int reason_tokens(struct cg_buf *text, const struct cg_kin *kin, struct c
 int cg_give_reasons(struct cg_buf *text, const char *verdict, const struct cg_facts *facts, double cover,
                     struct cg_err *err)
 {
-    if (reason_identity(text, facts, err) < 0 || reason_passing(text, facts, err) < 0 ||
-        reason_blocks(text, facts->kin, err) < 0 || reason_tokens(text, facts->kin, err) < 0)
+    if (reason_identity(text, facts, err) < 0 || reason_rounding(text, verdict, &facts->rounding, err) < 0 ||
+        reason_passing(text, facts, err) < 0 || reason_blocks(text, facts->kin, err) < 0 ||
+        reason_tokens(text, facts->kin, err) < 0)
         return -1;
     return reason_power(text, verdict, facts, cover, err);
 }

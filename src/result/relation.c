@@ -170,6 +170,8 @@ int cg_relate(struct cg_buf *text, const char *verdict, const struct cg_facts *f
         return -1;
     int64_t rows_a = out->embeddings.rows_a[p], rows_b = out->embeddings.rows_b[p];
     bool vocabulary = rows_a >= 0 && rows_b >= 0 && rows_a != rows_b;
-    return cg_buf_printf(text, err, "%s%s", distance(facts, &all, reshaped),
+    const char *rounding = cg_rounding_relation(&facts->rounding);
+    return cg_buf_printf(text, err, "%s%s%s", rounding ? rounding : distance(facts, &all, reshaped),
+                         !rounding && facts->rounding.quantised > 0 ? ", quantised" : "",
                          vocabulary ? ", vocabulary changed" : "");
 }

@@ -74,6 +74,7 @@ static int judge_pair(struct cg_result *out, const struct cg_findings *findings,
         reasons.data[--reasons.size] = '\0'; /* lines are separated, not ended */
     out->root.log10_p[p] = facts.kin->of ? fmin(facts.best, facts.kin->strongest) : facts.best;
     out->root.detection_limit[p] = facts.limit;
+    out->root.rounding_ratio[p] = cg_rounding_ratio(&facts.rounding);
     CG_TRY(cg_result_text(&out->root.verdict[p], verdict, err));
     CG_TRY(cg_result_text(&out->root.relation[p], relation.data, err));
     CG_TRY(cg_result_text(&out->root.reasons[p], reasons.data ? reasons.data : "", err));
