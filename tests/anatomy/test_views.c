@@ -497,7 +497,7 @@ static const struct {
      "bitsandbytes",
      2,
      {777, 1},
-     "quantised"},
+     "codes without their weight.absmax"},
     {"mixtral",
      "model.layers.1.mlp.experts.down_proj",
      CG_NUM_HIDDEN_LAYERS,

@@ -86,20 +86,27 @@ def plain_parts(rng):
     return parts
 
 
-def make_pair(folder, make, quantization):
-    """A quantised model and, as F32, what it stands for."""
-    rng = np.random.default_rng(7)
-    coded, values = plain_parts(rng), {}
-    plain = dict(coded)
+def write_pair(folder, coded, values, quantization, **config):
+    """A quantised model and, as F32, what it stands for; both with the same plain parts."""
+    parts = plain_parts(np.random.default_rng(1))
+    plain = parts | {name: stored(np.ascontiguousarray(each)) for name, each in values.items()}
+    for each in values.values():
+        assert each.dtype == np.float32
+    config = CONFIG | config
+    return (
+        checkpoints.make(folder / "coded", parts | coded, config | {"quantization_config": quantization}),
+        checkpoints.make(folder / "plain", plain, config),
+    )
+
+
+def make_pair(folder, make, quantization, shapes=None):
+    rng, coded, values = np.random.default_rng(7), {}, {}
     for layer in range(LAYERS):
-        for name, (rows, columns) in SHAPES.items():
+        for name, shape in (shapes or SHAPES).items():
             stem = f"model.layers.{layer}.{name}"
-            tensors, values[stem] = make(rng, stem, rows, columns)
-            assert values[stem].dtype == np.float32
+            tensors, values[f"{stem}.weight"] = make(rng, stem, *shape)
             coded |= tensors
-            plain[f"{stem}.weight"] = stored(values[stem])
-    config = CONFIG | {"quantization_config": quantization}
-    return checkpoints.make(folder / "coded", coded, config), checkpoints.make(folder / "plain", plain, CONFIG), coded
+    return coded, values
 
 
 def check_equal(found, pair=0):
@@ -112,9 +119,115 @@ def check_equal(found, pair=0):
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_equals_its_values(cognate, tmp_path, name):
-    coded, plain, tensors = make_pair(tmp_path, *FORMATS[name])
-    found = cognate.compare(tmp_path / "r.h5", coded, plain, ranks=2 if "3" in name else 1)
+    """Every slot; and no stored byte is read twice."""
+    make, quantization = FORMATS[name]
+    coded, plain = write_pair(tmp_path, *make_pair(tmp_path, make, quantization), quantization)
+    found = cognate.compare(tmp_path / "r.h5", coded, plain, "--pca", "none", ranks=2 if "3" in name else 1)
     check_equal(found)
-    assert found["run"]["bytes_read"].sum() == sum(len(t.data) for t in tensors.values()) + checkpoints.stored_bytes(
-        checkpoints.read(plain)
-    )
+    stored_bytes = sum(checkpoints.stored_bytes(checkpoints.read(model)) for model in (coded, plain))
+    assert found["run"]["bytes_read"].sum() == stored_bytes
+    matrices = np.char.find(found["tensors"]["name"].astype(str), "_proj") >= 0
+    assert np.all(np.isfinite(found["tensors"]["rounding_error"][matrices, 0]))
+
+
+FUSED = {"self_attn.qkv_proj": (512, HIDDEN), "mlp.gate_up_proj": (2 * INTER, HIDDEN)}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "fp8 block",
+        "fbgemm",
+        "fp8 tensor",
+        "int-quantized",
+        "nvfp4",
+        "awq",
+        "nf4 nested",
+        "gptq 4 bits, group 64, v1",
+        "gptq 8 bits, group 32, v1, act order",
+        "packed 4 bits, group 64, True, False",
+        "packed 4 bits, group 32, False, False",
+        "packed 4 bits, group 128, True, True",
+    ],
+)
+def test_fused(cognate, tmp_path, name):
+    """Phi-3's: queries, keys and values in one, gate and up in one; cut by rows, scales and zero points with them."""
+    make, quantization = FORMATS[name]
+    coded, values = make_pair(tmp_path, make, quantization, FUSED)
+    apart = {}
+    for stem, each in values.items():
+        if "qkv" in stem:
+            parts = dict(zip(("q_proj", "k_proj", "v_proj"), np.split(each, [256, 384])))
+        else:
+            parts = dict(zip(("gate_proj", "up_proj"), np.split(each, 2)))
+        fused = "qkv_proj" if "qkv" in stem else "gate_up_proj"
+        apart |= {stem.replace(fused, part): part_values for part, part_values in parts.items()}
+    model = dict(model_type="phi3", architectures=["Phi3ForCausalLM"])
+    pair = write_pair(tmp_path, coded, apart, quantization, **model)
+    check_equal(cognate.compare(tmp_path / "r.h5", *pair, "--pca", "none"))
+
+
+def test_fused_that_stay_whole(cognate, tmp_path):
+    """Zero points of 3 bits lie across words: their rows cannot be told apart."""
+    make, quantization = FORMATS["gptq 3 bits, group 64, v1"]
+    coded, values = make_pair(tmp_path, make, quantization, FUSED)
+    coded, _ = write_pair(tmp_path, coded, values, quantization, model_type="phi3")
+    done = cognate.run("inspect", coded)
+    assert done.returncode == 0, done.stderr
+    assert "mlp.gate_up_proj.qweight: of parts that share scales or words" in done.stdout + done.stderr
+
+
+def test_gpt_oss(cognate, tmp_path):
+    """Experts in blocks of 32, rows of gate and up in turn; beside it the same in bf16's layout, (in, out)."""
+    rng, experts, inter = np.random.default_rng(3), 4, 64
+    coded, values = {}, {}
+    for layer in range(LAYERS):
+        stem = f"model.layers.{layer}.mlp.experts."
+        for name, (rows, columns) in dict(gate_up_proj=(2 * inter, HIDDEN), down_proj=(HIDDEN, inter)).items():
+            codes = rng.integers(0, 256, (experts, rows, columns // 32, 16), dtype=np.uint8)
+            exponents = rng.integers(110, 125, (experts, rows, columns // 32), dtype=np.uint8)
+            coded |= {f"{stem}{name}_blocks": stored(codes), f"{stem}{name}_scales": stored(exponents)}
+            both = np.stack([quantised.E2M1[codes & 15], quantised.E2M1[codes >> 4]], axis=-1)
+            each = both.reshape(*exponents.shape, 32) * np.exp2(exponents.astype(np.float32) - 127)[..., None]
+            values[stem + name] = each.reshape(experts, rows, columns).transpose(0, 2, 1)
+            bias = bf16(rng.standard_normal((experts, rows)).astype(np.float32))
+            coded[f"{stem}{name}_bias"] = bias
+            values[f"{stem}{name}_bias"] = bias.values.astype(np.float32)
+    model = dict(model_type="gpt_oss", intermediate_size=inter, num_local_experts=experts, num_experts_per_tok=2)
+    pair = write_pair(tmp_path, coded, values, {"quant_method": "mxfp4"}, **model)
+    found = cognate.compare(tmp_path / "r.h5", *pair, "--pca", "none", ranks=2)
+    check_equal(found)
+    assert "layers.1.experts.3.ffn.gate" in found["tensors"]["name"]
+
+
+def test_packed_fp8(cognate, tmp_path):
+    """All experts in one tensor with all their scales, as transformers 5 saves them; beside it, expert by expert."""
+    rng, experts, inter = np.random.default_rng(4), 3, 128
+    coded, values = {}, {}
+    for layer in range(LAYERS):
+        stem = f"model.layers.{layer}.mlp.experts."
+        for name, (rows, columns) in dict(gate_up_proj=(2 * inter, HIDDEN), down_proj=(HIDDEN, inter)).items():
+            codes = quantised.f8_codes(rng, experts, rows, columns)
+            s = quantised.scales(rng, experts, rows // 128, columns // 128)
+            coded |= {f"{stem}{name}": quantised.f8(codes), f"{stem}{name}_scale_inv": stored(s)}
+            for e in range(experts):
+                each = quantised.F8[codes[e]] * quantised.spread(s[e], (rows, columns), (128, 128))
+                for part, rows_of in zip(name.replace("_up_proj", "_proj up_proj").split(), np.split(each, rows // 128 if "gate" in name else 1)):
+                    values[f"{stem}{e}.{part}.weight"] = rows_of
+    model = dict(model_type="qwen3_moe", num_experts=experts, moe_intermediate_size=inter, intermediate_size=None)
+    pair = write_pair(tmp_path, coded, values, {"quant_method": "fp8", "weight_block_size": [128, 128]}, **model)
+    check_equal(cognate.compare(tmp_path / "r.h5", *pair, "--pca", "none"))
+
+
+def test_hash(cognate, tmp_path):
+    """SHA-256 over what lies in the file in the order of the names, the codes row by row."""
+    make, quantization = FORMATS["gptq 4 bits, group 32, v1, act order"]
+    coded, values = make_pair(tmp_path, make, quantization)
+    pair = write_pair(tmp_path, coded, values, quantization)
+    tensors = cognate.compare(tmp_path / "r.h5", *pair, "--pca", "none")["tensors"]
+    k = list(tensors["name"]).index("layers.1.ffn.down")
+    stem = "model.layers.1.mlp.down_proj."
+    words = np.frombuffer(coded[stem + "qweight"].data, "<i4").reshape(coded[stem + "qweight"].shape)
+    parts = [coded[stem + "g_idx"].data, np.ascontiguousarray(words.T).tobytes()]
+    parts += [coded[stem + "qzeros"].data, coded[stem + "scales"].data]
+    assert tensors["sha256"][k, 0] == hashlib.sha256(b"".join(parts)).hexdigest()
