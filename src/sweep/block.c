@@ -67,5 +67,5 @@ void cg_block_measure(struct cg_block *block, int m, size_t n, double rounding)
 void cg_block_decode(struct cg_block *block, int m, enum cg_dtype dtype, const void *stored, size_t n)
 {
     cg_dtype_decode(dtype, stored, n, block->member[m].values);
-    cg_block_measure(block, m, n, 0);
+    cg_block_measure(block, m, n, cg_dtype_rounding(dtype, stored, n));
 }
