@@ -96,9 +96,9 @@ void cg_dtype_decode(enum cg_dtype dtype, const void *stored, size_t n, double *
 
 /* The sum over n elements at `stored`, a whole number of grains, of the squared error to be expected from
  * having rounded them to this type. Values are taken as evenly spread within the cell that rounds to an
- * element: a cell that reaches from v - a to v + b gives (a^3 + b^3) / (3 (a + b)), which is h^2 / 12 between
- * codes h apart (Bennett, "Spectra of quantized signals", 1948). 0 for plain types and those of no real
- * value. */
+ * element: a cell that reaches from v - a to v + b gives (a^2 - a b + b^2) / 3, which is h^2 / 12 between
+ * codes h apart (Bennett, "Spectra of quantized signals", 1948). Only scales are looked at where all codes
+ * are as far apart. 0 for plain types and those of no real value. */
 double cg_dtype_rounding(enum cg_dtype dtype, const void *stored, size_t n);
 
 #endif

@@ -10,6 +10,13 @@ enum { SMALL = 32, LARGE = 256 }; /* elements of a block */
 
 typedef const unsigned char bytes;
 
+/* Before a loop that gcc would unroll first and then turn into narrower vectors. */
+#ifdef __clang__
+#define AS_A_LOOP
+#else
+#define AS_A_LOOP _Pragma("GCC unroll 1")
+#endif
+
 CG_ALWAYS_INLINE float half_at(bytes *at)
 {
     return cg_small_float((uint32_t)(at[0] | at[1] << 8), 5, 10, 15, CG_ENDING_IEEE);
@@ -25,25 +32,25 @@ CG_ALWAYS_INLINE uint32_t bits_at(bytes *at)
 /* ---- Blocks of 32: low nibbles are elements 0 to 15, high ones 16 to 31 ---- */
 
 /* d * (code - offset) for each code of 4 bits. */
-CG_ALWAYS_INLINE void decode_nibbles(bytes *codes, float d, int offset, double *values)
+CG_ALWAYS_INLINE void decode_nibbles(bytes *codes, float d, int offset, float *values)
 {
     for (int i = 0; i < SMALL / 2; i++) {
-        values[i] = (double)(d * (float)((codes[i] & 15) - offset));
-        values[i + SMALL / 2] = (double)(d * (float)((codes[i] >> 4) - offset));
+        values[i] = d * (float)((codes[i] & 15) - offset);
+        values[i + SMALL / 2] = d * (float)((codes[i] >> 4) - offset);
     }
 }
 
-CG_ALWAYS_INLINE void block_q4_0(bytes *b, double *values)
+CG_ALWAYS_INLINE void block_q4_0(bytes *b, float *values)
 {
     decode_nibbles(b + 2, half_at(b), 8, values);
 }
 
-CG_ALWAYS_INLINE void block_q4_1(bytes *b, double *values)
+CG_ALWAYS_INLINE void block_q4_1(bytes *b, float *values)
 {
     float d = half_at(b), m = half_at(b + 2);
     for (int i = 0; i < SMALL / 2; i++) {
-        values[i] = (double)(d * (float)(b[4 + i] & 15) + m);
-        values[i + SMALL / 2] = (double)(d * (float)(b[4 + i] >> 4) + m);
+        values[i] = d * (float)(b[4 + i] & 15) + m;
+        values[i + SMALL / 2] = d * (float)(b[4 + i] >> 4) + m;
     }
 }
 
@@ -56,29 +63,33 @@ CG_ALWAYS_INLINE void codes_q5(bytes *codes, uint32_t high, int code[SMALL])
     }
 }
 
-CG_ALWAYS_INLINE void block_q5_0(bytes *b, double *values)
+CG_ALWAYS_INLINE void block_q5_0(bytes *b, float *values)
 {
     float d = half_at(b);
     int code[SMALL];
     codes_q5(b + 6, bits_at(b + 2), code);
     for (int i = 0; i < SMALL; i++)
-        values[i] = (double)(d * (float)(code[i] - 16));
+        values[i] = d * (float)(code[i] - 16);
 }
 
-CG_ALWAYS_INLINE void block_q5_1(bytes *b, double *values)
+CG_ALWAYS_INLINE void block_q5_1(bytes *b, float *values)
 {
     float d = half_at(b), m = half_at(b + 2);
     int code[SMALL];
     codes_q5(b + 8, bits_at(b + 4), code);
     for (int i = 0; i < SMALL; i++)
-        values[i] = (double)(d * (float)code[i] + m);
+        values[i] = d * (float)code[i] + m;
 }
 
-CG_ALWAYS_INLINE void block_q8_0(bytes *b, double *values)
+/* By way of whole numbers gcc makes wider vectors of it. */
+CG_ALWAYS_INLINE void block_q8_0(bytes *b, float *values)
 {
     float d = half_at(b);
+    int code[SMALL];
     for (int i = 0; i < SMALL; i++)
-        values[i] = (double)((float)(signed char)b[2 + i] * d);
+        code[i] = (signed char)b[2 + i];
+    for (int i = 0; i < SMALL; i++)
+        values[i] = (float)code[i] * d;
 }
 
 /* Half of the scale, since the codes stand for E2M1 doubled, which is whole. */
@@ -87,35 +98,42 @@ CG_ALWAYS_INLINE float scale_mxfp4(bytes *b)
     return cg_float_of_bits(*b < 2 ? 0x00200000u << *b : (uint32_t)(*b - 1) << 23);
 }
 
-/* E2M1 doubled: 0 1 2 3 4 6 8 12 and their negatives. */
-CG_ALWAYS_INLINE int e2m1_doubled(int code)
+/* E2M1 doubled: 0 1 2 3 4 6 8 12 and their negatives. In bytes, so that 16 or more are worked out at once. */
+CG_ALWAYS_INLINE signed char e2m1_doubled(unsigned char code)
 {
-    int m = code & 7, value = m + (m > 4 ? m - 4 : 0) + (m == 7 ? 2 : 0);
-    return code & 8 ? -value : value;
+    unsigned char m = code & 7, more = m > 4 ? (unsigned char)(m - 4) : 0, last = m == 7 ? 2 : 0;
+    signed char value = (signed char)(m + more + last);
+    return code & 8 ? (signed char)-value : value;
 }
 
-CG_ALWAYS_INLINE void block_mxfp4(bytes *b, double *values)
+CG_ALWAYS_INLINE void block_mxfp4(bytes *b, float *values)
 {
     float d = scale_mxfp4(b);
-    for (int i = 0; i < SMALL / 2; i++) {
-        values[i] = (double)(d * (float)e2m1_doubled(b[1 + i] & 15));
-        values[i + SMALL / 2] = (double)(d * (float)e2m1_doubled(b[1 + i] >> 4));
-    }
+    signed char code[SMALL];
+    AS_A_LOOP
+    for (int i = 0; i < SMALL / 2; i++)
+        code[i] = e2m1_doubled(b[1 + i] & 15);
+    AS_A_LOOP
+    for (int i = 0; i < SMALL / 2; i++)
+        code[i + SMALL / 2] = e2m1_doubled(b[1 + i] >> 4);
+    AS_A_LOOP
+    for (int i = 0; i < SMALL; i++)
+        values[i] = d * (float)code[i];
 }
 
 /* What the codes of IQ4 stand for. */
 static const signed char iq4_values[16] = {-127, -104, -83, -65, -49, -35, -22, -10,
                                            1,    13,   25,  38,  53,  69,  89,  113};
 
-CG_ALWAYS_INLINE void decode_iq4(bytes *codes, float d, double *values)
+CG_ALWAYS_INLINE void decode_iq4(bytes *codes, float d, float *values)
 {
     for (int i = 0; i < SMALL / 2; i++) {
-        values[i] = (double)(d * (float)iq4_values[codes[i] & 15]);
-        values[i + SMALL / 2] = (double)(d * (float)iq4_values[codes[i] >> 4]);
+        values[i] = d * (float)iq4_values[codes[i] & 15];
+        values[i + SMALL / 2] = d * (float)iq4_values[codes[i] >> 4];
     }
 }
 
-CG_ALWAYS_INLINE void block_iq4_nl(bytes *b, double *values)
+CG_ALWAYS_INLINE void block_iq4_nl(bytes *b, float *values)
 {
     decode_iq4(b + 2, half_at(b), values);
 }
@@ -124,7 +142,7 @@ CG_ALWAYS_INLINE void block_iq4_nl(bytes *b, double *values)
 
 /* 16 bytes of scales and minima in nibbles, 64 of codes, the factors of both. Element 128 c + 32 s + i is in
  * bits 2s of byte 32 c + i. */
-CG_ALWAYS_INLINE void block_q2_k(bytes *b, double *values)
+CG_ALWAYS_INLINE void block_q2_k(bytes *b, float *values)
 {
     float d = half_at(b + 80), m = half_at(b + 82);
     for (int part = 0; part < 16; part++) {
@@ -132,7 +150,7 @@ CG_ALWAYS_INLINE void block_q2_k(bytes *b, double *values)
         int shift = part / 2 % 4 * 2;
         float scale = d * (float)(b[part] & 15), minimum = m * (float)(b[part] >> 4);
         for (int i = 0; i < 16; i++)
-            values[16 * part + i] = (double)(scale * (float)(codes[i] >> shift & 3) - minimum);
+            values[16 * part + i] = scale * (float)(codes[i] >> shift & 3) - minimum;
     }
 }
 
@@ -144,7 +162,7 @@ CG_ALWAYS_INLINE int scale_q3_k(bytes *scales, int part)
 }
 
 /* As Q2_K, and a third bit, bit e / 32 of byte e % 32 for element e: where it is clear, 4 is taken off. */
-CG_ALWAYS_INLINE void block_q3_k(bytes *b, double *values)
+CG_ALWAYS_INLINE void block_q3_k(bytes *b, float *values)
 {
     float d = half_at(b + 108);
     for (int part = 0; part < 16; part++) {
@@ -153,7 +171,7 @@ CG_ALWAYS_INLINE void block_q3_k(bytes *b, double *values)
         float scale = d * (float)scale_q3_k(b + 96, part);
         for (int i = 0; i < 16; i++) {
             int code = (codes[i] >> shift & 3) - (~third[i] >> bit & 1) * 4;
-            values[16 * part + i] = (double)(scale * (float)code);
+            values[16 * part + i] = scale * (float)code;
         }
     }
 }
@@ -166,7 +184,7 @@ CG_ALWAYS_INLINE void scales_q4_k(bytes *s, int part, int *scale, int *minimum)
     *minimum = part < 4 ? s[part + 4] & 63 : s[part + 4] >> 4 | (s[part] >> 6) << 4;
 }
 
-CG_ALWAYS_INLINE void block_q4_k(bytes *b, double *values)
+CG_ALWAYS_INLINE void block_q4_k(bytes *b, float *values)
 {
     float d = half_at(b), m = half_at(b + 2);
     for (int part = 0; part < 8; part++) {
@@ -175,12 +193,12 @@ CG_ALWAYS_INLINE void block_q4_k(bytes *b, double *values)
         scales_q4_k(b + 4, part, &s, &t);
         float scale = d * (float)s, minimum = m * (float)t;
         for (int i = 0; i < 32; i++)
-            values[32 * part + i] = (double)(scale * (float)(codes[i] >> shift & 15) - minimum);
+            values[32 * part + i] = scale * (float)(codes[i] >> shift & 15) - minimum;
     }
 }
 
 /* As Q4_K, and a fifth bit, bit `part` of byte i. */
-CG_ALWAYS_INLINE void block_q5_k(bytes *b, double *values)
+CG_ALWAYS_INLINE void block_q5_k(bytes *b, float *values)
 {
     float d = half_at(b), m = half_at(b + 2);
     for (int part = 0; part < 8; part++) {
@@ -190,23 +208,28 @@ CG_ALWAYS_INLINE void block_q5_k(bytes *b, double *values)
         float scale = d * (float)s, minimum = m * (float)t;
         for (int i = 0; i < 32; i++) {
             int code = (codes[i] >> shift & 15) | (fifth[i] >> part & 1) << 4;
-            values[32 * part + i] = (double)(scale * (float)code - minimum);
+            values[32 * part + i] = scale * (float)code - minimum;
         }
     }
 }
 
 /* Low nibbles in 128 bytes, upper two bits in 64, 16 signed scales. */
-CG_ALWAYS_INLINE void block_q6_k(bytes *b, double *values)
+CG_ALWAYS_INLINE void block_q6_k(bytes *b, float *values)
 {
     float d = half_at(b + 208);
+    signed char code[LARGE];
+    for (int quarter = 0; quarter < 8; quarter++) {
+        bytes *low = b + quarter / 4 * 64 + quarter % 2 * 32, *high = b + 128 + quarter / 4 * 32;
+        int low_shift = quarter / 2 % 2 * 4, high_shift = quarter % 4 * 2;
+        for (int i = 0; i < 32; i++)
+            code[32 * quarter + i] =
+                (signed char)(((low[i] >> low_shift & 15) | (high[i] >> high_shift & 3) << 4) - 32);
+    }
     for (int part = 0; part < 16; part++) {
-        bytes *low = b + part / 8 * 64 + part % 4 * 16, *high = b + 128 + part / 8 * 32 + part % 2 * 16;
-        int low_shift = part / 4 % 2 * 4, high_shift = part / 2 % 4 * 2;
         float scale = d * (float)(signed char)b[192 + part];
-        for (int i = 0; i < 16; i++) {
-            int code = (low[i] >> low_shift & 15) | (high[i] >> high_shift & 3) << 4;
-            values[16 * part + i] = (double)(scale * (float)(code - 32));
-        }
+        AS_A_LOOP
+        for (int i = 0; i < 16; i++)
+            values[16 * part + i] = scale * (float)code[16 * part + i];
     }
 }
 
@@ -216,7 +239,7 @@ CG_ALWAYS_INLINE float scale_iq4_xs(bytes *b, int part)
     return half_at(b) * (float)((low | high << 4) - 32);
 }
 
-CG_ALWAYS_INLINE void block_iq4_xs(bytes *b, double *values)
+CG_ALWAYS_INLINE void block_iq4_xs(bytes *b, float *values)
 {
     for (int part = 0; part < 8; part++)
         decode_iq4(b + 8 + 16 * part, scale_iq4_xs(b, part), values + 32 * part);
@@ -226,13 +249,13 @@ CG_ALWAYS_INLINE void block_iq4_xs(bytes *b, double *values)
 
 /* `count` elements that stand `at` the first byte of theirs on, one power of three deep: a byte is a fraction
  * of 256 whose digits to the base of three are the codes, the upper one first. */
-CG_ALWAYS_INLINE void decode_ternary(bytes *codes, int count, unsigned power, float d, double *values)
+CG_ALWAYS_INLINE void decode_ternary(bytes *codes, int count, unsigned power, float d, float *values)
 {
     for (int i = 0; i < count; i++)
-        values[i] = (double)(d * (float)((int)((codes[i] * power & 0xFF) * 3 >> 8) - 1));
+        values[i] = d * (float)((int)((codes[i] * power & 0xFF) * 3 >> 8) - 1);
 }
 
-CG_ALWAYS_INLINE void block_tq1_0(bytes *b, double *values)
+CG_ALWAYS_INLINE void block_tq1_0(bytes *b, float *values)
 {
     static const unsigned powers[5] = {1, 3, 9, 27, 81};
     float d = half_at(b + 52);
@@ -244,13 +267,13 @@ CG_ALWAYS_INLINE void block_tq1_0(bytes *b, double *values)
         decode_ternary(b + 48, 4, powers[k], d, values + 240 + 4 * k);
 }
 
-CG_ALWAYS_INLINE void block_tq2_0(bytes *b, double *values)
+CG_ALWAYS_INLINE void block_tq2_0(bytes *b, float *values)
 {
     float d = half_at(b + 64);
     for (int part = 0; part < 8; part++)
         for (int i = 0; i < 32; i++) {
             int code = b[part / 4 * 32 + i] >> (part % 4 * 2) & 3;
-            values[32 * part + i] = (double)(d * (float)(code - 1));
+            values[32 * part + i] = d * (float)(code - 1);
         }
 }
 
@@ -301,16 +324,17 @@ static double rounding_q6_k(bytes *b)
     return sum;
 }
 
-/* Twelve times (a^3 + b^3) / (3 (a + b)), which is h^2 where a = b = h/2. */
-static double cell(double a, double b)
+/* Of a value with neighbours `below` and `above` away: in units of h^2 / 12, which it is where they are as
+ * far. */
+static double cell(double below, double above)
 {
-    return 4 * (a * a * a + b * b * b) / (a + b);
+    return below * below - below * above + above * above;
 }
 
 /* Values up to 16 are rounded to 12, the largest; of weights, which are rare out there, few lie beyond 15. */
 static double rounding_mxfp4(bytes *b)
 {
-    const double cells[8] = {1, 1, 1, 1, cell(0.5, 1), cell(1, 1), cell(1, 2), cell(2, 3)};
+    const double cells[8] = {1, 1, 1, 1, cell(1, 2), cell(2, 2), cell(2, 4), cell(4, 6)};
     double sum = 0;
     for (int i = 0; i < SMALL / 2; i++)
         sum += cells[b[1 + i] & 7] + cells[b[1 + i] >> 4 & 7];
@@ -324,7 +348,7 @@ static double rounding_iq4(bytes *codes, float d)
     for (int k = 0; k < 16; k++) {
         double below = k > 0 ? iq4_values[k] - iq4_values[k - 1] : iq4_values[1] - iq4_values[0];
         double above = k < 15 ? iq4_values[k + 1] - iq4_values[k] : iq4_values[15] - iq4_values[14];
-        cells[k] = cell(below / 2, above / 2);
+        cells[k] = cell(below, above);
     }
     for (int i = 0; i < SMALL / 2; i++)
         sum += cells[codes[i] & 15] + cells[codes[i] >> 4];
@@ -359,8 +383,12 @@ static double rounding_tq2_0(bytes *b)
 #define DECODER(name, elements, size)                                                                        \
     CG_CLONES static void decode_##name(bytes *restrict stored, size_t n, double *restrict values)           \
     {                                                                                                        \
-        for (size_t block = 0; block < n / (elements); block++)                                              \
-            block_##name(stored + block * (size), values + block * (elements));                              \
+        for (size_t block = 0; block < n / (elements); block++) {                                            \
+            float single[elements];                                                                          \
+            block_##name(stored + block * (size), single);                                                   \
+            for (int i = 0; i < (elements); i++)                                                             \
+                values[block * (elements) + (size_t)i] = (double)single[i];                                  \
+        }                                                                                                    \
     }
 
 DECODER(q4_0, SMALL, 18)

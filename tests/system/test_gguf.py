@@ -138,6 +138,19 @@ def test_a_quantised_example_is_derived(cognate, examples, tmp_path, kind):
     assert found["tensors"]["equal_values"][~matrices, 0].all()
 
 
+@pytest.mark.parametrize("name, within", [("Q8_0", 0.05), ("Q5_0", 0.05), ("Q4_1", 0.05), ("Q4_0", 0.05), ("MXFP4", 0.1)])
+def test_rounding_explains_the_error(cognate, tmp_path, name, within):
+    """Of normal values quantised by the package the error is as large as the format's cells say."""
+    values = np.random.default_rng(8).standard_normal((128, 1024)).astype(np.float32)
+    data = gguf.quants.quantize(values, Type[name])
+    gguf_writer.write(tmp_path / "blocks.gguf", {"w": (data, Type[name])}, "x")
+    checkpoints.write(tmp_path / "values.safetensors", {"w": checkpoints.stored(values)})
+    found = cognate.compare(tmp_path / "r.h5", tmp_path / "values.safetensors", tmp_path / "blocks.gguf")["tensors"]
+    error = np.linalg.norm(gguf.quants.dequantize(data, Type[name]).astype(float) - values)
+    explained = found["rounding_error"][0, 1] * found["l2norm"][0, 1]
+    assert abs(error / explained - 1) < within
+
+
 # The scales of a block, each as the bytes of a float16 at that offset; of MXFP4 one byte.
 SCALES = dict(Q4_0=[0], Q4_1=[0, 2], Q5_0=[0], Q5_1=[0, 2], Q8_0=[0], Q2_K=[80, 82], Q3_K=[108], Q4_K=[0, 2])
 SCALES |= dict(Q5_K=[0, 2], Q6_K=[208], IQ4_NL=[0], IQ4_XS=[0], TQ1_0=[52], TQ2_0=[64])
