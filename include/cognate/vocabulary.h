@@ -27,12 +27,13 @@ struct cg_vocabulary {
 /* Reads the vocabulary of a model from a GGUF file that is the model, or from the first of these files that
  * is there in its folder:
  *   tokenizer.json               BPE, WordPiece, WordLevel or Unigram, with its added tokens
+ *   tekken.json                  Mistral's, with its special tokens
  *   vocab.json                   {token: id}; byte-level when more of its tokens begin with U+0120 (GPT-2's
  *                                letter for a space) than with U+2581, SentencePiece's when fewer
  *   vocab.txt                    WordPiece, the line's number is the id
  *   tokenizer.model              tiktoken when its first line is "base64 rank", otherwise SentencePiece
  *   tiktoken.model, *.tiktoken   tiktoken
- * All but the first are completed by tokenizer_config.json's added_tokens_decoder or, without that, by
+ * All but the first two are completed by tokenizer_config.json's added_tokens_decoder or, without that, by
  * added_tokens.json; special is what these, the "..._token" and "..._special_tokens" of tokenizer_config.json
  * and special_tokens_map.json, the format itself, or GPT-2's, RoBERTa's and BERT's defaults say. Special
  * tokens that only a model's own code knows (Llama-3's and Qwen's of old, beside their tiktoken files) stay

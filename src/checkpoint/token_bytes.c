@@ -166,3 +166,37 @@ int cg_token_bytes(struct cg_buf *out, struct cg_token_coding coding, const char
     }
     return cg_buf_append(out, text, n, err);
 }
+
+static int value_of(char letter)
+{
+    if (letter >= 'A' && letter <= 'Z')
+        return letter - 'A';
+    if (letter >= 'a' && letter <= 'z')
+        return letter - 'a' + 26;
+    if (letter >= '0' && letter <= '9')
+        return letter - '0' + 52;
+    return letter == '+' ? 62 : letter == '/' ? 63 : -1;
+}
+
+int64_t cg_base64_letters(const char *base64, size_t n)
+{
+    size_t letters = n;
+    while (letters > 0 && n - letters < 2 && base64[letters - 1] == '=')
+        letters--;
+    for (size_t i = 0; i < letters; i++)
+        if (value_of(base64[i]) < 0)
+            return -1;
+    return n > 0 && n % 4 == 0 ? (int64_t)letters : -1;
+}
+
+size_t cg_base64_decode(char *base64, size_t letters)
+{
+    size_t n = 0;
+    unsigned bits = 0;
+    for (size_t i = 0; i < letters; i++) {
+        bits = bits << 6 | (unsigned)value_of(base64[i]);
+        if (i % 4 > 0)
+            base64[n++] = (char)(unsigned char)(bits >> (6 - 2 * (i % 4)));
+    }
+    return n;
+}

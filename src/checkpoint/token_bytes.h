@@ -7,6 +7,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct cg_token_coding {
     enum {
@@ -28,5 +29,12 @@ bool cg_token_names_byte(struct cg_token_coding coding, const char *text, size_t
 /* Appends the raw bytes of the token text[n], which must be valid UTF-8. */
 int cg_token_bytes(struct cg_buf *out, struct cg_token_coding coding, const char *text, size_t n,
                    struct cg_err *err);
+
+/* How many letters of base64[n] (RFC 4648) stand for bytes, or -1 when it is none: up to two = may fill the
+ * last four. */
+int64_t cg_base64_letters(const char *base64, size_t n);
+
+/* Decodes that many letters in place; returns the number of bytes. */
+size_t cg_base64_decode(char *base64, size_t letters);
 
 #endif

@@ -17,6 +17,7 @@ static const char *const none_usual[] = {NULL};
 /* In the order in which they are looked for. */
 static const struct cg_vocabulary_source sources[] = {
     {"tokenizers", "tokenizer.json", NULL, cg_tokenizer_json_load, NULL, NULL},
+    {"tekken", "tekken.json", NULL, cg_tekken_load, NULL, NULL},
     {"JSON map", "vocab.json", NULL, cg_vocab_json_load, usual_of_gpt, NULL},
     {"WordPiece", "vocab.txt", NULL, cg_vocab_txt_load, usual_of_bert, NULL},
     {"tiktoken", "tokenizer.model", cg_tiktoken_recognises, cg_tiktoken_load, none_usual, NULL},

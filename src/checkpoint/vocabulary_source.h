@@ -22,6 +22,7 @@ struct cg_vocabulary_source {
 
 /* A file for each row of the table. */
 int cg_tokenizer_json_load(struct cg_token_list *list, struct cg_buf *text, struct cg_err *err);
+int cg_tekken_load(struct cg_token_list *list, struct cg_buf *text, struct cg_err *err);
 int cg_vocab_json_load(struct cg_token_list *list, struct cg_buf *text, struct cg_err *err);
 int cg_vocab_txt_load(struct cg_token_list *list, struct cg_buf *text, struct cg_err *err);
 int cg_sentencepiece_load(struct cg_token_list *list, struct cg_buf *text, struct cg_err *err);

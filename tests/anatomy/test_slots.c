@@ -371,6 +371,39 @@ static void test_whole_transposed(void **state)
     }
 }
 
+/* Masks and frequencies are no weights, and no unknown tensors either. */
+static void test_buffers(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *tensor;
+        bool buffer;
+    } rows[] = {
+        {"transformer.h.3.attn.bias", true},
+        {"h.3.attn.masked_bias", true},
+        {"gpt_neox.layers.3.attention.bias", true},
+        {"gpt_neox.layers.3.attention.masked_bias", true},
+        {"gpt_neox.layers.3.attention.rotary_emb.inv_freq", true},
+        {"model.layers.3.self_attn.rotary_emb.inv_freq", true},
+        {"model.rotary_emb.inv_freq", true},
+        {"bert.embeddings.position_ids", true},
+        {"model.layers.3.attn.other", false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct cg_checkpoint *model = model_new("", -1);
+        const struct cg_checkpoint *models[] = {model};
+        struct cg_anatomy anatomy;
+        struct cg_err err = {0};
+        MODEL_VECTOR(model, 8, "%s", rows[i].tensor);
+        assert_int_equal(cg_anatomy_build(&anatomy, models, 1, &err), 0);
+        assert_int_equal(anatomy.slots[0].role, CG_ROLE_OTHER);
+        assert_string_equal(anatomy.slots[0].name, rows[i].tensor);
+        assert_int_equal(anatomy.slots[0].buffer, rows[i].buffer);
+        cg_anatomy_release(&anatomy);
+        model_free(model);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -379,6 +412,7 @@ int main(void)
         cmocka_unit_test(test_collisions), cmocka_unit_test(test_names_stay_unique),
         cmocka_unit_test(test_tied),       cmocka_unit_test(test_large),
         cmocka_unit_test(test_nothing),    cmocka_unit_test(test_whole_transposed),
+        cmocka_unit_test(test_buffers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -514,46 +514,13 @@ static void test_meetings(void **state)
     model_free(model);
 }
 
-/* Masks and frequencies are no weights, and no unknown tensors either. */
-static void test_buffers(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *tensor;
-        bool buffer;
-    } rows[] = {
-        {"transformer.h.3.attn.bias", true},
-        {"h.3.attn.masked_bias", true},
-        {"gpt_neox.layers.3.attention.bias", true},
-        {"gpt_neox.layers.3.attention.masked_bias", true},
-        {"gpt_neox.layers.3.attention.rotary_emb.inv_freq", true},
-        {"model.layers.3.self_attn.rotary_emb.inv_freq", true},
-        {"model.rotary_emb.inv_freq", true},
-        {"bert.embeddings.position_ids", true},
-        {"model.layers.3.attn.other", false},
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        struct cg_checkpoint *model = model_of("gpt2");
-        const struct cg_checkpoint *models[] = {model};
-        struct cg_anatomy anatomy;
-        struct cg_err err = {0};
-        MODEL_VECTOR(model, 8, "%s", rows[i].tensor);
-        assert_int_equal(cg_anatomy_build(&anatomy, models, 1, &err), 0);
-        assert_int_equal(anatomy.slots[0].role, CG_ROLE_OTHER);
-        assert_string_equal(anatomy.slots[0].name, rows[i].tensor);
-        assert_int_equal(anatomy.slots[0].buffer, rows[i].buffer);
-        cg_anatomy_release(&anatomy);
-        model_free(model);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_parts),          cmocka_unit_test(test_parts_of_transposed),
 
         cmocka_unit_test(test_contradictions), cmocka_unit_test(test_whole),
-        cmocka_unit_test(test_meetings),       cmocka_unit_test(test_buffers),
+        cmocka_unit_test(test_meetings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

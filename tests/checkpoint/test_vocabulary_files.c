@@ -78,6 +78,8 @@ static const struct {
 } finds[] = {
     {{NULL}, NULL},
     {{"tokenizer.json", "vocab.json", "vocab.txt", "tokenizer.model"}, "tokenizers"},
+    {{"tokenizer.json", "tekken.json", "vocab.json", "tokenizer.model"}, "tokenizers"},
+    {{"tekken.json", "vocab.json", "vocab.txt", "tokenizer.model"}, "tekken"},
     {{"vocab.json", "vocab.txt", "tokenizer.model", "tiktoken.model"}, "JSON map"},
     {{"vocab.txt", "tokenizer.model", "tiktoken.model", "a.tiktoken"}, "WordPiece"},
     {{"tokenizer.model", "tiktoken.model", "a.tiktoken"}, "tiktoken"},
@@ -287,6 +289,24 @@ static const struct {
        BYTES("{\"added_tokens_decoder\": {\"8\": {\"content\": \"<|x|>\", \"special\": true}}}")}},
      {TEXT(0, "a"), TEXT(1, "b"), SPECIAL(8, "<|x|>")},
      {"qwen.tiktoken: 9" BAD_ENTRY, "qwen.tiktoken: 1" SAME_ID}},
+    {"tekken, listing more than the model has",
+     {{"tekken.json",
+       BYTES("{\"config\": {\"default_vocab_size\": 7, \"default_num_special_tokens\": 4}, \"vocab\": ["
+             "{\"rank\": 0, \"token_bytes\": \"YQ==\", \"token_str\": \"a\"},"
+             "{\"rank\": 2, \"token_bytes\": \"/+8=\", \"token_str\": null},"
+             "{\"rank\": 1, \"token_bytes\": \"IHRoZQ==\"}, {\"rank\": 3, \"token_bytes\": \"Yg==\"}],"
+             "\"special_tokens\": [{\"rank\": 2, \"token_str\": \"<s>\", \"is_control\": true},"
+             "{\"rank\": 0, \"token_str\": \"a\"}]}")}},
+     {SPECIAL(0, "a"), SPECIAL(2, "<s>"), TEXT(4, "a"), TEXT(5, " the"), TEXT(6, "\xFF\xEF")},
+     {0}},
+    {"tekken without special tokens, with bad entries",
+     {{"tekken.json",
+       BYTES("{\"config\": {\"default_vocab_size\": 5, \"default_num_special_tokens\": 3}, \"vocab\": ["
+             "{\"rank\": 0, \"token_bytes\": \"YQ==\"}, {\"rank\": 1, \"token_bytes\": \"!\"},"
+             "{\"rank\": -1, \"token_bytes\": \"YQ==\"}, {\"token_bytes\": \"YQ==\"}, 7, {\"rank\": 1},"
+             "{\"rank\": 1, \"token_bytes\": \"Yg==\"}, {\"rank\": 1, \"token_bytes\": \"Yw==\"}]}")}},
+     {SPECIAL(0, "<unk>"), SPECIAL(1, "<s>"), SPECIAL(2, "</s>"), TEXT(3, "a"), TEXT(4, "b")},
+     {"tekken.json: 5" BAD_ENTRY, "tekken.json: 1" SAME_ID}},
 };
 
 static bool is_token(const struct cg_vocabulary *vocabulary, size_t i, const struct expected_token *expected)
@@ -320,6 +340,7 @@ static void test_tokens(void **state)
 /* ---- files of no use ---- */
 
 #define UNUSED       "; no token is compared"
+#define TEKKEN       " default_vocab_size and default_num_special_tokens (at byte 0)" UNUSED
 #define BROKEN(byte) "tokenizer.model: broken as a SentencePiece model (at byte " byte ")" UNUSED
 #define NO_PIECES    "tokenizer.model: a SentencePiece model without pieces" UNUSED
 #define NINE(byte)   byte byte byte byte byte byte byte byte byte
@@ -358,6 +379,13 @@ static const struct {
      {"tokenizer.model: a Git LFS pointer, not the file it stands for: fetch it with git lfs pull" UNUSED}},
     {{{"vocab.json", BYTES("[]")}}, {"vocab.json: is not an object of tokens (at byte 0)" UNUSED}},
     {{{"vocab.json", BYTES("{\"a\": -1}")}}, {"vocab.json: holds no token as JSON map has them" UNUSED}},
+    {{{"tekken.json", BYTES("[]")}}, {"tekken.json: needs a vocab and in its config" TEKKEN}},
+    {{{"tekken.json", BYTES("{\"config\": {\"default_vocab_size\": 2, \"default_num_special_tokens\": 3},"
+                            "\"vocab\": []}")}},
+     {"tekken.json: needs a vocab and in its config" TEKKEN}},
+    {{{"tekken.json", BYTES("{\"config\": {\"default_vocab_size\": 2, \"default_num_special_tokens\": 0},"
+                            "\"vocab\": [{\"rank\": 0}]}")}},
+     {"tekken.json: holds no token as tekken has them" UNUSED}},
     {{{"vocab.txt", BYTES("\n\n")}}, {"vocab.txt: holds no token as WordPiece has them" UNUSED}},
     {{{"a.tiktoken", BYTES("<html>\n<body>\n")}}, {"a.tiktoken: holds no token as tiktoken has them" UNUSED}},
     {{{"tiktoken.model", BYTES(SPECIALS)}}, {"tiktoken.model: holds no token as tiktoken has them" UNUSED}},
