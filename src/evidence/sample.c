@@ -4,7 +4,7 @@
 #include "matching.h"
 #include <stdlib.h>
 
-enum { MOST_UNITS = 1024, LEAST_UNITS = 64, MOST_COLUMNS = 1024, FEW_COLUMNS = 128, MOST_TOKENS = 384 };
+enum { MOST_UNITS = 1024, LEAST_UNITS = 64, MOST_COLUMNS = 1024, FEW_COLUMNS = 128, MOST_TOKENS = 256 };
 enum { MOST_SQUARE = 128, LEAST_SQUARE = 33 };
 
 static bool affordable(int64_t cells, int64_t blocks, int64_t units, int64_t columns)
