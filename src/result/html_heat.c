@@ -8,8 +8,8 @@ int cg_heat_level(double value)
 {
     if (isnan(value))
         return -1;
-    int level = (int)floor(value * CG_HEAT_LEVELS);
-    return level < 0 ? 0 : level < CG_HEAT_LEVELS ? level : CG_HEAT_LEVELS - 1;
+    int level = (int)(fmin(fmax(value, 0), 1) * CG_HEAT_LEVELS);
+    return level < CG_HEAT_LEVELS ? level : CG_HEAT_LEVELS - 1;
 }
 
 static int level_at(const struct cg_heat *heat, int64_t row, int64_t col)

@@ -112,7 +112,7 @@ static double lowest(const struct cg_result *result, int64_t pair, int64_t layer
     for (int64_t l = 0; l < layers; l++)
         for (int64_t g = 0; g < result->size[CG_DIM_ROLE_GROUP]; g++)
             low = fmin(low, cg_profile_at(result, pair, l, g));
-    return low < -0.005 ? floor(5 * low) / 5 : 0;
+    return low < -0.005 ? floor(5 * fmax(low, -1)) / 5 : 0;
 }
 
 static void put_key(FILE *out)

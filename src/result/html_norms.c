@@ -25,7 +25,7 @@ static void put_rug(FILE *out, const struct cg_result *result, int64_t pair, con
 static void put_picture(FILE *out, const struct cg_result *result, int64_t pair, const struct cg_norms *norms)
 {
     double low = fmin(0, fmin(norms->plain.least, fmin(norms->centred.least, norms->panel.least)));
-    struct cg_scale x = {low < -0.005 ? floor(5 * low) / 5 : 0, 1, LEFT, RIGHT - LEFT};
+    struct cg_scale x = {low < -0.005 ? floor(5 * fmax(low, -1)) / 5 : 0, 1, LEFT, RIGHT - LEFT};
     fprintf(out,
             "<figure><svg viewBox=\"0 0 360 %d\" role=\"img\"><title>Cosines of the norm slots</title>\n"
             "<path class=\"axis\" d=\"M%d %dH%d\"/>",
