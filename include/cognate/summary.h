@@ -21,4 +21,9 @@ int cg_summary_print(FILE *out, const struct cg_result *result, struct cg_style 
 /* The same facts as one JSON object (root variables, profiles, PCA's variances). */
 int cg_summary_json(FILE *out, const struct cg_result *result, struct cg_err *err);
 
+/* The same facts and more as one self-contained HTML page with pictures; the second writes it to a file,
+ * which appears only when it is whole. */
+int cg_summary_html(FILE *out, const struct cg_result *result, struct cg_err *err);
+int cg_summary_html_write(const struct cg_result *result, const char *path, struct cg_err *err);
+
 #endif

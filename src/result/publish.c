@@ -1,3 +1,4 @@
+#include "publish.h"
 #include "cognate/mem.h"
 #include "cognate/result.h"
 #include "cognate/text.h"
@@ -14,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A result is written beside its place under the name .NAME.cognate-PID.tmp. */
+/* A file is written beside its place under the name .NAME.cognate-PID.tmp. */
 struct place {
     char *folder, *prefix; /* ".NAME.cognate-" */
     char *temp;            /* the path of this process's temp file */
@@ -142,15 +143,15 @@ done:
 }
 
 /* Written, flushed and found sound under its temp name, before anybody can see it. */
-static int write_temp(const struct place *place, const struct cg_result *result, struct cg_err *err)
+static int write_temp(const struct place *place, const struct cg_publication *what, struct cg_err *err)
 {
     int descriptor = create_temp(place, err);
     if (descriptor < 0)
         return -1;
-    int written = cg_result_write_to(descriptor, result, err);
+    int written = what->write(descriptor, what->result, err);
     if (close_synced(descriptor, written, err) < 0)
         return -1;
-    return cg_result_check(place->temp, err) < 0 ? -1 : 0;
+    return what->check && what->check(place->temp, err) < 0 ? -1 : 0;
 }
 
 static int move_into_place(const struct place *place, const char *path, struct cg_err *err)
@@ -160,14 +161,14 @@ static int move_into_place(const struct place *place, const char *path, struct c
     return 0;
 }
 
-int cg_result_write(const struct cg_result *result, const char *path, struct cg_err *err)
+int cg_publish(const struct cg_publication *what, const char *path, struct cg_err *err)
 {
     int outcome = -1;
     struct place place = {0};
     CG_TRY(place_init(&place, path, err));
     CG_TRY(check_target(path, err));
     remove_leftovers(&place);
-    if (write_temp(&place, result, err) < 0 || move_into_place(&place, path, err) < 0) {
+    if (write_temp(&place, what, err) < 0 || move_into_place(&place, path, err) < 0) {
         unlink(place.temp);
         goto done;
     }
@@ -175,4 +176,9 @@ int cg_result_write(const struct cg_result *result, const char *path, struct cg_
 done:
     place_release(&place);
     return outcome < 0 ? cg_h5_blame(path, err) : 0;
+}
+
+int cg_result_write(const struct cg_result *result, const char *path, struct cg_err *err)
+{
+    return cg_publish(&(struct cg_publication){cg_result_write_to, cg_result_check, result}, path, err);
 }

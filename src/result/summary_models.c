@@ -2,7 +2,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { MODELS_A_TABLE = 4, FACTS = 9 };
+enum { MODELS_A_TABLE = 4 };
 
 const char *cg_model_label(const struct cg_result *result, int64_t model)
 {
@@ -52,20 +52,12 @@ done:
     return status;
 }
 
-/* A row of the architecture table. Unknown and "has none" look alike: config.json does not tell them apart.
- */
-struct fact {
-    const char *name;
-    const int64_t *value;
-    const int64_t *active; /* shown behind in brackets; may be NULL */
-};
-
-static struct cg_number show_fact(const struct fact *fact, int64_t model)
+struct cg_number cg_show_trait(const struct cg_trait *trait, int64_t model)
 {
-    struct cg_number out = cg_show_count(fact->value[model]);
-    if (fact->active && fact->active[model] >= 0) {
+    struct cg_number out = cg_show_count(trait->value[model]);
+    if (trait->active && trait->active[model] >= 0) {
         size_t n = strlen(out.text);
-        snprintf(out.text + n, sizeof out.text - n, " (%.12s)", cg_show_count(fact->active[model]).text);
+        snprintf(out.text + n, sizeof out.text - n, " (%.12s)", cg_show_count(trait->active[model]).text);
     }
     return out;
 }
@@ -76,28 +68,29 @@ static const char *difference_mark(struct cg_style style)
 }
 
 /* Compares what is shown, so that a known number differs from an unknown one. */
-static bool models_differ(const struct fact *fact, int64_t models)
+bool cg_trait_differs(const struct cg_trait *trait, int64_t models)
 {
     for (int64_t m = 1; m < models; m++)
-        if (strcmp(show_fact(fact, 0).text, show_fact(fact, m).text) != 0)
+        if (strcmp(cg_show_trait(trait, 0).text, cg_show_trait(trait, m).text) != 0)
             return true;
     return false;
 }
 
-static int add_fact(struct cg_text_table *table, const struct fact *fact, int64_t first, int64_t end,
-                    const char *mark, struct cg_err *err)
+static int add_trait(struct cg_text_table *table, const struct cg_trait *trait, int64_t first, int64_t end,
+                     const char *mark, struct cg_err *err)
 {
-    if (cg_text_table_add(table, err, "%s", fact->name) < 0 || cg_text_table_add(table, err, "%s", mark) < 0)
+    if (cg_text_table_add(table, err, "%s", trait->name) < 0 || cg_text_table_add(table, err, "%s", mark) < 0)
         return -1;
     for (int64_t m = first; m < end; m++)
-        if (cg_text_table_add(table, err, "%s", show_fact(fact, m).text) < 0)
+        if (cg_text_table_add(table, err, "%s", cg_show_trait(trait, m).text) < 0)
             return -1;
     return 0;
 }
 
-/* The facts of the models from `first` to before `end`; a fact is marked where any two models differ. */
-static int print_facts(struct cg_page page, const struct cg_result *result, const struct fact facts[FACTS],
-                       int64_t first, int64_t end, struct cg_err *err)
+/* The traits of the models from `first` to before `end`; a trait is marked where any two models differ. */
+static int print_traits(struct cg_page page, const struct cg_result *result,
+                        const struct cg_trait traits[CG_TRAITS], int64_t first, int64_t end,
+                        struct cg_err *err)
 {
     static const char *const kinds[MODELS_A_TABLE] = {"llR", "llRR", "llRRR", "llRRRR"};
     struct cg_text_table table = {.kinds = kinds[end - first - 1]};
@@ -106,9 +99,9 @@ static int print_facts(struct cg_page page, const struct cg_result *result, cons
     CG_TRY(cg_text_table_add(&table, err, "%s", ""));
     for (int64_t m = first; m < end; m++)
         CG_TRY(cg_text_table_add_model(&table, result, m, err));
-    for (size_t i = 0; i < FACTS; i++) {
-        bool differ = models_differ(&facts[i], result->size[CG_DIM_MODEL]);
-        CG_TRY(add_fact(&table, &facts[i], first, end, differ ? difference_mark(page.style) : "", err));
+    for (size_t i = 0; i < CG_TRAITS; i++) {
+        bool differ = cg_trait_differs(&traits[i], result->size[CG_DIM_MODEL]);
+        CG_TRY(add_trait(&table, &traits[i], first, end, differ ? difference_mark(page.style) : "", err));
     }
     cg_text_table_print(&table, page);
     status = 0;
@@ -117,9 +110,9 @@ done:
     return status;
 }
 
-int cg_summary_architecture(struct cg_page page, const struct cg_result *result, struct cg_err *err)
+void cg_traits_of(struct cg_trait traits[CG_TRAITS], const struct cg_result *result)
 {
-    const struct fact facts[FACTS] = {
+    const struct cg_trait all[CG_TRAITS] = {
         {"hidden size", result->root.hidden_size, NULL},
         {"layers", result->root.num_hidden_layers, NULL},
         {"attention heads", result->root.num_attention_heads, NULL},
@@ -130,13 +123,20 @@ int cg_summary_architecture(struct cg_page page, const struct cg_result *result,
         {"shared experts", result->root.num_shared_experts, NULL},
         {"vocabulary", result->root.vocab_size, NULL},
     };
+    memcpy(traits, all, sizeof all);
+}
+
+int cg_summary_architecture(struct cg_page page, const struct cg_result *result, struct cg_err *err)
+{
+    struct cg_trait traits[CG_TRAITS];
     int64_t models = result->size[CG_DIM_MODEL];
+    cg_traits_of(traits, result);
     cg_page_heading(page, "Architecture");
     for (int64_t first = 0, end; first < models; first = end) {
         end = models - first > MODELS_A_TABLE ? first + MODELS_A_TABLE : models;
         if (first > 0)
             fputc('\n', page.out);
-        if (print_facts(page, result, facts, first, end, err) < 0)
+        if (print_traits(page, result, traits, first, end, err) < 0)
             return -1;
     }
     if (models > 1) {

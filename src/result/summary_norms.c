@@ -20,8 +20,7 @@ struct cg_range cg_range_of(const double *values, int64_t n)
     return range;
 }
 
-/* Whether a role's name, as the result holds it, is one of a norm. */
-static bool is_norm(const char *name)
+bool cg_is_norm(const char *name)
 {
     for (int role = 0; role < CG_ROLE_COUNT; role++)
         if (strcmp(cg_role_name((enum cg_role)role), name) == 0)
@@ -35,7 +34,7 @@ static struct cg_range norm_range(const struct cg_result *result, const double *
 {
     int64_t pairs = result->size[CG_DIM_PAIR], n = 0;
     for (int64_t s = 0; s < result->size[CG_DIM_TENSOR]; s++)
-        if (is_norm(result->tensors.role[s]))
+        if (cg_is_norm(result->tensors.role[s]))
             scratch[n++] = column[s * pairs + pair];
     return cg_range_of(scratch, n);
 }
@@ -48,6 +47,7 @@ int cg_norms_of(struct cg_norms *out, const struct cg_result *result, int64_t pa
         return -1;
     out->plain = norm_range(result, result->tensors.cosine, pair, scratch);
     out->centred = norm_range(result, result->tensors.centred_cosine, pair, scratch);
+    out->panel = norm_range(result, result->tensors.panel_cosine, pair, scratch);
     out->t = norm_range(result, result->tensors.t, pair, scratch);
     free(scratch);
     return 0;

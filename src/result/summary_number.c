@@ -30,6 +30,15 @@ struct cg_number cg_show_cosine(double cosine)
     return out;
 }
 
+struct cg_number cg_show_score(double score)
+{
+    struct cg_number out;
+    if (isnan(score))
+        return absent();
+    snprintf(out.text, sizeof out.text, "%.3g", score);
+    return out;
+}
+
 struct cg_number cg_show_t(double t)
 {
     struct cg_number out;

@@ -23,9 +23,9 @@ static wchar_t decode(const char *text, size_t length)
     return code;
 }
 
-/* Marks that turn the direction of writing or take no room: a label could hide behind them. */
-static bool is_invisible(wchar_t code)
+bool cg_page_hides(const char *character, size_t length)
 {
+    wchar_t code = decode(character, length);
     return (code >= 0x200B && code <= 0x200F) || (code >= 0x202A && code <= 0x202E) ||
            (code >= 0x2060 && code <= 0x206F) || code == 0xFEFF;
 }
@@ -38,8 +38,7 @@ static struct glyph next_glyph(const char **text, struct cg_style style)
     if (length == 1 && **text >= ' ' && **text != 0x7F) {
         glyph.bytes[0] = **text;
     } else if (length > 1 && style.utf8) {
-        wchar_t code = decode(*text, length);
-        int columns = is_invisible(code) ? -1 : wcwidth(code);
+        int columns = cg_page_hides(*text, length) ? -1 : wcwidth(decode(*text, length));
         if (columns >= 0) {
             memcpy(glyph.bytes, *text, length);
             glyph.columns = columns;

@@ -91,17 +91,25 @@ static void print_tensors(struct cg_page page, const struct cg_result *result, i
         cg_page_field(page, "", "the architectures differ or are not fully known");
 }
 
-/* Elements that are NaN or infinite are left out of every sum: a reader must know of them. */
-static void warn_nonfinite(struct cg_page page, const struct cg_result *result, int64_t model)
+int64_t cg_nonfinite_slots(const struct cg_result *result, int64_t model, int64_t *elements)
 {
-    int64_t models = result->size[CG_DIM_MODEL], slots = 0, elements = 0;
+    int64_t models = result->size[CG_DIM_MODEL], slots = 0;
+    *elements = 0;
     if (model < 0 || model >= models)
-        return;
+        return 0;
     for (int64_t s = 0; s < result->size[CG_DIM_TENSOR]; s++) {
         int64_t n = result->tensors.nonfinite[s * models + model];
         slots += n > 0;
-        elements += n > 0 ? n : 0;
+        *elements += n > 0 ? n : 0;
     }
+    return slots;
+}
+
+/* Elements that are NaN or infinite are left out of every sum: a reader must know of them. */
+static void warn_nonfinite(struct cg_page page, const struct cg_result *result, int64_t model)
+{
+    int64_t models = result->size[CG_DIM_MODEL], elements;
+    int64_t slots = cg_nonfinite_slots(result, model, &elements);
     if (slots == 0)
         return;
     cg_page_field(page, "Warning",

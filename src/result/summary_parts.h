@@ -15,6 +15,10 @@ struct cg_page {
 /* Text from files passes through these: nothing reaches a terminal that could move its cursor or turn the
  * direction of writing, and with an ASCII style every other character becomes '?'. */
 
+/* Whether the UTF-8 character turns the direction of writing or takes no room: a label could hide behind it.
+ */
+bool cg_page_hides(const char *character, size_t length);
+
 /* Columns that the text takes on a terminal. */
 int cg_page_width(const char *text, struct cg_style style);
 
@@ -54,6 +58,7 @@ struct cg_number {
 struct cg_number
 cg_show_cosine(double cosine); /* 4 decimals; more near 1, "2e-07" near 0: never rounded to them */
 struct cg_number cg_show_t(double t);
+struct cg_number cg_show_score(double score); /* 3 digits: scores have the scale of the features */
 struct cg_number cg_show_p(double log10_p, struct cg_style style); /* rounded up, towards innocence */
 struct cg_number cg_show_count(int64_t count);                     /* 102,651,799,552 */
 struct cg_number cg_show_size(int64_t bytes);                      /* 205.3 GB, decimal */
@@ -75,7 +80,22 @@ int cg_text_table_heads(struct cg_text_table *table, const char *const *heads, s
 bool cg_text_table_print(const struct cg_text_table *table, struct cg_page page);
 void cg_text_table_release(struct cg_text_table *table);
 
-/* Facts that the text and the JSON share. */
+/* Facts that the text, the JSON and the HTML page share. */
+
+/* A row of the architecture table. Unknown and "has none" look alike: config.json does not tell them apart.
+ */
+enum { CG_TRAITS = 9 };
+struct cg_trait {
+    const char *name;
+    const int64_t *value;
+    const int64_t *active; /* shown behind in brackets; may be NULL */
+};
+void cg_traits_of(struct cg_trait traits[CG_TRAITS], const struct cg_result *result);
+struct cg_number cg_show_trait(const struct cg_trait *trait, int64_t model);
+bool cg_trait_differs(const struct cg_trait *trait, int64_t models);
+
+/* Slots of a model with elements that are NaN or infinite, and how many those are in all. */
+int64_t cg_nonfinite_slots(const struct cg_result *result, int64_t model, int64_t *elements);
 
 struct cg_range {
     int64_t n; /* values that are no NaN */
@@ -83,10 +103,11 @@ struct cg_range {
 };
 struct cg_range cg_range_of(const double *values, int64_t n);
 
-/* The norm slots of a pair: plain cosine, centred cosine, t of the shift null. */
+/* The norm slots of a pair: plain cosine, centred cosine, that of the panels, t of the shift null. */
 struct cg_norms {
-    struct cg_range plain, centred, t;
+    struct cg_range plain, centred, panel, t;
 };
+bool cg_is_norm(const char *role); /* whether a role's name, as the result holds it, is one of a norm */
 int cg_norms_of(struct cg_norms *out, const struct cg_result *result, int64_t pair, struct cg_err *err);
 
 /* The tokens of a pair that have a cosine, least first. The caller frees `sorted`. */
@@ -103,6 +124,18 @@ double cg_tokens_quantile(const struct cg_tokens *tokens, double share); /* line
 
 /* Layers of b up to the last that has a value in the depth profile. */
 int64_t cg_profile_layers(const struct cg_result *result, int64_t pair);
+
+/* The place of a role group on its axis, -1 when it is not there; the profile's value, NaN there. */
+int64_t cg_group_index(const struct cg_result *result, const char *name);
+double cg_profile_at(const struct cg_result *result, int64_t pair, int64_t layer, int64_t group);
+
+/* A sample's score; the range of a component's; mean and standard deviation (n - 1) of a model's, and how
+ * many samples it has. */
+double cg_score_at(const struct cg_result *result, int64_t sample, int64_t component);
+int cg_score_range(const struct cg_result *result, int64_t component, struct cg_range *range,
+                   struct cg_err *err);
+int64_t cg_scores_of(const struct cg_result *result, int64_t model, int64_t component, double *mean,
+                     double *spread);
 
 /* The label of a model, "?" when there is none of this index. */
 const char *cg_model_label(const struct cg_result *result, int64_t model);

@@ -21,14 +21,13 @@ static int64_t axes_of(const struct cg_result *result)
     return components < 2 ? components : 2;
 }
 
-static double score_at(const struct cg_result *result, int64_t sample, int64_t component)
+double cg_score_at(const struct cg_result *result, int64_t sample, int64_t component)
 {
     return result->pca.score[sample * result->size[CG_DIM_COMPONENT] + component];
 }
 
-/* Mean and standard deviation (n - 1) of a model's scores on one component; returns the samples. */
-static int64_t scores_of(const struct cg_result *result, int64_t model, int64_t component, double *mean,
-                         double *spread)
+int64_t cg_scores_of(const struct cg_result *result, int64_t model, int64_t component, double *mean,
+                     double *spread)
 {
     int64_t n = 0;
     double squares = 0;
@@ -36,7 +35,7 @@ static int64_t scores_of(const struct cg_result *result, int64_t model, int64_t 
     for (int64_t i = 0; i < result->size[CG_DIM_SAMPLE]; i++) {
         if (result->pca.sample_model[i] != model)
             continue;
-        double score = score_at(result, i, component), step = score - *mean;
+        double score = cg_score_at(result, i, component), step = score - *mean;
         *mean += step / (double)++n;
         squares += step * (score - *mean);
     }
@@ -45,17 +44,16 @@ static int64_t scores_of(const struct cg_result *result, int64_t model, int64_t 
     return n;
 }
 
-/* Scores have the scale of the features, so three significant digits rather than decimals. */
 static int add_score(struct cg_text_table *table, double value, struct cg_err *err)
 {
-    return isnan(value) ? cg_text_table_add(table, err, "-") : cg_text_table_add(table, err, "%.3g", value);
+    return cg_text_table_add(table, err, "%s", cg_show_score(value).text);
 }
 
 static int add_model(struct cg_text_table *table, const struct cg_result *result, int64_t model,
                      struct cg_err *err)
 {
     double mean, spread;
-    int64_t samples = scores_of(result, model, 0, &mean, &spread);
+    int64_t samples = cg_scores_of(result, model, 0, &mean, &spread);
     if (cg_text_table_add(table, err, "%c", letter_of(model)) < 0 ||
         cg_text_table_add(table, err, "%s", cg_model_label(result, model)) < 0 ||
         cg_text_table_add(table, err, "%s", cg_show_count(samples).text) < 0 ||
@@ -63,7 +61,7 @@ static int add_model(struct cg_text_table *table, const struct cg_result *result
         return -1;
     mean = spread = NAN;
     if (axes_of(result) > 1)
-        scores_of(result, model, 1, &mean, &spread);
+        cg_scores_of(result, model, 1, &mean, &spread);
     return add_score(table, mean, err) < 0 ? -1 : add_score(table, spread, err);
 }
 
@@ -93,16 +91,15 @@ static void print_shares(struct cg_page page, const struct cg_result *result)
     cg_page_field(page, "variance", "%s", *text ? text : "no component");
 }
 
-/* The scores of one component over all samples. */
-static int score_range(const struct cg_result *result, int64_t component, struct cg_range *range,
-                       struct cg_err *err)
+int cg_score_range(const struct cg_result *result, int64_t component, struct cg_range *range,
+                   struct cg_err *err)
 {
     int64_t n = result->size[CG_DIM_SAMPLE];
     double *scratch = cg_new((size_t)n, sizeof *scratch, err);
     if (!scratch)
         return -1;
     for (int64_t i = 0; i < n; i++)
-        scratch[i] = score_at(result, i, component);
+        scratch[i] = cg_score_at(result, i, component);
     *range = cg_range_of(scratch, n);
     free(scratch);
     return 0;
@@ -126,8 +123,8 @@ static void draw(const struct cg_result *result, const struct cg_range range[2],
         plot[row][PLOT_COLUMNS] = '\0';
     }
     for (int64_t i = 0; i < result->size[CG_DIM_SAMPLE]; i++) {
-        int x = cell_of(score_at(result, i, 0), &range[0], PLOT_COLUMNS);
-        int y = cell_of(score_at(result, i, 1), &range[1], PLOT_ROWS);
+        int x = cell_of(cg_score_at(result, i, 0), &range[0], PLOT_COLUMNS);
+        int y = cell_of(cg_score_at(result, i, 1), &range[1], PLOT_ROWS);
         int64_t model = result->pca.sample_model[i];
         if (x < 0 || y < 0 || model < 0)
             continue;
@@ -142,7 +139,7 @@ static int print_plot(struct cg_page page, const struct cg_result *result, struc
     char plot[PLOT_ROWS][PLOT_COLUMNS + 1];
     struct cg_range range[2];
     const char *side = page.style.utf8 ? "\u2502" : "|";
-    if (score_range(result, 0, &range[0], err) < 0 || score_range(result, 1, &range[1], err) < 0)
+    if (cg_score_range(result, 0, &range[0], err) < 0 || cg_score_range(result, 1, &range[1], err) < 0)
         return -1;
     if (range[0].n == 0 || range[1].n == 0)
         return 0;

@@ -5,8 +5,7 @@
 
 enum { PROFILE_ROWS = 24, PROFILE_BAR = 16, LAYER_COLUMNS = 9, VALUE_COLUMNS = 10 };
 
-/* The place of a role group on its axis, -1 when it is not there. */
-static int64_t group_index(const struct cg_result *result, const char *name)
+int64_t cg_group_index(const struct cg_result *result, const char *name)
 {
     for (int64_t g = 0; g < result->size[CG_DIM_ROLE_GROUP]; g++)
         if (strcmp(result->layers.role_group[g], name) == 0)
@@ -14,7 +13,7 @@ static int64_t group_index(const struct cg_result *result, const char *name)
     return -1;
 }
 
-static double profile_at(const struct cg_result *result, int64_t pair, int64_t layer, int64_t group)
+double cg_profile_at(const struct cg_result *result, int64_t pair, int64_t layer, int64_t group)
 {
     int64_t layers = result->size[CG_DIM_LAYER_B], groups = result->size[CG_DIM_ROLE_GROUP];
     return group < 0 ? NAN : result->layers.cosine[(pair * layers + layer) * groups + group];
@@ -28,7 +27,7 @@ int64_t cg_profile_layers(const struct cg_result *result, int64_t pair)
         return 0;
     for (int64_t l = 0; l < result->size[CG_DIM_LAYER_B]; l++)
         for (int64_t g = 0; g < result->size[CG_DIM_ROLE_GROUP]; g++)
-            if (!isnan(profile_at(result, pair, l, g)))
+            if (!isnan(cg_profile_at(result, pair, l, g)))
                 last = l + 1;
     return last;
 }
@@ -40,7 +39,7 @@ static double profile_mean(const struct cg_result *result, int64_t pair, int64_t
     double sum = 0;
     int64_t n = 0;
     for (int64_t l = first; l < end; l++) {
-        double value = profile_at(result, pair, l, group);
+        double value = cg_profile_at(result, pair, l, group);
         sum += isnan(value) ? 0 : value;
         n += !isnan(value);
     }
@@ -57,12 +56,12 @@ static void print_layers(struct cg_page page, const struct cg_result *result, in
     fputs("  ", page.out);
     cg_page_cell(page, name, LAYER_COLUMNS - 2, true);
     for (int i = 0; i < 2; i++) {
-        double value = profile_mean(result, pair, first, end, group_index(result, bars[i]));
+        double value = profile_mean(result, pair, first, end, cg_group_index(result, bars[i]));
         fputs("  ", page.out);
         cg_page_bar(page, value, PROFILE_BAR);
         cg_page_cell(page, cg_show_cosine(value).text, VALUE_COLUMNS, true);
     }
-    double norm = profile_mean(result, pair, first, end, group_index(result, "norm"));
+    double norm = profile_mean(result, pair, first, end, cg_group_index(result, "norm"));
     fprintf(page.out, "  %*s\n", VALUE_COLUMNS, cg_show_cosine(norm).text);
 }
 

@@ -3,6 +3,7 @@
  * the folder. */
 #include "cognate/mem.h"
 #include "cognate/result.h"
+#include "cognate/summary.h"
 #include "sample.h"
 #include <dirent.h>
 #include <errno.h>
@@ -164,8 +165,74 @@ static void test_every_fault(void **state)
     rmdir(folder);
 }
 
+/* A page is there whole, or the file stays what it was. */
+static bool is_page(const char *path)
+{
+    char text[16] = "";
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    assert_int_equal(fread(text, 1, 8, file), 8);
+    fclose(file);
+    if (strcmp(text, "<!DOCTYP") != 0 && strcmp(text, "what was") != 0)
+        fail_msg("%s", text);
+    return *text == '<';
+}
+
+static void put_old(const char *path)
+{
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs("what was there", file);
+    fclose(file);
+}
+
+/* The calls of the kind that a page makes. */
+static long fail_page(enum call call, const struct cg_result *result, const char *folder, const char *path)
+{
+    for (long k = 1;; k++) {
+        struct cg_err err = {0};
+        put_old(path);
+        countdown[call] = k;
+        int outcome = cg_summary_html_write(result, path, &err);
+        bool struck = countdown[call] == 0, page = is_page(path);
+        countdown[call] = 0;
+        if (entries(folder) != 1 || (outcome < 0) != struck || (outcome == 0 && !page) ||
+            (outcome < 0 && page && call != FSYNC) || (outcome < 0 && err.text[0] == '\0'))
+            fail_msg("call %d, k = %ld: outcome %d, struck %d, page %d: %s", (int)call, k, outcome, struck,
+                     page, err.text);
+        if (!struck)
+            return k - 1;
+    }
+}
+
+static void test_every_fault_of_a_page(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/cognate-faults-XXXXXX", path[80];
+    struct cg_result result;
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/r.html", folder);
+    sample_init(&result, SAMPLE_FULL);
+    for (int i = 0; i < 2; i++) {
+        result.root.pair_a[i] = i;
+        result.root.pair_b[i] = i + 1;
+    }
+    for (int i = 0; i < result.size[CG_DIM_EXPERT_MATCH]; i++) {
+        result.experts.pair[i] = 1;
+        result.experts.layer_b[i] = i % 2;
+        result.experts.expert_b[i] = i / 2;
+    }
+    assert_int_equal(fail_page(FSYNC, &result, folder, path), 2);
+    assert_int_equal(fail_page(RENAME, &result, folder, path), 1);
+    assert_true(fail_page(ALLOCATE, &result, folder, path) >= 20);
+    cg_result_release(&result);
+    unlink(path);
+    rmdir(folder);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_fault)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_fault),
+                                       cmocka_unit_test(test_every_fault_of_a_page)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
