@@ -31,6 +31,7 @@ struct cg_bundle {
     int64_t slot; /* the first slot it serves */
     int64_t rows, columns;
     int32_t members;
+    int32_t coded;        /* of these, whose values are made from codes and scales */
     int64_t first_member; /* into plan->members */
     bool real;            /* its members have plain values, so that sums are taken; all do or none */
     bool split;           /* its sums are dealt by chunk */

@@ -16,6 +16,7 @@ struct slot_group {
     int64_t slots;
     int32_t first_layer, last_layer, layers; /* lowest, highest and how many; the first two -1 where none */
     int32_t first_expert, last_expert;       /* -1 where none */
+    const char *stored;                      /* as what: a type, or the format that quantised them */
     int32_t part_of; /* the first one's tensor when they are parts of tensors, else -1 */
 };
 

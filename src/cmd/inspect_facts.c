@@ -3,7 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* By role, experts after the rest, then by shape, then as slots come. */
+enum { KEYS_BEFORE_TYPE = 4 };
+
+/* By role, experts after the rest, then by shape and type, then as slots come. */
 static int compare_groups(const void *left, const void *right)
 {
     const struct slot_group *a = left, *b = right;
@@ -14,16 +16,21 @@ static int compare_groups(const void *left, const void *right)
                          {a->part_of >= 0, b->part_of >= 0},
                          {a->first_layer, b->first_layer},
                          {a->first_expert, b->first_expert}};
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        int types = i == KEYS_BEFORE_TYPE ? strcmp(a->stored, b->stored) : 0;
+        if (types != 0)
+            return types;
         if (keys[i][0] != keys[i][1])
             return keys[i][0] < keys[i][1] ? -1 : 1;
+    }
     return 0;
 }
 
 static bool same_group(const struct slot_group *a, const struct slot_group *b)
 {
     return a->role == b->role && (a->first_expert >= 0) == (b->first_expert >= 0) && a->rows == b->rows &&
-           a->columns == b->columns && (a->part_of >= 0) == (b->part_of >= 0);
+           a->columns == b->columns && strcmp(a->stored, b->stored) == 0 &&
+           (a->part_of >= 0) == (b->part_of >= 0);
 }
 
 /* Joins the next slot of a group, in the order above. */
@@ -38,6 +45,13 @@ static void join(struct slot_group *group, const struct slot_group *next)
         group->first_expert = next->first_expert;
     if (next->last_expert > group->last_expert)
         group->last_expert = next->last_expert;
+}
+
+/* Codes lie in another order than values do: only where there are others beside them is it a part. */
+static bool is_part(const struct cg_checkpoint *model, const struct cg_member *member)
+{
+    int64_t codes = cg_grain_bytes(member->grain, member->rows * member->columns);
+    return member->quantised ? codes < model->tensors[member->tensor].bytes : member->view != NULL;
 }
 
 int inspect_group_slots(const struct cg_models *in, int model, struct slot_group **groups, size_t *ngroups,
@@ -62,7 +76,8 @@ int inspect_group_slots(const struct cg_models *in, int model, struct slot_group
                                         1,
                                         slot->expert,
                                         slot->expert,
-                                        member->view ? member->tensor : -1};
+                                        cg_member_type(&in->checkpoints[model], member),
+                                        is_part(&in->checkpoints[model], member) ? member->tensor : -1};
     }
     qsort(list, n, sizeof *list, compare_groups);
     size_t kept = 0;

@@ -89,6 +89,7 @@ static int put_slots(FILE *out, const struct cg_models *in, int model, struct cg
         put_number(out, ", ", "last_expert", g->last_expert);
         put_number(out, ", ", "rows", g->rows);
         put_number(out, ", ", "columns", g->columns);
+        put_text(out, ", ", "stored", g->stored);
         if (g->part_of >= 0)
             put_text(out, ", ", "part_of", in->checkpoints[model].tensors[g->part_of].name);
         fputc('}', out);

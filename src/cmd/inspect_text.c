@@ -105,8 +105,9 @@ static int print_model(struct cg_page page, const struct cg_models *in, int m, s
 
 static int print_slots(struct cg_page page, const struct cg_models *in, int model, struct cg_err *err)
 {
-    static const char *const heads[] = {"role", "slots", "layers", "experts", "shape (out x in)", "part of"};
-    struct cg_text_table table = {.kinds = "lrlllL"};
+    static const char *const heads[] = {"role",   "slots",  "layers", "experts", "shape (out x in)",
+                                        "stored", "part of"};
+    struct cg_text_table table = {.kinds = "lrllllL"};
     struct slot_group *groups = NULL;
     size_t ngroups = 0;
     char source[SOURCE_ROOM];
@@ -123,6 +124,7 @@ static int print_slots(struct cg_page page, const struct cg_models *in, int mode
         CG_TRY(
             cg_text_table_add(&table, err, "%s", show_range(g->first_expert, g->last_expert, experts).text));
         CG_TRY(cg_text_table_add(&table, err, "%s", show_shape(g->rows, g->columns).text));
+        CG_TRY(cg_text_table_add(&table, err, "%s", g->stored));
         CG_TRY(cg_text_table_add(&table, err, "%s", show_source(in, model, g->part_of, source)));
     }
     fputc('\n', page.out);

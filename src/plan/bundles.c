@@ -78,6 +78,7 @@ static void fill_members(struct cg_plan *plan, const struct cg_anatomy *anatomy,
                                       .grain = member->grain,
                                       .view = member->view,
                                       .quantised = member->quantised};
+        bundle->coded += member->grain.elements > 1 || member->quantised;
         bundle->bytes += member->bytes;
     }
 }

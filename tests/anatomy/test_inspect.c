@@ -17,7 +17,8 @@ static void set_up(struct cg_models *in, struct cg_checkpoint *models[2])
         models[m] = model_new("", 0);
         MODEL_MATRIX(models[m], m == 0 ? 10 : 12, 4, "model.embed_tokens.weight");
         MODEL_VECTOR(models[m], 4, "model.layers.0.input_layernorm.weight");
-        MODEL_VECTOR(models[m], 4, "model.layers.2.input_layernorm.weight");
+        MODEL_VECTOR(models[m], 4, "model.layers.2.input_layernorm.weight")->dtype =
+            m == 0 ? CG_BF16 : CG_F32;
         MODEL_MATRIX(models[m], 3, 4, "model.layers.2.mlp.experts.0.up_proj.weight");
         MODEL_MATRIX(models[m], m == 0 ? 3 : 5, 4, "model.layers.2.mlp.experts.1.up_proj.weight");
     }
@@ -29,11 +30,15 @@ static void set_up(struct cg_models *in, struct cg_checkpoint *models[2])
     memset(in, 0, sizeof *in);
     assert_int_equal(cg_anatomy_build(&in->anatomy, (const struct cg_checkpoint *const *)models, 2, &err), 0);
     in->n = 2;
+    assert_non_null(in->checkpoints = calloc(2, sizeof *in->checkpoints));
+    for (int m = 0; m < 2; m++)
+        in->checkpoints[m] = *models[m];
 }
 
 static void tear_down(struct cg_models *in, struct cg_checkpoint *models[2])
 {
     cg_anatomy_release(&in->anatomy);
+    free(in->checkpoints);
     model_free(models[0]);
     model_free(models[1]);
 }
@@ -42,10 +47,15 @@ static void test_groups(void **state)
 {
     (void)state;
     static const struct slot_group expected[] = {
-        {CG_ROLE_EMBED, 10, 4, 1, -1, -1, 1, -1, -1, -1}, {CG_ROLE_ATTN_NORM, 1, 4, 2, 0, 2, 2, -1, -1, -1},
-        {CG_ROLE_FFN_UP, 6, 4, 1, 0, 0, 1, -1, -1, -1},   {CG_ROLE_FFN_UP, 3, 4, 2, 2, 2, 1, 0, 1, -1},
-        {CG_ROLE_EMBED, 12, 4, 1, -1, -1, 1, -1, -1, -1}, {CG_ROLE_ATTN_NORM, 1, 4, 2, 0, 2, 2, -1, -1, -1},
-        {CG_ROLE_FFN_UP, 3, 4, 1, 2, 2, 1, 0, 0, -1},     {CG_ROLE_FFN_UP, 5, 4, 1, 2, 2, 1, 1, 1, -1},
+        {CG_ROLE_EMBED, 10, 4, 1, -1, -1, 1, -1, -1, "BF16", -1},
+        {CG_ROLE_ATTN_NORM, 1, 4, 2, 0, 2, 2, -1, -1, "BF16", -1},
+        {CG_ROLE_FFN_UP, 6, 4, 1, 0, 0, 1, -1, -1, "BF16", -1},
+        {CG_ROLE_FFN_UP, 3, 4, 2, 2, 2, 1, 0, 1, "BF16", -1},
+        {CG_ROLE_EMBED, 12, 4, 1, -1, -1, 1, -1, -1, "BF16", -1},
+        {CG_ROLE_ATTN_NORM, 1, 4, 1, 0, 0, 1, -1, -1, "BF16", -1},
+        {CG_ROLE_ATTN_NORM, 1, 4, 1, 2, 2, 1, -1, -1, "F32", -1},
+        {CG_ROLE_FFN_UP, 3, 4, 1, 2, 2, 1, 0, 0, "BF16", -1},
+        {CG_ROLE_FFN_UP, 5, 4, 1, 2, 2, 1, 1, 1, "BF16", -1},
     };
     struct cg_models in;
     struct cg_checkpoint *models[2];
@@ -55,7 +65,7 @@ static void test_groups(void **state)
         struct slot_group *groups;
         size_t n;
         assert_int_equal(inspect_group_slots(&in, m, &groups, &n, &err), 0);
-        assert_int_equal(n, 4);
+        assert_int_equal(n, 4 + m);
         for (size_t i = 0; i < n; i++) {
             const struct slot_group *a = &groups[i], *b = &expected[4 * (size_t)m + i];
             assert_int_equal(a->role, b->role);
@@ -67,6 +77,7 @@ static void test_groups(void **state)
             assert_int_equal(a->layers, b->layers);
             assert_int_equal(a->first_expert, b->first_expert);
             assert_int_equal(a->last_expert, b->last_expert);
+            assert_string_equal(a->stored, b->stored);
             assert_int_equal(a->part_of, b->part_of);
         }
         free(groups);
@@ -75,9 +86,9 @@ static void test_groups(void **state)
     assert_int_equal(inspect_count_unknown(&in, 1), 1);
     int64_t dtypes[CG_DTYPE_COUNT];
     inspect_count_dtypes(models[1], dtypes);
-    assert_int_equal(dtypes[CG_BF16], 5);
+    assert_int_equal(dtypes[CG_BF16], 4);
     assert_int_equal(dtypes[CG_U8], 1);
-    assert_int_equal(dtypes[CG_F32], 0);
+    assert_int_equal(dtypes[CG_F32], 1);
     tear_down(&in, models);
 }
 

@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 /* What a byte costs to read, hash and sum, and a task to begin: the prices of the plan, once more. */
-enum { READ = 2, HASH_ALONE = 11, HASH_BESIDE = 6, SUMS = 3, TASK = 131072 };
+enum { READ = 2, HASH_ALONE = 11, HASH_BESIDE = 6, VALUE = 6, CODE = 3, TASK = 131072 };
 
 static void build(struct cg_plan *plan, const struct synthetic *made, int ranks)
 {
@@ -33,6 +33,16 @@ static double bytes_of(const struct cg_plan *plan, int64_t bundle, int32_t membe
     const struct cg_bundle *of = &plan->bundles[bundle];
     struct cg_grain grain = cg_dtype_grain(member_at(plan, bundle, member)->dtype);
     return (double)of->rows * (double)of->columns * grain.bytes / grain.elements;
+}
+
+/* What the sums of a bundle cost. */
+static double sums_of(const struct cg_plan *plan, int64_t bundle)
+{
+    const struct cg_bundle *of = &plan->bundles[bundle];
+    double each = 0;
+    for (int32_t m = 0; m < of->members; m++)
+        each += VALUE + (cg_dtype_grain(member_at(plan, bundle, m)->dtype).elements > 1 ? CODE : 0);
+    return of->real ? each * (double)of->rows * (double)of->columns : 0;
 }
 
 /* Every slot leads to its tensor. */
@@ -143,10 +153,15 @@ static double count_task(const struct cg_plan *plan, const struct cg_task *task,
     else if (hashes)
         bytes = bytes_of(plan, task->bundle, task->member);
     *bytes_read += sums && !hashes ? bytes * part_of(bundle, task) : bytes;
-    if (task->work == CG_WORK_SUMS) /* the load takes all chunks for alike, though the last may be smaller */
-        bytes *= (double)(task->end_chunk - task->first_chunk) / (double)chunks;
+    double load = sums ? sums_of(plan, task->bundle) : 0;
+    if (task->work ==
+        CG_WORK_SUMS) { /* the load takes all chunks for alike, though the last may be smaller */
+        double part = (double)(task->end_chunk - task->first_chunk) / (double)chunks;
+        bytes *= part;
+        load *= part;
+    }
     bool beside = !bundle->apart && bundle->members > 1;
-    return bytes * (READ + (hashes ? (beside ? HASH_BESIDE : HASH_ALONE) : 0) + (sums ? SUMS : 0)) + TASK;
+    return load + bytes * (READ + (hashes ? (beside ? HASH_BESIDE : HASH_ALONE) : 0)) + TASK;
 }
 
 /* Every member is streamed once, every chunk summed once; loads are what the tasks add up to. A chunk's load
@@ -184,7 +199,7 @@ static void check_totals(const struct cg_plan *plan)
         assert_int_equal(bundle->cells, bundle->split ? cg_chunk_count(bundle->rows, bundle->columns) : 1);
         cells += bundle->cells;
         double hash = bundle->members > 1 ? HASH_BESIDE : HASH_ALONE;
-        total += (double)bundle->bytes * (READ + hash + (bundle->real ? SUMS : 0)) + TASK;
+        total += (double)bundle->bytes * (READ + hash) + sums_of(plan, i) + TASK;
         for (int32_t m = 0; m < bundle->members; m++) {
             double stream = bytes_of(plan, i, m) * (READ + HASH_ALONE) + TASK;
             largest = stream > largest ? stream : largest;
@@ -311,9 +326,8 @@ static double worst_imbalance(const struct cg_plan *plan)
     double mean = (double)plan->total_load / plan->ranks, heaviest = 0;
     for (int64_t i = 0; i < plan->nbundles; i++) {
         const struct cg_bundle *bundle = &plan->bundles[i];
-        double load = (double)bundle->bytes * (READ + (bundle->members > 1 ? HASH_BESIDE : HASH_ALONE) +
-                                               (bundle->real ? SUMS : 0)) +
-                      TASK;
+        double load = (double)bundle->bytes * (READ + (bundle->members > 1 ? HASH_BESIDE : HASH_ALONE)) +
+                      sums_of(plan, i) + TASK;
         heaviest = load > heaviest ? load : heaviest;
     }
     bool plenty = heaviest <= mean / 20, one = (double)plan->largest >= 2 * mean;

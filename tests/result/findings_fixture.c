@@ -93,7 +93,8 @@ void fixture_set(struct fixture *f, int64_t slot, const struct finding *finding)
         f->sweep.moments[i] = (struct cg_moments){.elements = 64,
                                                   .squares = 1,
                                                   .minimum = finding->constant ? 0.125 : -0.5,
-                                                  .maximum = finding->constant ? 0.125 : 0.5};
+                                                  .maximum = finding->constant ? 0.125 : 0.5,
+                                                  .rounding = m == 1 ? finding->rounding : 0};
     }
     if (a->bundle < 0 || a->bundle != b->bundle)
         return;

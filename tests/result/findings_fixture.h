@@ -12,6 +12,7 @@ struct finding {
     double sd;             /* of the shift null; its mean is 0 */
     bool equal, identical; /* values; bytes */
     bool constant;
+    double rounding; /* what rounding explains of the later member */
 };
 
 extern const struct finding INDEPENDENT, KIN, SAME, CONSTANT;

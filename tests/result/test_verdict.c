@@ -350,6 +350,64 @@ static void only_ffn_some(struct fixture *f)
     set(f, is_up_3, INDEPENDENT);
 }
 
+/* b's matrices are stored as `type`, and differ from a's by `cosine` and what that explains. */
+static void stored_as(struct fixture *f, enum cg_dtype type, double cosine, double rounding)
+{
+    struct finding finding = KIN;
+    finding.cosine = cosine;
+    finding.rounding = rounding;
+    add_model(f);
+    set(f, is_norm, SAME);
+    set(f, is_matrix, finding);
+    for (int64_t s = 0; s < f->made.anatomy.nslots; s++)
+        if (is_matrix(&f->made.anatomy.slots[s]))
+            tensor_of(f, s, 1)->dtype = type;
+}
+static void quantised(struct fixture *f)
+{
+    stored_as(f, CG_Q4_0, 0.98, 0.04); /* |b - a|^2 = 2 - 2 cosine */
+}
+static void quantised_with_care(struct fixture *f)
+{
+    stored_as(f, CG_Q4_0, 0.98, 0.0101);
+}
+static void trained_and_quantised(struct fixture *f)
+{
+    stored_as(f, CG_Q4_0, 0.98, 0.0099);
+}
+static void quantised_but_for_one(struct fixture *f)
+{
+    quantised(f);
+    set(f, is_up_3, KIN);
+}
+static void quantised_in_two_ways(struct fixture *f)
+{
+    quantised(f);
+    for (int64_t s = 0; s < f->made.anatomy.nslots; s++)
+        if (is_up_3(&f->made.anatomy.slots[s]))
+            tensor_of(f, s, 1)->dtype = CG_Q6_K;
+}
+static void strangers_quantised(struct fixture *f)
+{
+    struct finding finding = INDEPENDENT;
+    finding.rounding = 0.02;
+    add_model(f);
+    set(f, is_matrix, finding);
+}
+/* bf16 rounds by 2^-8 at most: a squared difference of 1.5e-5. */
+static void recast(struct fixture *f)
+{
+    stored_as(f, CG_F32, 1 - 0.7e-5, 0);
+}
+static void not_just_recast(struct fixture *f)
+{
+    stored_as(f, CG_F32, 1 - 0.8e-5, 0);
+}
+static void not_recast_at_all(struct fixture *f)
+{
+    stored_as(f, CG_BF16, 1 - 0.7e-5, 0);
+}
+
 #define NO_MATRIX "No slot could be tested"
 #define OWN_BASIS "Slots were compared in their own basis"
 #define SEEN      "Related matrices would have been seen from a cosine of 0.0"
@@ -404,6 +462,18 @@ static const struct {
     {only_ffn, "DERIVED", "continued pre-training", "ffn 16 of 16.", OWN_BASIS},
     {attention_alone_compares, "DERIVED", "continued pre-training", "attention 2 of 2.", OWN_BASIS},
     {only_ffn_some, "PARTIAL", "ffn of layers 0 to 7", "ffn 15 of 16.", OWN_BASIS},
+    {quantised, "DERIVED", "quantised", "26 matrices differ by 1.00 times what rounding to Q4_0 explains.",
+     OWN_BASIS},
+    {quantised_with_care, "DERIVED", "quantised", "by 1.99 times", OWN_BASIS},
+    {trained_and_quantised, "DERIVED", "fine-tuned, quantised", "by 2.01 times", OWN_BASIS},
+    {quantised_but_for_one, "DERIVED", "fine-tuned, quantised", "25 matrices differ by 1.00 times",
+     OWN_BASIS},
+    {quantised_in_two_ways, "DERIVED", "quantised", "rounding to Q4_0 and other types explains", OWN_BASIS},
+    {strangers_quantised, "NO EVIDENCE", "", "None of 26 slots", "explains"},
+    {recast, "DERIVED", "recast", "26 matrices differ by no more than rounding to the coarser type.",
+     OWN_BASIS},
+    {not_just_recast, "DERIVED", "fine-tuned", "26 of 26", "rounding"},
+    {not_recast_at_all, "DERIVED", "fine-tuned", "26 of 26", "rounding"},
     {only_embeddings_compare, "PARTIAL", "embedding", "embedding 2 of 2.", OWN_BASIS},
 };
 
