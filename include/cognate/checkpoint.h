@@ -105,7 +105,7 @@ struct cg_checkpoint {
     size_t nfiles;
     struct cg_tensor *tensors; /* sorted by name, byte by byte */
     size_t ntensors;
-    struct cg_bnb_state *bnb; /* by tensor */
+    struct cg_bnb_state *bnb; /* sorted by tensor */
     size_t nbnb;
     struct cg_buf warnings; /* lines, each ending in \n; what a reader should know and is no error */
 };

@@ -1,9 +1,11 @@
 #include "coded.h"
 #include "cognate/text.h"
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-enum { WORD_BITS = 32 };
+/* AWQ's words hold eight rows: those must lie in one chunk. */
+enum { WORD_BITS = 32, AWQ_COLUMNS = 1 << 18 };
 
 static const struct cg_tensor *tensor_of(const struct cg_coded_matrix *m)
 {
@@ -21,7 +23,12 @@ static const struct cg_tensor *side_of(const struct cg_coded_matrix *m, enum cg_
 
 static int64_t ceiling(int64_t a, int64_t b)
 {
-    return (a + b - 1) / b;
+    return a / b + (a % b != 0);
+}
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
 }
 
 /* The last two axes of codes, and the experts' before them. */
@@ -59,7 +66,7 @@ static int64_t find_bits(const struct cg_config *config, int64_t width, int64_t 
         if (!is_width(bits) || width * WORD_BITS % bits != 0)
             continue;
         int64_t columns = width * WORD_BITS / bits;
-        if (size > 0 ? columns != size * groups : groups > 1 && columns % groups != 0)
+        if (groups < 1 || columns % groups != 0 || (size > 0 && columns / groups != size))
             continue;
         if (found >= 0 && found != bits)
             return -1;
@@ -171,7 +178,7 @@ static const char *describe_awq(struct cg_coded_matrix *m)
         return "of an AWQ version other than gemm";
     if (config->nquantisations > 0 && config->quantisation[0].bits > 0 && config->quantisation[0].bits != 4)
         return "AWQ of other than 4 bits";
-    if (tensor->axes != 2)
+    if (tensor->axes != 2 || tensor->shape[0] > AWQ_COLUMNS)
         return "codes that are no matrix";
     how->rows = 8 * tensor->shape[1];
     how->columns = tensor->shape[0];
@@ -183,36 +190,43 @@ static const char *describe_awq(struct cg_coded_matrix *m)
     return NULL;
 }
 
+static int by_tensor(const void *key, const void *state)
+{
+    int32_t a = *(const int32_t *)key, b = ((const struct cg_bnb_state *)state)->tensor;
+    return (a > b) - (a < b);
+}
+
 static const char *describe_bnb(struct cg_coded_matrix *m)
 {
     const struct cg_checkpoint *model = m->model;
-    const struct cg_bnb_state *state = NULL;
     struct cg_quantised *how = &m->how;
-    for (size_t i = 0; i < model->nbnb && !state; i++)
-        if (model->bnb[i].tensor == m->coded->tensor)
-            state = &model->bnb[i];
+    const struct cg_bnb_state *state =
+        model->nbnb == 0 ? NULL
+                         : bsearch(&m->coded->tensor, model->bnb, model->nbnb, sizeof *model->bnb, by_tensor);
     if (!state || state->rows > INT32_MAX || state->columns > INT32_MAX)
         return "without a quant_state that says what it is";
+    int64_t elements = state->rows * state->columns, block = least(state->block, elements);
+    int64_t blocks = block > 0 ? ceiling(elements, block) : 0,
+            nested_block = least(state->nested_block, blocks);
     *how = (struct cg_quantised){.rows = state->rows,
                                  .columns = state->columns,
                                  .codes = CG_CODES_TABLE,
                                  .bits = 4,
                                  .flat = true,
                                  .block_rows = 1,
-                                 .block_columns = state->block,
-                                 .nested_block = state->nested_block,
+                                 .block_columns = block,
+                                 .nested_block = nested_block,
                                  .nested_offset = (float)state->nested_offset};
     m->grain = (struct cg_grain){2, 1};
-    int64_t elements = how->rows * how->columns, blocks = ceiling(elements, state->block);
     const struct cg_tensor *scale = side_of(m, CG_SIDE_SCALE), *nested = side_of(m, CG_SIDE_NESTED_SCALE);
     const struct cg_tensor *table = side_of(m, CG_SIDE_NESTED_TABLE);
     if (elements % 2 != 0 || tensor_of(m)->elements != elements / 2)
         return "of other sizes than its quant_state says";
-    bool fits = scale->elements == blocks && side_of(m, CG_SIDE_TABLE)->elements == 16 &&
-                !nested == !state->nested_block;
+    bool fits =
+        scale->elements == blocks && side_of(m, CG_SIDE_TABLE)->elements == 16 && !nested == !nested_block;
     if (fits && nested)
         fits = table && table->elements == 256 && scale->dtype == CG_U8 &&
-               nested->elements == ceiling(blocks, state->nested_block);
+               nested->elements == ceiling(blocks, nested_block);
     return fits ? NULL : "beside scales of other sizes than its quant_state says";
 }
 
@@ -225,12 +239,12 @@ static bool has_zeros(struct cg_coded_matrix *m)
     int64_t rows = m->scale_rows, words = ceiling(rows * how->bits, WORD_BITS);
     if (!zero)
         return true;
-    if (how->zeros == CG_ZEROS_NUMBERS || zero->dtype != CG_I32) {
+    if (how->zeros == CG_ZEROS_NUMBERS || (how->zeros == CG_ZEROS_ACROSS && zero->dtype != CG_I32)) {
         how->zeros = CG_ZEROS_NUMBERS;
         how->zero_offset = 0;
         return cg_dtype_is_real(zero->dtype) && zero->elements == experts * rows * m->scale_columns;
     }
-    return zero->elements == experts * words * m->scale_columns &&
+    return zero->dtype == CG_I32 && zero->elements == experts * words * m->scale_columns &&
            (how->zeros == CG_ZEROS_ACROSS || rows * how->bits % WORD_BITS == 0);
 }
 
@@ -238,7 +252,7 @@ static bool has_zeros(struct cg_coded_matrix *m)
 static int64_t block_of(int64_t length, int64_t blocks, int64_t stated)
 {
     if (stated > 0 && ceiling(length, stated) == blocks)
-        return stated;
+        return least(stated, length);
     return blocks > 0 && length % blocks == 0 ? length / blocks : -1;
 }
 

@@ -112,7 +112,12 @@ done:
     return result;
 }
 
-/* Tensors are sorted by name, and so are, then, their states. */
+static int by_tensor(const void *left, const void *right)
+{
+    int32_t a = ((const struct cg_bnb_state *)left)->tensor, b = ((const struct cg_bnb_state *)right)->tensor;
+    return (a > b) - (a < b);
+}
+
 int cg_bnb_read(struct cg_checkpoint *checkpoint, struct cg_err *err)
 {
     struct states states = {.out = checkpoint, .file = -1, .descriptor = -1};
@@ -124,5 +129,7 @@ int cg_bnb_read(struct cg_checkpoint *checkpoint, struct cg_err *err)
     }
     if (states.file >= 0)
         close(states.descriptor);
+    if (checkpoint->nbnb > 0)
+        qsort(checkpoint->bnb, checkpoint->nbnb, sizeof *checkpoint->bnb, by_tensor);
     return result;
 }

@@ -16,6 +16,7 @@ struct cg_checkpoint *model_new(const char *architecture, int tied)
     model->config.model_type = strdup("");
     model->config.architecture = strdup(architecture);
     model->config.quant_method = strdup("");
+    model->config.quant_format = strdup("");
     model->config.tied = tied;
     for (int f = 0; f < CG_FACT_COUNT; f++)
         model->config.fact[f] = -1;
@@ -34,6 +35,7 @@ void model_free(struct cg_checkpoint *model)
     free(model->config.model_type);
     free(model->config.architecture);
     free(model->config.quant_method);
+    free(model->config.quant_format);
     free(model);
 }
 
