@@ -79,6 +79,7 @@ static const struct change {
     {"falcon-h1", "matrices are multiplied by the model's own constants"},
     {"jais", "embeddings are multiplied by the model's own constants"},
     {"bailingmoe", "columns of the output embedding may be normalised"},
+    {"deepseek2", "kv_b may be in two parts, attn_k_b and attn_v_b, not compared with a whole one"},
     {"jamba", "A_log is stored as -exp(A_log), and not compared"},
     {"bitnet", "matrices are rounded to three values"},
 };
