@@ -79,6 +79,7 @@ static const struct change {
     {"falcon-h1", "matrices are multiplied by the model's own constants"},
     {"jais", "embeddings are multiplied by the model's own constants"},
     {"bailingmoe", "columns of the output embedding may be normalised"},
+    {"deepseek2", "kv_b may be in two parts, attn_k_b and attn_v_b, not compared with a whole one"},
     {"jamba", "A_log is stored as -exp(A_log), and not compared"},
     {"bitnet", "matrices are rounded to three values"},
 };
@@ -173,7 +174,8 @@ int cg_gguf_config(struct cg_listing *listing, const struct cg_gguf *gguf, struc
         adapt_facts(config, gguf, architecture->text, err) < 0 ||
         copy_into(&config->file, gguf->path, err) < 0 ||
         copy_into(&config->model_type, model_type_of(config, architecture->text), err) < 0 ||
-        copy_into(&config->architecture, "", err) < 0 || copy_into(&config->quant_method, "", err) < 0)
+        copy_into(&config->architecture, "", err) < 0 || copy_into(&config->quant_method, "", err) < 0 ||
+        copy_into(&config->quant_format, "", err) < 0)
         return -1;
     config->present = true;
     return warn_of_changes(listing, gguf, architecture->text, err);

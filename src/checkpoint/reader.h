@@ -13,8 +13,8 @@ struct cg_listing {
     int64_t elements, bytes; /* of all tensors; below 2^63 */
     struct cg_buf warnings;  /* lines for the reader */
     struct cg_config config; /* what a file itself says of the architecture; `present` where one does */
-    int64_t parts,
-        ntensors_stated; /* what a file says of the whole model: its files and tensors; 0: nothing */
+    /* What a file says of the whole model: how many files it has, 0 where nothing, and how many tensors. */
+    int64_t parts, ntensors_stated;
 };
 
 /* A format, by the suffix of its files; a format of several suffixes has several rows. */

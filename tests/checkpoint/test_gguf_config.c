@@ -197,6 +197,9 @@ static void check_config(const struct config *row, const struct cg_checkpoint *c
     const char *said = checkpoint->warnings.data ? checkpoint->warnings.data : "";
     assert_int_equal(config->present, row->model_type != NULL);
     assert_string_equal(config->model_type, row->model_type ? row->model_type : "");
+    assert_string_equal(config->architecture, "");
+    assert_string_equal(config->quant_method, "");
+    assert_string_equal(config->quant_format, "");
     if (config->tied != row->tied)
         fail_msg("%s: tied %d", row->what, config->tied);
     if (row->model_type)

@@ -132,7 +132,7 @@ def test_tied_embeddings(cognate, tmp_path):
 def test_a_quantised_example_is_derived(cognate, examples, tmp_path, kind):
     gguf_writer.convert(tmp_path / "model.gguf", examples / "base-a", kind)
     found = cognate.compare(tmp_path / "r.h5", examples / "base-a", tmp_path / "model.gguf")
-    assert found[""]["verdict"].tolist() == ["DERIVED"]
+    assert found[""]["verdict"].tolist() == ["DERIVED"] and found[""]["relation"].tolist() == ["quantised"]
     matrices = np.char.find(found["tensors"]["name"].astype(str), "norm") < 0
     assert (found["tensors"]["cosine"][matrices, 0] > 0.99).all()
     assert found["tensors"]["equal_values"][~matrices, 0].all()
