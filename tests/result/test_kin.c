@@ -123,7 +123,7 @@ static void test_control_pairs(void **state)
         int pair, k;
         bool silent;
         double rate;
-    } rows[] = {{1, 20, true, 40}, {1, 20, false, 5}, {1, 300, true, 5}, {4, 20, true, 5}, {1, 2, true, 5}};
+    } rows[] = {{1, 20, true, 20}, {1, 20, false, 5}, {1, 300, true, 5}, {4, 20, true, 5}, {1, 2, true, 5}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct scene s;
         set_up(&s);
