@@ -44,24 +44,14 @@ static const struct cg_block *block_of(const struct session *session, int side, 
     return &session->out->blocks[side][i];
 }
 
-static int64_t most_of(const struct session *session, int64_t (*of)(const struct cg_block *))
+static int64_t widest(const struct session *session)
 {
     int64_t most = 0;
     for (int side = 0; side < 2; side++)
         for (int32_t i = 0; i < session->out->nblocks[side]; i++)
-            if (of(block_of(session, side, i)) > most)
-                most = of(block_of(session, side, i));
+            if (block_of(session, side, i)->width > most)
+                most = block_of(session, side, i)->width;
     return most;
-}
-
-static int64_t units_of(const struct cg_block *block)
-{
-    return block->units;
-}
-
-static int64_t width_of(const struct cg_block *block)
-{
-    return block->width;
 }
 
 static int64_t sampled(const struct session *session, const struct cg_block *block)
@@ -146,7 +136,7 @@ static int64_t longest(int64_t a, int64_t b)
 static int allocate(struct session *session, struct cg_err *err)
 {
     const struct cg_sizes *sizes = &session->sizes;
-    int64_t width = most_of(session, width_of), n = sizes->units;
+    int64_t width = widest(session), n = sizes->units;
     session->length = longest(sizes->columns, sizes->tokens);
     int64_t store = session->places * longest(2 * n * session->length, sizes->square * sizes->square);
     int64_t room = longest(2 * n * n + 4 * n, sizes->square * width);
@@ -456,8 +446,7 @@ static int prepare(struct session *session, const struct cg_alignment *alignment
             0 ||
         list_cells(out, err) < 0 || place_blocks(session, err) < 0)
         return -1;
-    session->sizes = cg_sizes_for(out->ncells, session->places, most_of(session, units_of),
-                                  most_of(session, width_of), alignment->shared);
+    session->sizes = cg_sizes_for(out, session->places, alignment->shared);
     out->units = (int32_t)session->sizes.units;
     if (out->ncells == 0)
         return 0;

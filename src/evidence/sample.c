@@ -7,40 +7,54 @@
 enum { MOST_UNITS = 1024, LEAST_UNITS = 64, MOST_COLUMNS = 1024, FEW_COLUMNS = 128, MOST_TOKENS = 256 };
 enum { MOST_SQUARE = 128, LEAST_SQUARE = 33 };
 
-static bool affordable(int64_t cells, int64_t blocks, int64_t units, int64_t columns)
-{
-    double work = 2.0 * (double)cells * (double)units * (double)units * (double)columns;
-    double bytes = 2.0 * (double)blocks * (double)units * (double)columns * (double)sizeof(float);
-    return work <= CG_CELL_WORK && bytes <= CG_STORE_BYTES;
-}
-
 static int64_t least(int64_t a, int64_t b)
 {
     return a < b ? a : b;
 }
 
+/* Multiply-adds that the cells take by one of the matchings, with signatures of `columns` elements. */
+static double work_of(const struct cg_kinship *of, int64_t units, int64_t columns)
+{
+    double products = 0;
+    for (int64_t c = 0; c < of->ncells; c++)
+        products += (double)least(of->blocks[0][of->cells[c].a].units, units) *
+                    (double)least(of->blocks[1][of->cells[c].b].units, units);
+    return 2 * products * (double)columns;
+}
+
+static bool affordable(const struct cg_kinship *of, int64_t blocks, int64_t units, int64_t columns)
+{
+    double bytes = 2.0 * (double)blocks * (double)units * (double)columns * (double)sizeof(float);
+    return work_of(of, units, columns) <= CG_CELL_WORK && bytes <= CG_STORE_BYTES;
+}
+
 /* The most columns, up to `most`, that `units` units leave room for. */
-static int64_t columns_for(int64_t cells, int64_t blocks, int64_t units, int64_t most)
+static int64_t columns_for(const struct cg_kinship *of, int64_t blocks, int64_t units, int64_t most)
 {
     int64_t columns = most;
-    while (columns > 8 && !affordable(cells, blocks, units, columns))
+    while (columns > 8 && !affordable(of, blocks, units, columns))
         columns -= (columns + 15) / 16;
     return columns;
 }
 
-struct cg_sizes cg_sizes_for(int64_t cells, int64_t blocks, int64_t most_units, int64_t most_width,
-                             int64_t shared_tokens)
+struct cg_sizes cg_sizes_for(const struct cg_kinship *of, int64_t blocks, int64_t shared_tokens)
 {
+    int64_t most_units = 0, most_width = 0;
+    for (int side = 0; side < 2; side++)
+        for (int32_t i = 0; i < of->nblocks[side]; i++) {
+            const struct cg_block *block = &of->blocks[side][i];
+            most_units = block->units > most_units ? block->units : most_units;
+            most_width = block->width > most_width ? block->width : most_width;
+        }
     int64_t units = least(most_units, MOST_UNITS), width = least(most_width, MOST_COLUMNS);
-    int64_t few = least(width, FEW_COLUMNS);
-    while (units > LEAST_UNITS && !affordable(cells, blocks, units, few))
+    while (units > LEAST_UNITS && !affordable(of, blocks, units, least(width, FEW_COLUMNS)))
         units -= (units + 15) / 16;
     int64_t square = least(MOST_SQUARE, most_units);
     while (square > LEAST_SQUARE && blocks * square * square * (int64_t)sizeof(float) > CG_STORE_BYTES)
         square--;
     return (struct cg_sizes){.units = units,
-                             .columns = columns_for(cells, blocks, units, width),
-                             .tokens = least(shared_tokens, columns_for(cells, blocks, units, MOST_TOKENS)),
+                             .columns = columns_for(of, blocks, units, width),
+                             .tokens = least(shared_tokens, columns_for(of, blocks, units, MOST_TOKENS)),
                              .square = square};
 }
 

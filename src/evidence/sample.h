@@ -11,12 +11,11 @@ struct cg_sizes {
     int64_t square;                 /* units of a Gram matrix */
 };
 
-/* The largest signatures that keep `cells` cells under CG_CELL_WORK multiply-adds by each statistic and
- * `blocks` blocks within CG_STORE_BYTES. Pure. */
+/* The largest signatures that keep a pair's cells under CG_CELL_WORK multiply-adds by each matching, and the
+ * `blocks` blocks that take part within CG_STORE_BYTES. Pure. */
 enum { CG_STORE_BYTES = 128 << 20 };
 #define CG_CELL_WORK 5e10
-struct cg_sizes cg_sizes_for(int64_t cells, int64_t blocks, int64_t most_units, int64_t most_width,
-                             int64_t shared_tokens);
+struct cg_sizes cg_sizes_for(const struct cg_kinship *of, int64_t blocks, int64_t shared_tokens);
 
 /* The block's units for a signature: all, or the n whose gate rows, with the gain, are the longest: a choice
  * that follows the units wherever they were moved, in whatever basis. Reads the whole gate. */

@@ -136,7 +136,7 @@ static int learn_controls(struct cg_kin *kins, const struct cg_findings *finding
         const struct cg_kinship *of = kins[q].of;
         for (int64_t c = 0; c < of->ncells; c++)
             for (int method = 0; method < 2; method++)
-                kins[p].rate[method] = fmax(kins[p].rate[method], 2.0 * count_of(&of->cells[c], method));
+                kins[p].rate[method] = fmax(kins[p].rate[method], count_of(&of->cells[c], method));
         if (!isnan(of->token_gram))
             grams[n++] = of->token_gram;
     }

@@ -3,7 +3,7 @@
  * Raw and probe: K against a Poisson tail whose rate is the largest of
  *     CG_LARGEST_CONTROL + 4 median of K over all cells of the pair (blocks that have nothing to do with
  *     each other are most of them), and
- *     twice the largest K of the control pairs: pairs of the run in which no block, no column and no slot
+ *     the largest K of the control pairs: pairs of the run in which no block, no column and no slot
  *     passes, and that share a model with this one.
  * Gram: Student's t with 30 degrees of freedom. Exact: 1/F!. All corrected (Bonferroni) for the pair's
  * `tests`: three a cell, two an exact test, one for the columns. A cell passes with p < 1e-12.

@@ -141,7 +141,8 @@ int cg_summary_pairs(struct cg_page page, const struct cg_result *result, struct
         warn_nonfinite(page, result, result->root.pair_a[p]);
         warn_nonfinite(page, result, result->root.pair_b[p]);
         cg_summary_profile(page, result, p);
-        if (cg_summary_norms(page, result, p, err) < 0 || cg_summary_embedding(page, result, p, err) < 0)
+        if (cg_summary_maps(page, result, p, err) < 0 || cg_summary_norms(page, result, p, err) < 0 ||
+            cg_summary_embedding(page, result, p, err) < 0)
             return -1;
     }
     if (pairs > PAIRS_IN_FULL) {

@@ -145,6 +145,7 @@ int cg_summary_models(struct cg_page page, const struct cg_result *result, struc
 int cg_summary_architecture(struct cg_page page, const struct cg_result *result, struct cg_err *err);
 int cg_summary_pairs(struct cg_page page, const struct cg_result *result, struct cg_err *err);
 void cg_summary_profile(struct cg_page page, const struct cg_result *result, int64_t pair);
+int cg_summary_maps(struct cg_page page, const struct cg_result *result, int64_t pair, struct cg_err *err);
 int cg_summary_norms(struct cg_page page, const struct cg_result *result, int64_t pair, struct cg_err *err);
 int cg_summary_embedding(struct cg_page page, const struct cg_result *result, int64_t pair,
                          struct cg_err *err);
