@@ -9,16 +9,15 @@ import resource
 import subprocess
 import xml.etree.ElementTree as ElementTree
 
-import h5py
 import numpy as np
 import pytest
 
 import checkpoints
 import results
+from conftest import NASTY
 
 WRITE_SAMPLE = os.path.join(os.environ["CG_BUILD"], "tests", "result", "write_sample")
 HEAT_LEVELS = 20
-NASTY = """<script>alert("1")&amp;'x'--><b>"""
 
 
 class Page:
@@ -71,59 +70,6 @@ def made(cognate, path):
 @pytest.fixture(scope="module")
 def page(cognate, triple):
     return made(cognate, triple[0])
-
-
-def edit(path, **changes):
-    """Replaces datasets ("layers/layer_map") of a result by arrays of the same shape, with their digests."""
-    with h5py.File(path, "r+") as file:
-        for name, values in changes.items():
-            dataset = file[name.replace("__", "/")]
-            dataset[...] = np.asarray(values, dataset.dtype)
-            dataset.attrs.modify("sha256", hashlib.sha256(dataset[()].tobytes()).hexdigest())
-
-
-def moe(rng, layers=3, hidden=64, experts=4):
-    """Mixtral's names, small."""
-    tensors = checkpoints.llama(rng, layers=layers, hidden=hidden)
-    for name in [name for name in tensors if ".mlp." in name]:
-        del tensors[name]
-    for layer in range(layers):
-        prefix = f"model.layers.{layer}.block_sparse_moe."
-        tensors[prefix + "gate.weight"] = checkpoints.bf16(rng.standard_normal((experts, hidden), np.float32))
-        for expert in range(experts):
-            for name, shape in (("w1", (32, hidden)), ("w2", (hidden, 32)), ("w3", (32, hidden))):
-                values = checkpoints.bf16(rng.standard_normal(shape, np.float32))
-                tensors[f"{prefix}experts.{expert}.{name}.weight"] = values
-    return tensors
-
-
-@pytest.fixture(scope="module")
-def mapped(cognate, tmp_path_factory):
-    """Two MoE models of one origin whose layers and experts are then said to come from elsewhere."""
-    folder = tmp_path_factory.mktemp("moe")
-    config = dict(model_type="mixtral", hidden_size=64, num_hidden_layers=3, num_attention_heads=4, vocab_size=128,
-                  num_key_value_heads=4, intermediate_size=32, num_local_experts=4, num_experts_per_tok=2)
-    first = moe(np.random.default_rng(1))
-    second = first | {"lm_head.weight": checkpoints.bf16(np.ones((128, 64), np.float32))}
-    models = [checkpoints.make(folder / "a", first, config), checkpoints.make(folder / "b", second, config)]
-    path = folder / "r.h5"
-    before = cognate.compare(path, f"{NASTY}={models[0]}", models[1])
-    n = len(before["experts"]["pair"])
-    assert n == 12
-    rng = np.random.default_rng(2)
-    similarity = rng.uniform(-0.3, 1, (1, 3, 3))
-    similarity[0, 1] = [math.nan, 1, 0.05]
-    cosine = before["layers"]["cosine"]
-    cosine[0, 1, 1] = math.nan
-    cosine[0, 2, 0] = -0.31
-    expert_a = rng.permutation(12) % 4
-    expert_a[3] = -1
-    layer_a = before["experts"]["layer_b"].copy()
-    layer_a[5] = 2
-    edit(path, layers__similarity=similarity, layers__layer_map=[[2, -1, 0]], layers__cosine=cosine,
-         layers__layer_log10_p=[[-123.4, math.nan, -0.5]], experts__expert_a=expert_a, experts__layer_a=layer_a,
-         experts__cosine=rng.uniform(0.2, 1, n))
-    return path
 
 
 # -- a page as such -----------------------------------------------------------------------------------------------
