@@ -235,6 +235,21 @@ def llama_config(tensors, **changes):
     return {key: value for key, value in config.items() if value is not None}
 
 
+def moe(rng, layers=3, hidden=64, experts=4):
+    """The same with experts, under Mixtral's names."""
+    tensors = llama(rng, layers=layers, hidden=hidden)
+    for name in [name for name in tensors if ".mlp." in name]:
+        del tensors[name]
+    for layer in range(layers):
+        prefix = f"model.layers.{layer}.block_sparse_moe."
+        tensors[prefix + "gate.weight"] = bf16(rng.standard_normal((experts, hidden), np.float32))
+        for expert in range(experts):
+            for name, shape in (("w1", (32, hidden)), ("w2", (hidden, 32)), ("w3", (32, hidden))):
+                values = bf16(rng.standard_normal(shape, np.float32))
+                tensors[f"{prefix}experts.{expert}.{name}.weight"] = values
+    return tensors
+
+
 def make(folder, tensors, config=None, tokenizer=None, writer=write):
     """A model folder: weights, and what else is given."""
     os.makedirs(folder, exist_ok=True)

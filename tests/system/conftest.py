@@ -1,13 +1,16 @@
 """The built program as its users start it: COGNATE names it, MPIRUN the launcher with its options."""
 
+import math
 import os
 import shlex
 import shutil
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import checkpoints
 import results
 
 # Open MPI's own words when a rank fails, and its consent to run in a container.
@@ -17,6 +20,7 @@ MPI_ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",
 }
+NASTY = """<script>alert("1")&amp;'x'--><b>"""  # a label
 SECONDS = 180  # no run of these tests needs a tenth of it; a hang is a failure
 
 
@@ -98,3 +102,32 @@ def interposed(cognate, tmp_path_factory):
         return {"LD_PRELOAD": str(library), "FAULT": fault} | more
 
     return environment
+
+
+@pytest.fixture(scope="session")
+def mapped(cognate, tmp_path_factory):
+    """Two MoE models of one origin whose layers and experts are then said to come from elsewhere."""
+    folder = tmp_path_factory.mktemp("moe")
+    config = dict(model_type="mixtral", hidden_size=64, num_hidden_layers=3, num_attention_heads=4, vocab_size=128,
+                  num_key_value_heads=4, intermediate_size=32, num_local_experts=4, num_experts_per_tok=2)
+    first = checkpoints.moe(np.random.default_rng(1))
+    second = first | {"lm_head.weight": checkpoints.bf16(np.ones((128, 64), np.float32))}
+    models = [checkpoints.make(folder / "a", first, config), checkpoints.make(folder / "b", second, config)]
+    path = folder / "r.h5"
+    before = cognate.compare(path, f"{NASTY}={models[0]}", models[1])
+    n = len(before["experts"]["pair"])
+    assert n == 12
+    rng = np.random.default_rng(2)
+    similarity = rng.uniform(-0.3, 1, (1, 3, 3))
+    similarity[0, 1] = [math.nan, 1, 0.05]
+    cosine = before["layers"]["cosine"]
+    cosine[0, 1, 1] = math.nan
+    cosine[0, 2, 0] = -0.31
+    expert_a = rng.permutation(12) % 4
+    expert_a[3] = -1
+    layer_a = before["experts"]["layer_b"].copy()
+    layer_a[5] = 2
+    results.edit(path, layers__similarity=similarity, layers__layer_map=[[2, -1, 0]], layers__cosine=cosine,
+         layers__layer_log10_p=[[-123.4, math.nan, -0.5]], experts__expert_a=expert_a, experts__layer_a=layer_a,
+         experts__cosine=rng.uniform(0.2, 1, n))
+    return path
