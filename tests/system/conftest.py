@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -81,3 +82,19 @@ def triple(cognate, examples, tmp_path_factory):
 def result(triple):
     """That result, loaded. Pairs: base-a a-sft, base-a base-b, a-sft base-b."""
     return results.load(triple[0])
+
+
+@pytest.fixture(scope="session")
+def interposed(cognate, tmp_path_factory):
+    """Environment that makes one call fail, see interpose.c: interposed("pread model.safetensors 2 5")."""
+    compiler = shutil.which(os.environ.get("CC", "cc").split()[0])
+    if cognate.sanitized or not compiler:
+        pytest.skip("needs a C compiler and a program without sanitizers")
+    library = tmp_path_factory.mktemp("interpose") / "interpose.so"
+    source = os.path.join(os.path.dirname(__file__), "interpose.c")
+    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", library, source, "-ldl"], check=True)
+
+    def environment(fault, **more):
+        return {"LD_PRELOAD": str(library), "FAULT": fault} | more
+
+    return environment
