@@ -3,11 +3,13 @@
  * FAULT="CALL PART K ACTION": at the K-th CALL (pread, write, fsync or rename; K = 0: at every one; a pwrite
  * is a write too) on a path that contains PART, do ACTION. FAULT_RANK limits it to one rank, FAULT_FILE is
  * what `replace` puts in place. ACTION: an errno's number; short, half of the bytes; kill, SIGKILL; stop,
- * SIGSTOP; usr1, SIGUSR1; replace, another file takes the place of this one; cut, it loses its last byte.
+ * SIGSTOP; usr1, SIGUSR1; hold, wait until FAULT_FILE, which gets a byte, is gone or a signal was handled;
+ * replace, another file takes the place of this one; cut, it loses its last byte.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -25,6 +27,8 @@ static bool due(const char *call, const char *path, char *action)
     char wanted[16], part[256];
     int k;
     const char *fault = getenv("FAULT"), *only = getenv("FAULT_RANK"), *rank = getenv("OMPI_COMM_WORLD_RANK");
+    if (rank == NULL)
+        rank = getenv("PMIX_RANK");
     if (fault == NULL || sscanf(fault, "%15s %255s %d %15s", wanted, part, &k, action) != 4)
         return false;
     if (strcmp(wanted, call) != 0 || strstr(path, part) == NULL)
@@ -32,6 +36,18 @@ static bool due(const char *call, const char *path, char *action)
     if (only != NULL && rank != NULL && strcmp(only, rank) != 0)
         return false;
     return __atomic_add_fetch(&seen, 1, __ATOMIC_SEQ_CST) == k || k == 0;
+}
+
+static void hold(const char *gate)
+{
+    int descriptor = open(gate, O_WRONLY | O_APPEND);
+    if (descriptor < 0)
+        return;
+    if (write(descriptor, "-", 1) != 1)
+        abort();
+    close(descriptor);
+    while (access(gate, F_OK) == 0 && usleep(20000) == 0)
+        ;
 }
 
 /* Does the action. Returns true when the call shall fail, with errno set; may halve *bytes. */
@@ -45,6 +61,8 @@ static bool act(const char *action, const char *path, size_t *bytes)
         raise(SIGSTOP);
     } else if (strcmp(action, "usr1") == 0) {
         raise(SIGUSR1);
+    } else if (strcmp(action, "hold") == 0) {
+        hold(getenv("FAULT_FILE"));
     } else if (strcmp(action, "replace") == 0) {
         if (link(getenv("FAULT_FILE"), "swap") == 0 && renameat(-100, "swap", -100, path) != 0)
             abort();
