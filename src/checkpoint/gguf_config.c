@@ -173,7 +173,8 @@ int cg_gguf_config(struct cg_listing *listing, const struct cg_gguf *gguf, struc
         adapt_facts(config, gguf, architecture->text, err) < 0 ||
         copy_into(&config->file, gguf->path, err) < 0 ||
         copy_into(&config->model_type, model_type_of(config, architecture->text), err) < 0 ||
-        copy_into(&config->architecture, "", err) < 0 || copy_into(&config->quant_method, "", err) < 0)
+        copy_into(&config->architecture, "", err) < 0 || copy_into(&config->quant_method, "", err) < 0 ||
+        copy_into(&config->quant_format, "", err) < 0)
         return -1;
     config->present = true;
     return warn_of_changes(listing, gguf, architecture->text, err);
