@@ -108,8 +108,9 @@ int cg_checkpoint_open(struct cg_checkpoint *out, const char *given, struct cg_e
     }
     CG_TRY(cg_listing_sort(&listing, err));
     CG_TRY(take_listing(out, &listing, err));
-    result = out->config.present ? cg_config_leave(out->folder, &out->warnings, err)
-                                 : cg_config_read(&out->config, out->folder, &out->warnings, err);
+    CG_TRY(out->config.present ? cg_config_leave(out->folder, &out->warnings, err)
+                               : cg_config_read(&out->config, out->folder, &out->warnings, err));
+    result = cg_bnb_read(out, err);
 done:
     cg_listing_release(&listing);
     free(path);
