@@ -197,7 +197,8 @@ static void check_config(const struct cg_config *config)
     for (int fact = 0; fact < CG_FACT_COUNT; fact++)
         assert(config->fact[fact] >= -1);
     assert(config->fact[CG_HIDDEN_SIZE] != 0 && config->fact[CG_NUM_HIDDEN_LAYERS] != 0);
-    assert(config->model_type && config->architecture && config->quant_method);
+    assert(config->file && config->model_type && config->architecture);
+    assert(config->quant_method && config->quant_format);
     assert(config->tied >= -1 && config->tied <= 1);
 }
 
