@@ -139,6 +139,9 @@ int cg_facts_find(struct cg_facts *facts, const struct cg_findings *findings,
         count_slot(facts, findings, cg_comparison_at(all, s, p), s, p);
     if (facts->kin->of)
         count_blocks(facts);
+    facts->merge = cg_find_merge(findings, p);
+    if (facts->merge.other >= 0)
+        facts->merged_with = findings->models[facts->merge.other]->label;
     return find_limit(facts, findings, all, p, err);
 }
 

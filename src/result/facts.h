@@ -2,6 +2,7 @@
 #ifndef COGNATE_RESULT_FACTS_H
 #define COGNATE_RESULT_FACTS_H
 
+#include "merge.h"
 #include "rounding.h"
 #include "weigh.h"
 
@@ -17,6 +18,8 @@ struct cg_facts {
     double matrix_sum;
     int64_t matrices;
     struct cg_rounding rounding;
+    struct cg_merge merge;
+    const char *merged_with; /* label of the third model */
     const struct cg_kin *kin;
     bool group_passed[CG_GROUP_COUNT]; /* by slots, by blocks or by the embeddings' tokens */
     int32_t layers;

@@ -197,12 +197,27 @@ static int reason_tokens(struct cg_buf *text, const struct cg_kin *kin, struct c
                                kin->of->token_gram, kin->token_bound);
 }
 
+/* Only of relatives, as above. */
+static int reason_merge(struct cg_buf *text, const char *verdict, const struct cg_facts *facts,
+                        struct cg_err *err)
+{
+    const struct cg_merge *merge = &facts->merge;
+    if (strcmp(verdict, "DERIVED") != 0 || merge->other < 0)
+        return 0;
+    return cg_buf_printf(
+        text, err,
+        "%s lies between %s and %s: weights %.3f and %.3f, each within %.3f from matrix to matrix "
+        "(%" PRId64 " of them); the line leaves %.1f%% of its distance unexplained.\n",
+        merge->of_b ? "b" : "a", merge->of_b ? "a" : "b", facts->merged_with, 1 - merge->weight,
+        merge->weight, merge->deviation, merge->matrices, 100 * merge->unexplained);
+}
+
 int cg_give_reasons(struct cg_buf *text, const char *verdict, const struct cg_facts *facts, double cover,
                     struct cg_err *err)
 {
     if (reason_identity(text, facts, err) < 0 || reason_rounding(text, verdict, &facts->rounding, err) < 0 ||
         reason_passing(text, facts, err) < 0 || reason_blocks(text, facts->kin, err) < 0 ||
-        reason_tokens(text, facts->kin, err) < 0)
+        reason_tokens(text, facts->kin, err) < 0 || reason_merge(text, verdict, facts, err) < 0)
         return -1;
     return reason_power(text, verdict, facts, cover, err);
 }

@@ -168,6 +168,8 @@ int cg_relate(struct cg_buf *text, const char *verdict, const struct cg_facts *f
     bool reshaped;
     if (name_traits(text, &all, &reshaped, err) < 0)
         return -1;
+    if (facts->merge.other >= 0 && cg_buf_printf(text, err, "merged with %s, ", facts->merged_with) < 0)
+        return -1;
     int64_t rows_a = out->embeddings.rows_a[p], rows_b = out->embeddings.rows_b[p];
     bool vocabulary = rows_a >= 0 && rows_b >= 0 && rows_a != rows_b;
     const char *rounding = cg_rounding_relation(&facts->rounding);
