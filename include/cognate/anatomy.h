@@ -52,11 +52,13 @@ struct cg_anatomy {
 
 /* Builds the slots of the union of the models' tensors. Local, deterministic.
  * A fused or packed tensor fills a slot with each of its parts. When its sizes do not add up with
- * config.json, that fails with CG_EMISMATCH; when config.json does not say what they are, or its weights are
- * quantised, the tensor stays whole, in a slot of role `other`, and `warnings` says so. Output embeddings: a
- * causal model without an lm_head tensor that ties its embeddings (config.json says so, or says nothing and
- * the architecture is a ...ForCausalLM) fills `lm_head` with its embedding, but only where some other model
- * of the run has an lm_head of its own; otherwise the slot would repeat `embed`. */
+ * config.json, that fails with CG_EMISMATCH; when config.json does not say what they are, the
+ * tensor stays whole, in a slot of role `other`, and `warnings` says so. A weight that is stored as codes
+ * fills its slot together with its scales, zero points and tables, which have no slots of their own; when
+ * they do not fit together, all of them stay whole, likewise. Output embeddings: a causal model without an
+ * lm_head tensor that ties its embeddings (config.json says so, or says nothing and the architecture is a
+ * ...ForCausalLM) fills `lm_head` with its embedding, but only where some other model of the run has an
+ * lm_head of its own; otherwise the slot would repeat `embed`. */
 int cg_anatomy_build(struct cg_anatomy *out, const struct cg_checkpoint *const *models, int nmodels,
                      struct cg_err *err);
 void cg_anatomy_release(struct cg_anatomy *anatomy);

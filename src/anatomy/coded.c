@@ -304,31 +304,23 @@ static const char *describe_rest(const struct cg_coded_matrix *m)
     return NULL;
 }
 
-static void name_format(struct cg_coded_matrix *m)
+/* Names that have the bits in them are written out: they outlive the matrix. */
+#define BY_BITS(name)                                                                                        \
+    {                                                                                                        \
+        [2] = name "2", [3] = name "3", [4] = name "4", [5] = name "5", [6] = name "6", [7] = name "7",      \
+        [8] = name "8"                                                                                       \
+    }
+
+static const char *format_of(const struct cg_coded_matrix *m)
 {
-    /* Every format's name with its bits: names must outlive the matrix. */
-    static const char *const names[][9] = {
-        [CG_LAYOUT_WORDS] = {0, 0, "packed-int2", "packed-int3", "packed-int4", "packed-int5", "packed-int6",
-                             "packed-int7", "packed-int8"},
-        [CG_LAYOUT_GPTQ] = {0, 0, "gptq-int2", "gptq-int3", "gptq-int4", "gptq-int5", "gptq-int6",
-                            "gptq-int7", "gptq-int8"},
-        [CG_LAYOUT_AWQ] = {0, 0, 0, 0, "awq-int4", 0, 0, 0, 0},
-    };
-    static const char *const second[9] = {0,
-                                          0,
-                                          "gptq-v2-int2",
-                                          "gptq-v2-int3",
-                                          "gptq-v2-int4",
-                                          "gptq-v2-int5",
-                                          "gptq-v2-int6",
-                                          "gptq-v2-int7",
-                                          "gptq-v2-int8"};
-    enum cg_layout layout = m->coded->scheme->layout;
-    m->how.format = m->coded->scheme->format;
-    if (layout == CG_LAYOUT_WORDS || layout == CG_LAYOUT_GPTQ || layout == CG_LAYOUT_AWQ)
-        m->how.format = names[layout][m->how.bits];
-    if (layout == CG_LAYOUT_GPTQ && m->how.zero_offset == 0)
-        m->how.format = second[m->how.bits];
+    static const char *const words[] = BY_BITS("packed-int"), *const first[] = BY_BITS("gptq-int"),
+                             *const second[] = BY_BITS("gptq-v2-int");
+    const struct cg_scheme *scheme = m->coded->scheme;
+    if (scheme->format)
+        return scheme->format;
+    if (scheme->layout == CG_LAYOUT_WORDS)
+        return words[m->how.bits];
+    return (m->how.zero_offset == 0 ? second : first)[m->how.bits];
 }
 
 void cg_coded_describe(struct cg_coded_matrix *out, const struct cg_checkpoint *model,
@@ -351,7 +343,7 @@ void cg_coded_describe(struct cg_coded_matrix *out, const struct cg_checkpoint *
     if (!*why && out->how.columns % out->grain.elements != 0 && !out->how.flat)
         *why = "of rows that do not end with a word";
     if (!*why)
-        name_format(out);
+        out->how.format = format_of(out);
 }
 
 struct cg_tensor cg_coded_plain(const struct cg_coded_matrix *m, char *name, size_t size)

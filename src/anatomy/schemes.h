@@ -20,7 +20,7 @@ enum cg_layout {
 /* A scheme names tensors by what stands behind their common stem. */
 struct cg_scheme {
     const char *method; /* quantization_config.quant_method; NULL: the names say enough */
-    const char *format; /* as reports name it; %d is the bits' place */
+    const char *format; /* as reports name it; NULL: the bits are a part of its name */
     enum cg_layout layout;
     const char *codes, *logical; /* of the codes, and of the weight as the table of names knows it */
     struct cg_scheme_side {
