@@ -115,7 +115,8 @@ class Cluster:
         self.guard = subprocess.Popen(
             [sys.executable, __file__, self.folder], stdin=subprocess.PIPE, start_new_session=True
         )
-        self.environment = os.environ | {"PATH": PATH, "SLURM_CONF": str(self.folder / "slurm.conf")}
+        self.environment = {name: value for name, value in os.environ.items() if not name.startswith("SLURM_")}
+        self.environment |= {"PATH": PATH, "SLURM_CONF": str(self.folder / "slurm.conf")}
 
     def start(self):
         folder, host = self.folder, socket.gethostname().split(".")[0]

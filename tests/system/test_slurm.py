@@ -54,12 +54,12 @@ class Desk:
         lines = [f"export {name}={shlex.quote(value)}\n" for name, value in settings.items()]
         (self.jobs / "site.sh").write_text("".join(lines))
 
-    def submit(self, script, *arguments, ranks=RANKS):
+    def submit(self, script, *arguments, ranks=RANKS, options=()):
         size = ["--nodes=2", f"--ntasks-per-node={ranks // 2}"]
-        return self.cluster.submit(self.folder, *size, self.jobs / script, *arguments)
+        return self.cluster.submit(self.folder, *size, *options, self.jobs / script, *arguments)
 
-    def compare(self):
-        return self.submit("compare.sbatch", "out/r.h5", "--quiet", "--pca", "none", *self.models)
+    def compare(self, script="compare.sbatch", **options):
+        return self.submit(script, "out/r.h5", "--quiet", "--pca", "none", *self.models, **options)
 
     def held(self, interposed, launcher):
         """A job whose ranks wait amid their work."""
@@ -138,6 +138,49 @@ def test_signal_before_the_time_is_up(desk, plain, interposed, launcher):
     desk.check_failed(job, "SIGUSR1 has come")
     desk.gate.unlink()
     desk.check_done(desk.compare(), plain)
+
+
+STUB = """#!/bin/sh
+[ "$1" = compare ] || exec {program} "$@"
+finish() {{
+	sleep 1
+	cp {result} {folder}/$$
+	mv {folder}/$$ out/r.h5
+	exit 0
+}}
+trap finish USR1
+echo >>{folder}/gate
+while :; do sleep 0.1; done
+"""
+
+
+@pytest.mark.parametrize("launcher", LAUNCHERS)
+def test_the_job_waits_for_ranks_that_go_on(desk, plain, tmp_path, launcher):
+    """Ranks that make the result once they are told to stop, and take their time."""
+    stub = tmp_path / "stub"
+    stub.write_text(STUB.format(program=desk.cognate.program, result=plain, folder=tmp_path))
+    stub.chmod(0o755)
+    desk.gate.touch()
+    desk.site(launcher, {"COGNATE": str(stub)})
+    job = desk.compare()
+    slurm.until(lambda: len(desk.gate.read_bytes()) == RANKS, "all ranks", job)
+    desk.cluster.run("scancel", "--batch", "--signal=USR1", job.number)
+    assert job.wait() == "COMPLETED", job.said()
+    assert "SIGUSR1 has come" in job.said() and "is done" in job.said()
+
+
+def test_a_launcher_that_claims_success(desk):
+    desk.site("true")
+    desk.check_failed(desk.compare(), "the step ended with status 0")
+
+
+def test_a_copy_of_the_script(desk, plain, tmp_path):
+    """It lies elsewhere, and so does the site file."""
+    desk.site()
+    (desk.jobs / "site.sh").rename(tmp_path / "my site")
+    (desk.jobs / "compare.sbatch").rename(tmp_path / "mine")
+    names = f"COGNATE_JOBS={desk.jobs},COGNATE_SITE={tmp_path}/my site"
+    desk.check_done(desk.compare(script=tmp_path / "mine", options=[f"--export=ALL,{names}"]), plain)
 
 
 def test_cancelled(desk, interposed):
