@@ -289,6 +289,8 @@ def test_every_stored_byte_is_read_once(cognate, tmp_path, ranks):
             *models,
             "--pca",
             "none",
+            "--evidence",
+            "quick",
             ranks=ranks,
             wrapper=[wrapper],
             environment={"IO_FOLDER": str(io)},
