@@ -193,7 +193,14 @@ int cg_relate(struct cg_buf *text, const char *verdict, const struct cg_facts *f
     int64_t rows_a = out->embeddings.rows_a[p], rows_b = out->embeddings.rows_b[p];
     bool vocabulary = rows_a >= 0 && rows_b >= 0 && rows_a != rows_b;
     const char *rounding = cg_rounding_relation(&facts->rounding);
-    return cg_buf_printf(text, err, "%s%s%s", rounding ? rounding : distance(facts, &all, reshaped),
+    const struct cg_kinship *of = facts->kin->of;
+    bool low = !rounding && !reshaped && of && of->update_rank > 0;
+    if (low && cg_buf_printf(text, err, "low-rank update (rank %" PRId32 ")", of->update_rank) < 0)
+        return -1;
+    return cg_buf_printf(text, err, "%s%s%s",
+                         rounding ? rounding
+                         : low    ? ""
+                                  : distance(facts, &all, reshaped),
                          !rounding && facts->rounding.quantised > 0 ? ", quantised" : "",
                          vocabulary ? ", vocabulary changed" : "");
 }

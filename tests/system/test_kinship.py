@@ -151,6 +151,16 @@ def test_a_merge(cognate, examples, models, tmp_path):
     assert "weights 0.300 and 0.700, each within 0.00" in result[""]["reasons"][pair(result, "base-a", "merged")]
 
 
+def test_a_low_rank_update(cognate, examples, models, tmp_path):
+    rng = np.random.default_rng(8)
+    a = load(examples / "base-a")
+    for name in [name for name in a if "q_proj" in name or "v_proj" in name]:
+        rows, columns = a[name].shape
+        a[name] = a[name] + 0.5 * a[name].std() * rng.standard_normal((rows, 6)) @ rng.standard_normal((6, columns))
+    result = cognate.compare(tmp_path / "r.h5", "--pca", "none", examples / "base-a", models("lora", a), ranks=2)
+    assert told(result, "base-a", "lora") == ("DERIVED", "low-rank update (rank 6)")
+
+
 def test_a_swap_changes_no_verdict(cognate, examples, models, tmp_path, found):
     """b against a is a against b, and pruning read backwards is up-scaling."""
     rng = np.random.default_rng(6)
