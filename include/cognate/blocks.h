@@ -29,6 +29,8 @@
 
 #include "cognate/anatomy.h"
 #include "cognate/comm.h"
+#include "cognate/plan.h"
+#include "cognate/sweep.h"
 #include "cognate/vocabulary.h"
 #include <stdbool.h>
 #include <stdint.h>
@@ -72,13 +74,17 @@ struct cg_kinship {
     double token_gram;    /* correlation of the centred Gram matrices of shared tokens' rows (linear CKA,
                              Kornblith    et al. 2019), invariant under rotation; NaN: not taken. Shared meaning
                              raises it: it    has no null but other models. */
+    int32_t updates;      /* matrices of which b - a was looked at */
+    int32_t update_rank;  /* the largest numerical rank of b - a in them (src/evidence/update.h); -1: not low,
+                             or none  was looked at */
     int64_t bytes_reread; /* by this rank */
 };
 
 /* Collective, agreed. Needs the pair's aligned ids on every rank. A rank holds at most 128 MiB for samples of
  * both models, and 40 MiB for one full sample; an estimated 5e11 multiply-adds a pair at most. */
 int cg_kinship_find(const struct cg_comm *comm, const struct cg_checkpoint *const *models,
-                    const struct cg_anatomy *anatomy, int a, int b, const struct cg_alignment *alignment,
+                    const struct cg_anatomy *anatomy, const struct cg_plan *plan,
+                    const struct cg_sweep *sweep, int a, int b, const struct cg_alignment *alignment,
                     struct cg_kinship *out, struct cg_err *err);
 void cg_kinship_release(struct cg_kinship *kinship);
 

@@ -280,9 +280,9 @@ static int compare_tokens(struct run *run, struct cg_err *err)
                               run->pairs[p][0], run->pairs[p][1], &run->alignments[p], run->options->full,
                               &run->tokens[p], err) < 0)
             return -1;
-        if (run->options->full &&
-            cg_kinship_find(run->comm, run->models.pointers, &run->models.anatomy, run->pairs[p][0],
-                            run->pairs[p][1], &run->alignments[p], &run->kinships[p], err) < 0)
+        if (run->options->full && cg_kinship_find(run->comm, run->models.pointers, &run->models.anatomy,
+                                                  &run->plan, &run->sweep, run->pairs[p][0], run->pairs[p][1],
+                                                  &run->alignments[p], &run->kinships[p], err) < 0)
             return -1;
         run->bytes_reread += run->tokens[p].bytes_reread + run->kinships[p].bytes_reread;
         if (cg_agree(run->comm, keep_listed(run, p, err), err) < 0)

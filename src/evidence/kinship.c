@@ -8,6 +8,7 @@
 #include "matching.h"
 #include "sample.h"
 #include "sweep/mix.h"
+#include "update.h"
 #include <cblas.h>
 #include <math.h>
 #include <stdlib.h>
@@ -456,10 +457,11 @@ static int prepare(struct session *session, const struct cg_alignment *alignment
 }
 
 int cg_kinship_find(const struct cg_comm *comm, const struct cg_checkpoint *const *models,
-                    const struct cg_anatomy *anatomy, int a, int b, const struct cg_alignment *alignment,
+                    const struct cg_anatomy *anatomy, const struct cg_plan *plan,
+                    const struct cg_sweep *sweep, int a, int b, const struct cg_alignment *alignment,
                     struct cg_kinship *out, struct cg_err *err)
 {
-    *out = (struct cg_kinship){.planted_raw = -1, .planted_probe = -1, .token_gram = NAN};
+    *out = (struct cg_kinship){.update_rank = -1, .planted_raw = -1, .planted_probe = -1, .token_gram = NAN};
     struct session session = {
         .comm = comm, .models = models, .anatomy = anatomy, .model = {a, b}, .out = out};
     int result = cg_agree(comm, prepare(&session, alignment, err), err);
@@ -467,6 +469,8 @@ int cg_kinship_find(const struct cg_comm *comm, const struct cg_checkpoint *cons
         result = find_cells(&session, err);
     if (result == 0)
         result = cg_exact_run(comm, &session.fetch, session.model, alignment, out, err);
+    if (result == 0)
+        result = cg_update_find(comm, &session.fetch, plan, sweep, session.model, out, err);
     out->bytes_reread = session.fetch.bytes_read;
     session_release(&session);
     if (result < 0)

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const double HINT_LOG10_P = -4; /* of one slot, not corrected */
+
 static int by_value(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
@@ -63,6 +65,18 @@ static void count_pass(struct cg_facts *facts, const struct cg_slot *slot)
     mark(facts, group, slot->layer);
 }
 
+/* A layer is foreign to the other model where slots of the group are weighed and none hints at kinship. */
+static void note_foreign(struct cg_facts *facts, const struct cg_slot *slot, bool hint)
+{
+    if (slot->role == CG_ROLE_EMBED)
+        facts->foreign_embedding = !hint;
+    if (slot->layer < 0)
+        return;
+    int64_t at = (int64_t)cg_role_group(slot->role) * facts->layers + slot->layer;
+    facts->hinted[at] |= hint;
+    facts->foreign[at] = !facts->hinted[at];
+}
+
 /* Blocks that pass speak for gate and up, the embeddings' columns or tokens for the embedding. */
 static void count_blocks(struct cg_facts *facts)
 {
@@ -109,10 +123,6 @@ static void count_slot(struct cg_facts *facts, const struct cg_findings *finding
     cg_rounding_add(&facts->rounding, model_a, a, model_b, b, comparison);
     facts->constant += comparison->constant;
     facts->telling += comparison->equal && !comparison->constant && !slot->buffer;
-    if (comparison->matrix && !isnan(comparison->cosine)) {
-        facts->matrices++;
-        facts->matrix_sum += comparison->cosine;
-    }
     double corrected = cg_corrected_log10_p(slot, comparison, facts->tests);
     bool same = cg_slot_same(slot, comparison);
     if (isnan(corrected) && !same)
@@ -120,8 +130,28 @@ static void count_slot(struct cg_facts *facts, const struct cg_findings *finding
     facts->weighed++;
     facts->weighed_in[cg_role_group(slot->role)]++;
     facts->best = fmin(facts->best, corrected); /* of a NaN and a number the number */
-    if (cg_slot_passes(slot, comparison, facts->tests))
+    bool passes = cg_slot_passes(slot, comparison, facts->tests);
+    if (passes)
         count_pass(facts, slot);
+    if (passes && !isnan(comparison->cosine)) {
+        facts->matrices++;
+        facts->matrix_sum += comparison->cosine;
+    }
+    note_foreign(facts, slot, passes || comparison->log10_p < HINT_LOG10_P);
+}
+
+/* Foreign is what shows no kinship in a layer whose other half does, attention or feed-forward, and where no
+ * block was found either. */
+static void narrow_foreign(struct cg_facts *facts)
+{
+    static const int groups[] = {CG_GROUP_ATTENTION, CG_GROUP_FFN};
+    for (int k = 0; k < 2; k++) {
+        bool *foreign = facts->foreign + groups[k] * facts->layers;
+        const bool *found = facts->in_layer + groups[k] * facts->layers,
+                   *rest = facts->in_layer + groups[1 - k] * facts->layers;
+        for (int32_t l = 0; l < facts->layers; l++)
+            foreign[l] = foreign[l] && rest[l] && !found[l];
+    }
 }
 
 int cg_facts_find(struct cg_facts *facts, const struct cg_findings *findings,
@@ -132,13 +162,16 @@ int cg_facts_find(struct cg_facts *facts, const struct cg_findings *findings,
     for (int64_t s = 0; s < anatomy->nslots; s++)
         if (anatomy->slots[s].layer >= facts->layers)
             facts->layers = anatomy->slots[s].layer + 1;
-    facts->in_layer = cg_new(CG_GROUP_COUNT * (size_t)facts->layers, sizeof *facts->in_layer, err);
-    if (!facts->in_layer)
+    size_t places = CG_GROUP_COUNT * (size_t)facts->layers;
+    if (!(facts->in_layer = cg_new(places, sizeof *facts->in_layer, err)) ||
+        !(facts->hinted = cg_new(places, sizeof *facts->hinted, err)) ||
+        !(facts->foreign = cg_new(places, sizeof *facts->foreign, err)))
         return -1;
     for (int64_t s = 0; s < anatomy->nslots; s++)
         count_slot(facts, findings, cg_comparison_at(all, s, p), s, p);
     if (facts->kin->of)
         count_blocks(facts);
+    narrow_foreign(facts);
     facts->merge = cg_find_merge(findings, p);
     if (facts->merge.other >= 0)
         facts->merged_with = findings->models[facts->merge.other]->label;
@@ -148,6 +181,8 @@ int cg_facts_find(struct cg_facts *facts, const struct cg_findings *findings,
 void cg_facts_release(struct cg_facts *facts)
 {
     free(facts->in_layer);
+    free(facts->hinted);
+    free(facts->foreign);
     *facts = (struct cg_facts){0};
 }
 

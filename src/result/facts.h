@@ -15,7 +15,7 @@ struct cg_facts {
     int64_t weighed_in[CG_GROUP_COUNT], passed[CG_GROUP_COUNT];
     bool role_passed[CG_ROLE_COUNT];
     double best, limit; /* log10 p of the strongest slot, corrected; cosine that would have been seen */
-    double matrix_sum;
+    double matrix_sum;  /* of the cosines of those that pass */
     int64_t matrices;
     struct cg_rounding rounding;
     struct cg_merge merge;
@@ -24,6 +24,10 @@ struct cg_facts {
     bool group_passed[CG_GROUP_COUNT]; /* by slots, by blocks or by the embeddings' tokens */
     int32_t layers;
     bool *in_layer; /* [CG_GROUP_COUNT * layers] where it does */
+    bool *hinted;   /* [CG_GROUP_COUNT * layers] a slot there has p < 1e-4 at least */
+    bool *foreign;  /* [CG_GROUP_COUNT * layers] of attention and ffn: replaced, while the layer's other half
+                       passes */
+    bool foreign_embedding; /* nor has the input embedding */
 };
 
 int cg_facts_find(struct cg_facts *facts, const struct cg_findings *findings,

@@ -212,12 +212,24 @@ static int reason_merge(struct cg_buf *text, const char *verdict, const struct c
         merge->weight, merge->deviation, merge->matrices, 100 * merge->unexplained);
 }
 
+static int reason_update(struct cg_buf *text, const char *verdict, const struct cg_kin *kin,
+                         struct cg_err *err)
+{
+    if (strcmp(verdict, "DERIVED") != 0 || !kin->of || kin->of->update_rank <= 0)
+        return 0;
+    return cg_buf_printf(text, err,
+                         "What differs between a and b is of low rank: at most %" PRId32
+                         " directions hold 99.5%% of it in each of %" PRId32 " matrices looked at.\n",
+                         kin->of->update_rank, kin->of->updates);
+}
+
 int cg_give_reasons(struct cg_buf *text, const char *verdict, const struct cg_facts *facts, double cover,
                     struct cg_err *err)
 {
     if (reason_identity(text, facts, err) < 0 || reason_rounding(text, verdict, &facts->rounding, err) < 0 ||
         reason_passing(text, facts, err) < 0 || reason_blocks(text, facts->kin, err) < 0 ||
-        reason_tokens(text, facts->kin, err) < 0 || reason_merge(text, verdict, facts, err) < 0)
+        reason_tokens(text, facts->kin, err) < 0 || reason_merge(text, verdict, facts, err) < 0 ||
+        reason_update(text, verdict, facts->kin, err) < 0)
         return -1;
     return reason_power(text, verdict, facts, cover, err);
 }

@@ -10,12 +10,12 @@ static const char *identical_relation(const struct cg_facts *facts)
                                                 : "same bytes";
 }
 
-/* "ffn of layers 2 to 5" */
-static int name_layers(struct cg_buf *text, const struct cg_facts *facts, int group, struct cg_err *err)
+/* " of layers 2 to 5" */
+static int name_layers(struct cg_buf *text, const bool *which, int32_t n, struct cg_err *err)
 {
     int32_t first = -1, last = -1, layers = 0;
-    for (int32_t l = 0; l < facts->layers; l++)
-        if (facts->in_layer[group * facts->layers + l]) {
+    for (int32_t l = 0; l < n; l++)
+        if (which[l]) {
             first = layers++ == 0 ? l : first;
             last = l;
         }
@@ -37,7 +37,7 @@ static int name_parts(struct cg_buf *text, const struct cg_facts *facts, struct 
         if (!facts->group_passed[g])
             continue;
         if (cg_buf_printf(text, err, "%s%s", before, cg_group_name((enum cg_group)g)) < 0 ||
-            name_layers(text, facts, g, err) < 0)
+            name_layers(text, facts->in_layer + g * facts->layers, facts->layers, err) < 0)
             return -1;
         before = ", ";
     }
@@ -146,6 +146,26 @@ static int name_traits(struct cg_buf *text, const struct arrangement *all, bool 
     return 0;
 }
 
+/* Parts of a relative that come from elsewhere. */
+static int name_replaced(struct cg_buf *text, const struct cg_facts *facts, struct cg_err *err)
+{
+    static const int groups[] = {CG_GROUP_ATTENTION, CG_GROUP_FFN};
+    if (facts->foreign_embedding && !facts->kin->columns && !facts->kin->tokens &&
+        cg_buf_printf(text, err, "input embedding replaced, ") < 0)
+        return -1;
+    for (int k = 0; k < 2; k++) {
+        const bool *foreign = facts->foreign + groups[k] * facts->layers;
+        int32_t n = 0;
+        for (int32_t l = 0; l < facts->layers; l++)
+            n += foreign[l];
+        if (n > 0 && (cg_buf_printf(text, err, "%s", cg_group_name((enum cg_group)groups[k])) < 0 ||
+                      name_layers(text, foreign, facts->layers, err) < 0 ||
+                      cg_buf_printf(text, err, " replaced, ") < 0))
+            return -1;
+    }
+    return 0;
+}
+
 /* How far training went. Where the form changed, slots of one name do not say it, the matched units do. */
 static const char *distance(const struct cg_facts *facts, const struct arrangement *all, bool reshaped)
 {
@@ -166,14 +186,21 @@ int cg_relate(struct cg_buf *text, const char *verdict, const struct cg_facts *f
         return cg_buf_append(text, "", 0, err);
     struct arrangement all = arrange(facts->kin);
     bool reshaped;
-    if (name_traits(text, &all, &reshaped, err) < 0)
+    if (name_traits(text, &all, &reshaped, err) < 0 || (!reshaped && name_replaced(text, facts, err) < 0))
         return -1;
     if (facts->merge.other >= 0 && cg_buf_printf(text, err, "merged with %s, ", facts->merged_with) < 0)
         return -1;
     int64_t rows_a = out->embeddings.rows_a[p], rows_b = out->embeddings.rows_b[p];
     bool vocabulary = rows_a >= 0 && rows_b >= 0 && rows_a != rows_b;
     const char *rounding = cg_rounding_relation(&facts->rounding);
-    return cg_buf_printf(text, err, "%s%s%s", rounding ? rounding : distance(facts, &all, reshaped),
+    const struct cg_kinship *of = facts->kin->of;
+    bool low = !rounding && !reshaped && of && of->update_rank > 0;
+    if (low && cg_buf_printf(text, err, "low-rank update (rank %" PRId32 ")", of->update_rank) < 0)
+        return -1;
+    return cg_buf_printf(text, err, "%s%s%s",
+                         rounding ? rounding
+                         : low    ? ""
+                                  : distance(facts, &all, reshaped),
                          !rounding && facts->rounding.quantised > 0 ? ", quantised" : "",
                          vocabulary ? ", vocabulary changed" : "");
 }

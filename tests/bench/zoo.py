@@ -36,11 +36,11 @@ NAMES = {
     "depth-pruned": ("depth-pruned",),
     "width-pruned": ("width-pruned",),
     "upcycled": ("upcycled",),
-    "identical": ("same bytes", "same values"),
-    "recast": ("fine-tuned", "other type"),
+    "identical": ("same bytes", "same values", "other type"),
+    "recast": ("recast",),
     "disguised": ("permuted", "rotated"),
-    "merged": ("merged", "fine-tuned"),
-    "partial": ("ffn", "embedding"),
+    "merged": ("merged",),
+    "partial": ("replaced",),
 }
 
 

@@ -1,6 +1,7 @@
 /* Assignments and matched rows against scipy and numpy, on matrices by formula. */
 #include "evidence/assignment.h"
 #include "evidence/matching.h"
+#include "evidence/update.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -159,6 +160,25 @@ static void test_squares(void **state)
     assert_true(isnan(cg_square_t(a, b, 32))); /* no 31 different shifts */
 }
 
+/* The sum of r outer products and noise of a hundredth of their length: the rank is r by construction. */
+static void test_numerical_rank(void **state)
+{
+    (void)state;
+    enum { ROWS = 60, COLUMNS = 48, MOST = 12 };
+    static float matrix[ROWS * COLUMNS], room[(ROWS + COLUMNS) * (MOST + 1)];
+    static const int32_t expected[][2] = {{1, 1}, {3, 3}, {12, 12}, {13, -1}, {0, -1}};
+    for (size_t t = 0; t < sizeof expected / sizeof *expected; t++) {
+        for (int i = 0; i < ROWS; i++)
+            for (int j = 0; j < COLUMNS; j++) {
+                double sum = 0.01 * noise(20, i, j);
+                for (int k = 0; k < expected[t][0]; k++)
+                    sum += noise(21, i, k) * noise(22, j, k);
+                matrix[i * COLUMNS + j] = (float)sum;
+            }
+        assert_int_equal(cg_numerical_rank(matrix, ROWS, COLUMNS, MOST, room), expected[t][1]);
+    }
+}
+
 static void test_picks(void **state)
 {
     (void)state;
@@ -196,6 +216,7 @@ int main(void)
         cmocka_unit_test(test_fixed_points),
         cmocka_unit_test(test_squares),
         cmocka_unit_test(test_picks),
+        cmocka_unit_test(test_numerical_rank),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -448,7 +448,7 @@ static const struct {
     {nothing_alike, "INCONCLUSIVE", "", NO_MATRIX, "Related"},
     {nothing_alike, "INCONCLUSIVE", "", "Only 0.0% of the later", "nan"},
     {no_t, "INCONCLUSIVE", "", NO_MATRIX, "Related"},
-    {same_without_t, "DERIVED", "continued pre-training",
+    {same_without_t, "DERIVED", "fine-tuned",
      "16 of 16 slots weighed pass: attention 8 of 8, ffn 8 of 8. They have equal values", "p ="},
     {same_mask, "NO EVIDENCE", "", "1 of 10 compared slots have equal values", "weighed"},
     {same_positions, "NO EVIDENCE", "", "None of 9 slots", "weighed"},

@@ -127,6 +127,40 @@ def test_experts_of_a_dense_block(found):
     assert not (experts["pair"] == pair(found, "base-b", "upcycled")).any()
 
 
+def test_what_a_host_had_replaced(cognate, examples, models, tmp_path):
+    """Seen from the host, a graft is the host with a part from elsewhere."""
+    a, b = load(examples / "base-a"), load(examples / "base-b")
+    ffn = models("ffn-of-a", disguises.graft(b, a, r"layers\.[2-5]\.mlp\."))
+    embedding = models("embedding-of-a", disguises.graft(b, a, "embed_tokens"))
+    attention = models("attention-of-a", disguises.graft(b, a, "self_attn"))
+    result = cognate.compare(tmp_path / "r.h5", "--pca", "none", examples / "base-b", ffn, embedding, attention, ranks=2)
+    assert told(result, "base-b", "ffn-of-a") == ("DERIVED", "ffn of layers 2 to 5 replaced, fine-tuned")
+    assert told(result, "base-b", "embedding-of-a") == ("DERIVED", "input embedding replaced, fine-tuned")
+    assert told(result, "base-b", "attention-of-a") == ("DERIVED", "attention of layers 0 to 7 replaced, fine-tuned")
+
+
+def test_a_merge(cognate, examples, models, tmp_path):
+    """Weights of the parents, when both are in the run; base-b has no part in it."""
+    a, sft = load(examples / "base-a"), load(examples / "a-sft")
+    merged = models("merged", {name: 0.3 * a[name] + 0.7 * sft[name] for name in a})
+    folders = [examples / name for name in ("base-a", "a-sft", "base-b")]
+    result = cognate.compare(tmp_path / "r.h5", "--evidence", "quick", "--pca", "none", *folders, merged, ranks=2)
+    assert told(result, "base-a", "merged") == ("DERIVED", "merged with a-sft, fine-tuned")
+    assert told(result, "a-sft", "merged") == ("DERIVED", "merged with base-a, fine-tuned")
+    assert told(result, "base-a", "a-sft") == ("DERIVED", "fine-tuned")
+    assert "weights 0.300 and 0.700, each within 0.00" in result[""]["reasons"][pair(result, "base-a", "merged")]
+
+
+def test_a_low_rank_update(cognate, examples, models, tmp_path):
+    rng = np.random.default_rng(8)
+    a = load(examples / "base-a")
+    for name in [name for name in a if "q_proj" in name or "v_proj" in name]:
+        rows, columns = a[name].shape
+        a[name] = a[name] + 0.5 * a[name].std() * rng.standard_normal((rows, 6)) @ rng.standard_normal((6, columns))
+    result = cognate.compare(tmp_path / "r.h5", "--pca", "none", examples / "base-a", models("lora", a), ranks=2)
+    assert told(result, "base-a", "lora") == ("DERIVED", "low-rank update (rank 6)")
+
+
 def test_a_swap_changes_no_verdict(cognate, examples, models, tmp_path, found):
     """b against a is a against b, and pruning read backwards is up-scaling."""
     rng = np.random.default_rng(6)
