@@ -7,6 +7,7 @@ import pytest
 
 import checkpoints
 import quantised
+import results
 from checkpoints import bf16, stored
 
 HIDDEN, INTER, VOCABULARY, LAYERS = 256, 384, 320, 2
@@ -231,3 +232,15 @@ def test_hash(cognate, tmp_path):
     parts = [coded[stem + "g_idx"].data, np.ascontiguousarray(words.T).tobytes()]
     parts += [coded[stem + "qzeros"].data, coded[stem + "scales"].data]
     assert tensors["sha256"][k, 0] == hashlib.sha256(b"".join(parts)).hexdigest()
+
+
+@pytest.mark.parametrize("name", ["awq", "gptq 4 bits, group 32, v1, act order", "nf4 nested", "fp8 block", "nvfp4"])
+def test_split_over_ranks(cognate, tmp_path, name):
+    """A matrix of several chunks on its own: all ranks work on it, and the result has the same bits."""
+    make, quantization = FORMATS[name]
+    coded, values = make_pair(tmp_path, make, quantization, {"mlp.up_proj": (9216, HIDDEN * 4)})
+    pair = write_pair(tmp_path, coded, values, quantization, hidden_size=None, intermediate_size=None)
+    paths = [tmp_path / f"{ranks}.h5" for ranks in (1, 3)]
+    for path, ranks in zip(paths, (1, 3)):
+        check_equal(cognate.compare(path, *pair, "--pca", "none", "--buffer", "20M", ranks=ranks))
+    assert results.fingerprint(paths[0]) == results.fingerprint(paths[1])
