@@ -352,7 +352,7 @@ def heat(page, svg):
             for k in range(int(column), int(column) + int(length)):
                 assert (int(row), k) not in cells
                 cells[int(row), k] = level
-    dots = [re.findall(r"M(\d+)\.5 (\d+)h0", path.get("d")) for path in page.all("path", "core", svg)]
+    dots = [re.findall(r"M(\d+)\.5 (-?\d+)h0", path.get("d")) for path in page.all("path", "core", svg)]
     return cells, {int(column): int(row) for column, row in (dots[0] if dots else [])}
 
 
