@@ -6,6 +6,7 @@ import math
 import os
 import re
 import resource
+import shutil
 import subprocess
 import xml.etree.ElementTree as ElementTree
 
@@ -257,6 +258,15 @@ def test_experts(cognate, mapped):
         assert [layer_b, expert_b, layer_a] == [str(experts[name][i]) for name in ("layer_b", "expert_b", "layer_a")]
         assert expert_a == ("dense" if experts["expert_a"][i] < 0 else str(experts["expert_a"][i]))
         assert shows(cosine, experts["cosine"][i]) and shows_p(probability, experts["log10_p"][i])
+
+
+def test_experts_of_another_pair(cognate, mapped, tmp_path):
+    path = tmp_path / "r.h5"
+    shutil.copy(mapped, path)
+    results.edit(path, experts__pair=[0] * 5 + [1] * 7)
+    page = made(cognate, path)
+    assert len(page.rows("experts")) == 5
+    assert len(heat(page, page.picture("Cosine of every expert of b with the one it comes from"))[0]) == 5
 
 
 def test_tokens(page, result):
