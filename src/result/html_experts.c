@@ -107,10 +107,11 @@ static void put_map(FILE *out, const struct grid *grid)
     fputs("<figure>\n", out);
     cg_html_heat_legend(out);
     cg_html_heat(out, &heat);
-    fputs("<figcaption>Cosine of each expert with its origin. The number is the expert of a in the same "
-          "layer, L3.5 "
-          "expert 5 of layer 3, d a dense block. Blank: no origin found.</figcaption></figure>\n",
-          out);
+    fputs(
+        "<figcaption>Cosine of each expert with its origin. Where there is room, the number is the expert of "
+        "a in the same layer, L3.5 expert 5 of layer 3, d a dense block. Blank: no origin "
+        "found.</figcaption></figure>\n",
+        out);
 }
 
 static void put_row(FILE *out, const struct cg_result *result, int64_t i)

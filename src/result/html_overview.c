@@ -18,9 +18,11 @@ bool cg_html_in_full(const struct cg_result *result, int64_t pair)
     int64_t before = 0;
     if (result->size[CG_DIM_PAIR] <= PAIRS_IN_FULL)
         return true;
-    for (int64_t p = 0; p < pair; p++)
+    if (!passes(result, pair))
+        return false;
+    for (int64_t p = 0; p < pair && before < PAIRS_IN_FULL; p++)
         before += passes(result, p);
-    return passes(result, pair) && before < PAIRS_IN_FULL;
+    return before < PAIRS_IN_FULL;
 }
 
 /* "3 of DERIVED", for each verdict that occurs. */
@@ -131,11 +133,12 @@ static int put_matrix(FILE *out, const struct cg_result *result, struct cg_err *
 
 static void put_row(FILE *out, const struct cg_result *result, int64_t p)
 {
+    bool in_full = cg_html_in_full(result, p);
     fputs("<tr><td class=\"text wrap\">", out);
-    if (cg_html_in_full(result, p))
+    if (in_full)
         fprintf(out, "<a href=\"#pair-%" PRId64 "\">", p + 1);
     cg_html_pair(out, result, p);
-    fputs(cg_html_in_full(result, p) ? "</a></td><td class=\"text\">" : "</td><td class=\"text\">", out);
+    fputs(in_full ? "</a></td><td class=\"text\">" : "</td><td class=\"text\">", out);
     cg_html_badge(out, result->root.verdict[p]);
     cg_html(out, "</td><td class=\"text wrap\">$</td><td>$</td><td>$</td><td class=\"plain\">$</td></tr>\n",
             result->root.relation[p], cg_show_p(result->root.log10_p[p], (struct cg_style){0}).text,
@@ -146,7 +149,8 @@ static void put_row(FILE *out, const struct cg_result *result, int64_t p)
 static void put_table(FILE *out, const struct cg_result *result)
 {
     int64_t pairs = result->size[CG_DIM_PAIR];
-    fprintf(out, "<details%s><summary>Every pair, a line each</summary><div class=\"scroll\">\n",
+    fprintf(out,
+            "<details class=\"every\"%s><summary>Every pair, a line each</summary><div class=\"scroll\">\n",
             pairs <= ROWS_OPEN ? " open=\"open\"" : "");
     fputs("<table class=\"verdicts\"><thead><tr><th>pair</th><th class=\"text\">verdict</th>"
           "<th class=\"text\">relation</th><th>p</th><th>detection limit</th>"

@@ -58,9 +58,10 @@ static const char verdicts[] =
     ".matrix a{display:block;width:1.75rem;line-height:1.75rem;text-align:center;color:#fff;\n"
     "text-decoration:none}\n"
     ".matrix .none a,.matrix .uncertain a{color:var(--ink)}\n"
-    ".matrix th{border:0;padding:.15rem .5rem .15rem 0;font-weight:500;max-width:13rem;overflow:hidden;\n"
-    "text-overflow:ellipsis}\n"
-    ".matrix thead th{padding:0 0 .3rem}\n"
+    ".matrix tr>th{border:0;padding:.15rem .5rem .15rem 0;font-weight:500;min-width:0;max-width:13rem;\n"
+    "white-space:nowrap;overflow:hidden;text-overflow:ellipsis}\n"
+    ".matrix .model{white-space:nowrap}\n"
+    ".matrix thead>tr>th{padding:0 0 .3rem}\n"
     ".up{display:block;writing-mode:vertical-rl;transform:rotate(180deg);line-height:1.75rem;\n"
     "max-height:11rem;overflow:hidden;text-overflow:ellipsis;text-align:left}\n";
 
@@ -74,7 +75,11 @@ static const char tables[] =
     "tbody th .model bdi,thead th .model bdi{font-weight:600;color:var(--ink)}\n"
     "tr>:first-child,.text{text-align:left}\n"
     "tr>:first-child{padding-left:0;position:sticky;left:0;background:var(--paper)}\n"
-    ".wrap{white-space:normal;min-width:8rem}\n"
+    ".wrap,.model{white-space:normal;overflow-wrap:anywhere}\n"
+    ".wrap,tbody th{min-width:8rem;max-width:22rem}\n"
+    "thead th .model{display:inline-block;min-width:5rem;max-width:14rem}\n"
+    "td.path{min-width:14rem}\n"
+    "td a{text-decoration:none}\n"
     ".path{color:var(--soft)}\n"
     ".grid th,.grid td{padding:.25rem .4rem}\n"
     ".grid tr>:first-child{padding-left:0}\n"
@@ -132,19 +137,22 @@ static const char pictures[] =
 static const char screens[] =
     "@media(max-width:34rem){svg text{font-size:12px}table{font-size:.8125rem}th,td{padding:.25rem .4rem}\n"
     "dl{grid-template-columns:1fr;gap:0}dd{margin-bottom:.5rem}\n"
-    "tr>:first-child{min-width:5.5rem;max-width:45vw;white-space:normal;overflow-wrap:anywhere}\n"
-    ".matrix tr>:first-child{min-width:0;max-width:6.5rem;white-space:nowrap}.up{max-height:8rem}}\n"
+    "tr>:first-child{min-width:7.5rem;max-width:45vw;white-space:normal;overflow-wrap:anywhere}\n"
+    ".norms tr>:first-child,.layers tr>:first-child,.experts tr>:first-child{min-width:4.2rem}\n"
+    ".grid th,.grid td{padding:.25rem .3rem}\n"
+    ".matrix tr>:first-child{min-width:0;max-width:6.5rem}.up{max-height:8rem}}\n"
     "@media(min-width:40rem){.wide svg text{font-size:9px}.wide .scatter{stroke-width:1}\n"
     ".wide .dot{stroke-width:3.2}}\n";
 
-/* Folded parts open on paper where the browser can do that; tables of numbers stay folded. */
+/* Folded pairs and numbers are left out; the table of all pairs is open where the browser can do that. */
 static const char paper[] =
     "@page{size:A4;margin:14mm 13mm}\n"
     "@media print{html{font-size:9.5pt}main{max-width:none;padding:0}a{color:inherit}\n"
     "*{print-color-adjust:exact;-webkit-print-color-adjust:exact}\n"
-    "details::details-content{display:block;content-visibility:visible;height:auto}\n"
-    ".numbers::details-content{display:none}.numbers>summary{display:none}\n"
+    ".every::details-content{display:block;content-visibility:visible;height:auto}\n"
+    ".numbers:not([open]),.pair:not([open]),.every>summary{display:none}\n"
     "figure,tr,dl,.grid>section,.pair>summary{break-inside:avoid}h2,h3,h4,.note,summary{break-after:avoid}\n"
+    "h2+.scroll,h3+.scroll{break-before:avoid}\n"
     ".grid{grid-template-columns:1fr 1fr;gap:1rem 1.5rem}\n"
     ".pair{border-width:1px 0 0;border-radius:0;padding:0}\n"
     ".scroll{overflow:visible}th,td{padding:.15rem .4rem}tr>:first-child{position:static}\n"

@@ -6,6 +6,7 @@ import math
 import os
 import re
 import resource
+import shutil
 import subprocess
 import xml.etree.ElementTree as ElementTree
 
@@ -68,8 +69,25 @@ def made(cognate, path):
 
 
 @pytest.fixture(scope="module")
-def page(cognate, triple):
-    return made(cognate, triple[0])
+def altered(triple, tmp_path_factory):
+    """The result of the three examples, where numbers that are often the same are made to differ."""
+    path = tmp_path_factory.mktemp("altered") / "result.h5"
+    shutil.copy(triple[0], path)
+    before = results.load(path)
+    results.edit(path, tensors__panel_cosine=0.5 * before["tensors"]["centred_cosine"] + 0.1,
+                 embeddings__token_centred_cosine=0.25 - before["embeddings"]["token_cosine"] / 2,
+                 constant_tensors=[0, 3, 5], rounding_ratio=[1.25, math.nan, math.nan])
+    return path
+
+
+@pytest.fixture(scope="module")
+def result(altered):
+    return results.load(altered)
+
+
+@pytest.fixture(scope="module")
+def page(cognate, altered):
+    return made(cognate, altered)
 
 
 # -- a page as such -----------------------------------------------------------------------------------------------
@@ -107,17 +125,17 @@ def test_the_page_stands_alone(page):
     assert len(page.text) < 150_000
 
 
-def test_a_file_holds_the_same(cognate, triple, page, tmp_path):
+def test_a_file_holds_the_same(cognate, altered, page, tmp_path):
     out = tmp_path / "page.html"
-    done = cognate.run("report", "--html", out, triple[0])
+    done = cognate.run("report", "--html", out, altered)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert out.read_text(encoding="utf-8") == page.text
     assert os.listdir(tmp_path) == ["page.html"]
 
 
-def test_locale_and_terminal_change_nothing(cognate, triple, page):
+def test_locale_and_terminal_change_nothing(cognate, altered, page):
     for locale in ("C", "C.UTF-8"):
-        done = cognate.run("report", "--html", "-", triple[0], environment={"LC_ALL": locale, "TERM": "xterm"})
+        done = cognate.run("report", "--html", "-", altered, environment={"LC_ALL": locale, "TERM": "xterm"})
         assert done.stdout == page.text
 
 
@@ -212,7 +230,10 @@ def test_facts_of_a_pair(page, result):
         found = re.search(r"Mean cosine (\S+), by elements (\S+), matrices (\S+?)\. For", facts["Plain method"])
         for text, name in zip(found.groups(), ("mean_cosine", "weighted_cosine", "matrix_cosine")):
             assert shows(text, root[name][p]), name
-        assert facts["Tensors"].startswith(f"{root['identical_tensors'][p]} of {root['compared_tensors'][p]} ")
+        assert facts["Tensors"].startswith(
+            f"{root['identical_tensors'][p]} of {root['compared_tensors'][p]} compared are identical"
+            + (f", {root['constant_tensors'][p]} of them constant: no proof; " if p else "; "))
+        assert ("Rounding" in facts) == (p == 0) and "1.25 times" in facts.get("Rounding", "1.25 times")
 
 
 def check_layers(page, pair, result, p):
@@ -259,6 +280,15 @@ def test_experts(cognate, mapped):
         assert shows(cosine, experts["cosine"][i]) and shows_p(probability, experts["log10_p"][i])
 
 
+def test_experts_of_another_pair(cognate, mapped, tmp_path):
+    path = tmp_path / "r.h5"
+    shutil.copy(mapped, path)
+    results.edit(path, experts__pair=[0] * 5 + [1] * 7)
+    page = made(cognate, path)
+    assert len(page.rows("experts")) == 5
+    assert len(heat(page, page.picture("Cosine of every expert of b with the one it comes from"))[0]) == 5
+
+
 def test_tokens(page, result):
     embeddings = result["embeddings"]
     for p in range(3):
@@ -274,7 +304,7 @@ def test_tokens(page, result):
         rows = page.rows("tokens", section)
         order = np.sort(cosines)
         for row, value in zip(rows, [*order[:-6:-1], *order[4::-1]], strict=True):
-            assert shows(row[1], value)
+            assert shows(row[1], value) and shows(row[2], 0.25 - value / 2)
 
 
 def test_components(page, result):
@@ -352,7 +382,7 @@ def heat(page, svg):
             for k in range(int(column), int(column) + int(length)):
                 assert (int(row), k) not in cells
                 cells[int(row), k] = level
-    dots = [re.findall(r"M(\d+)\.5 (\d+)h0", path.get("d")) for path in page.all("path", "core", svg)]
+    dots = [re.findall(r"M(\d+)\.5 (-?\d+)h0", path.get("d")) for path in page.all("path", "core", svg)]
     return cells, {int(column): int(row) for column, row in (dots[0] if dots else [])}
 
 
