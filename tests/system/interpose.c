@@ -20,6 +20,8 @@
 #include <unistd.h>
 
 static int seen;
+static volatile sig_atomic_t signalled;
+static void (*handler)(int);
 
 /* Whether this call is the one; its action goes to action[16]. */
 static bool due(const char *call, const char *path, char *action)
@@ -46,8 +48,8 @@ static void hold(const char *gate)
     if (write(descriptor, "-", 1) != 1)
         abort();
     close(descriptor);
-    while (access(gate, F_OK) == 0 && usleep(20000) == 0)
-        ;
+    while (access(gate, F_OK) == 0 && !signalled)
+        usleep(20000);
 }
 
 /* Does the action. Returns true when the call shall fail, with errno set; may halve *bytes. */
@@ -117,6 +119,25 @@ int fsync(int descriptor)
 {
     size_t none = 0;
     return fails("fsync", descriptor, &none) ? -1 : NEXT(fsync)(descriptor);
+}
+
+static void note(int signal)
+{
+    signalled = 1;
+    handler(signal);
+}
+
+/* Another thread than the one that holds may get the signal. */
+int sigaction(int signal, const struct sigaction *new, struct sigaction *old)
+{
+    struct sigaction noting;
+    if (signal == SIGUSR1 && new &&new->sa_handler != SIG_DFL &&new->sa_handler != SIG_IGN) {
+        handler = new->sa_handler;
+        noting = *new;
+        noting.sa_handler = note;
+        new = &noting;
+    }
+    return NEXT(sigaction)(signal, new, old);
 }
 
 int rename(const char *from, const char *to)

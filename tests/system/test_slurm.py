@@ -1,5 +1,6 @@
 """The job scripts under a Slurm of two nodes: the result is that of a plain run, whatever became of the job before."""
 
+import functools
 import os
 import shlex
 import shutil
@@ -66,8 +67,16 @@ class Desk:
         self.gate.touch()
         self.site(launcher, interposed("pread model.safetensors 3 hold", FAULT_FILE=str(self.gate)))
         job = self.compare()
-        slurm.until(lambda: self.gate.stat().st_size > 0, "ranks amid their work", job)
+        slurm.until(lambda: self.gate.stat().st_size > 0 or job.show()["JobState"] in slurm.ENDED, "reading", job)
+        assert self.gate.stat().st_size > 0, job.said()
         return job
+
+    def again(self):
+        """As it was at first."""
+        self.cluster.run("scancel", "--user=root")
+        shutil.rmtree(self.folder)
+        self.folder.mkdir()
+        self.__init__(self.cluster, self.cognate, self.folder, self.models[0].parent)
 
     def check_done(self, job, reference, ranks=RANKS):
         assert job.wait() == "COMPLETED", job.said()
@@ -78,14 +87,34 @@ class Desk:
 
     def check_failed(self, job, *words):
         assert job.wait() == "FAILED", job.said()
-        assert not os.listdir(self.result.parent)
+        assert not self.result.exists()
         for word in (*words, "there is no result"):
             assert word in job.said()
 
 
+def despite_open_mpi(test):
+    """Runs a test again, twice at most, when Open MPI died in MPI_Init: under srun, 4.1 at times gets a message there
+    before it can take any, and calls nothing. One start in sixty of a program of three lines does it too."""
+
+    @functools.wraps(test)
+    def run(desk, **fixtures):
+        for _ in range(2):
+            try:
+                return test(desk=desk, **fixtures)
+            except AssertionError:
+                log = desk.folder / "job.log"
+                if not log.exists() or "Failing at address: (nil)" not in log.read_text():
+                    raise
+                desk.again()
+        return test(desk=desk, **fixtures)
+
+    return run
+
+
 @pytest.fixture
 def desk(cluster, cognate, tmp_path, examples):
-    return Desk(cluster, cognate, tmp_path, examples)
+    yield Desk(cluster, cognate, tmp_path, examples)
+    cluster.run("scancel", "--user=root")
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +126,7 @@ def plain(cognate, examples, tmp_path_factory):
 
 
 @pytest.mark.parametrize("launcher", LAUNCHERS)
+@despite_open_mpi
 def test_compare(desk, plain, launcher):
     desk.site(launcher)
     job = desk.compare()
@@ -109,6 +139,7 @@ def test_compare(desk, plain, launcher):
     assert "nothing is left to do" in job.said() and desk.result.stat() == before
 
 
+@despite_open_mpi
 def test_manifest_with_components(desk, tmp_path, triple):
     """All models in one pass, principal components too, in place of the stump of a result."""
     table = "".join(f"{model}\n" for model in desk.models)
@@ -120,6 +151,7 @@ def test_manifest_with_components(desk, tmp_path, triple):
 
 
 @pytest.mark.parametrize("launcher", LAUNCHERS)
+@despite_open_mpi
 def test_requeue(desk, plain, interposed, launcher):
     job = desk.held(interposed, launcher)
     desk.cluster.requeue(job)
@@ -131,6 +163,7 @@ def test_requeue(desk, plain, interposed, launcher):
 
 
 @pytest.mark.parametrize("launcher", LAUNCHERS)
+@despite_open_mpi
 def test_signal_before_the_time_is_up(desk, plain, interposed, launcher):
     """What --signal=B:USR1 sends; the ranks get it. The next job does the work."""
     job = desk.held(interposed, launcher)
@@ -174,6 +207,7 @@ def test_a_launcher_that_claims_success(desk):
     desk.check_failed(desk.compare(), "the step ended with status 0")
 
 
+@despite_open_mpi
 def test_a_copy_of_the_script(desk, plain, tmp_path):
     """It lies elsewhere, and so does the site file."""
     desk.site()
@@ -183,11 +217,12 @@ def test_a_copy_of_the_script(desk, plain, tmp_path):
     desk.check_done(desk.compare(script=tmp_path / "mine", options=[f"--export=ALL,{names}"]), plain)
 
 
+@despite_open_mpi
 def test_cancelled(desk, interposed):
     job = desk.held(interposed, "srun")
     desk.cluster.run("scancel", job.number)
     assert job.wait() == "CANCELLED"
-    assert not os.listdir(desk.result.parent)
+    assert not desk.result.exists()
 
 
 @pytest.mark.parametrize("launcher", LAUNCHERS)
