@@ -328,10 +328,25 @@ def test_provenance(page, result):
     assert facts["Ranks"] == f"{run['ranks']} on {run['hosts']} hosts"
     assert facts["Time"].startswith(f"{run['wall_seconds']:.2f} s;")
     assert facts["Read"] == f"{count(run['bytes_read'])} bytes, {count(run['bytes_reread'])} of them again"
+    check_digests(page, result)
+
+
+def check_digests(page, result):
     for m, (_, slots, different, digest) in enumerate(page.rows("digests")):
         digests = [text for text in result["tensors"]["sha256"][:, m] if text]
         assert (slots, different) == (str(len(digests)), str(len(set(digests))))
         assert digest == hashlib.sha256("".join(digests).encode()).hexdigest()
+
+
+def test_digests_of_absent_and_of_equal_tensors(cognate, tmp_path):
+    short, long = (checkpoints.llama(np.random.default_rng(1), layers=n) for n in (1, 2))
+    long["model.layers.1.self_attn.k_proj.weight"] = long["model.layers.0.self_attn.q_proj.weight"]
+    models = [checkpoints.make(tmp_path / str(len(model)), model) for model in (short, long)]
+    result = cognate.compare(tmp_path / "r.h5", *models)
+    assert (result["tensors"]["sha256"] == "").sum() == 9
+    page = made(cognate, tmp_path / "r.h5")
+    check_digests(page, result)
+    assert [row[1:3] for row in page.rows("digests")] == [["12", "12"], ["21", "20"]]
 
 
 # -- pictures -----------------------------------------------------------------------------------------------------
@@ -491,6 +506,16 @@ def test_of_very_many_pairs_those_with_evidence_are_in_full(cognate, crowd):
     assert "1 of 210 pairs in full" in page.text
     assert len(page.rows("verdicts")) == 210 and len(page.text) < 300_000
     assert len(page.rows("traits")) == 21  # models one below the other
+
+
+def test_no_more_than_200_pairs_are_in_full(cognate, tmp_path):
+    model = checkpoints.llama(np.random.default_rng(1), layers=1, vocabulary=64)
+    models = [checkpoints.make(tmp_path / f"m{i}", model) for i in range(21)]
+    cognate.compare(tmp_path / "r.h5", "--pca", "none", *models)
+    page = made(cognate, tmp_path / "r.h5")
+    check_page(page)
+    assert [item.get("id") for item in page.all("div", "anchor")] == [f"pair-{p + 1}" for p in range(200)]
+    assert "200 of 210 pairs in full" in page.text and len(page.text) < 2_000_000
 
 
 def test_bases_against_targets(cognate, examples, tmp_path):
