@@ -117,17 +117,22 @@ void cg_html_glossary(FILE *out)
          "a place in the transformer, such as the query matrix of layer 3; fused tensors are taken apart"},
         {"cosine", "of the elements of two tensors of one shape, in the basis they are stored in"},
         {"centred", "the same after each tensor's mean is taken away"},
-        {"shifts",
-         "the panel, up to 262,144 elements of a slot, is compared again with the residual axis of b rolled "
-         "by 31 steps: what strangers show. t is the distance of the unshifted panel cosine from these, "
-         "Student's t with 30 degrees of freedom; independent models stay near -3 to 3"},
-        {"p", "probability that strangers show as much in any of the slots tested (Bonferroni); a matrix "
-              "passes below "
-              "1e-12. Rounded up"},
+        {"shifts", "the panel, up to 262,144 elements of a slot, is compared again with the residual axis of "
+                   "b rolled, by "
+                   "31 shifts spread over it: what strangers show. t is the distance of the unshifted panel "
+                   "cosine from "
+                   "these, Student's t with 30 degrees of freedom; independent models stay near -3 to 3"},
+        {"hidden units",
+         "of a feed-forward block or expert, matched with every block of the other model: by their "
+         "rows, by their answers to shared tokens, by the products of gate and up rows, and exactly in "
+         "the order stored. That finds what was permuted, moved, cut or rotated"},
+        {"p", "probability that strangers show as much in any of the slots or blocks tested (Bonferroni); "
+              "one passes below 1e-12. Rounded up"},
         {"DERIVED",
-         "matrices of two roles pass, in two of embedding, attention and feed-forward. Likeness has no "
-         "direction: the two share trained weights, whichever was first"},
-        {"PARTIAL", "only one of these passes, and is named"},
+         "matrices of two roles pass, in two of embedding, attention and feed-forward, or blocks of two "
+         "layers answer tokens alike. Likeness has no direction: the two share trained weights, whichever "
+         "was first"},
+        {"PARTIAL", "only one of these groups passes, and is named"},
         {"NO EVIDENCE",
          "none passes, and a relative that kept a tenth of the weights' variance would have been seen"},
         {"INCONCLUSIVE", "shapes or power do not allow to say more"},
@@ -137,7 +142,9 @@ void cg_html_glossary(FILE *out)
          "reads a relation from the mean plain cosine. Norm weights are nearly all positive, and those "
          "of unrelated models reach 0.95 to 0.99; so it accuses strangers and carries no weight"},
         {"depth profile", "mean cosine of the slots of a role group, layer for layer of the same index"},
-        {"layer against layer", "mean cosine of the matrices of two layers, whatever their index"},
+        {"layer against layer",
+         "mean cosine of the matrices of two layers of one index; of their matched hidden units "
+         "where the index differs"},
         {"shared tokens",
          "tokens of the same bytes in both vocabularies; their rows of the input embedding are "
          "compared, whatever their numbers"},
