@@ -105,8 +105,8 @@ static int print_model(struct cg_page page, const struct cg_models *in, int m, s
 
 static int print_slots(struct cg_page page, const struct cg_models *in, int model, struct cg_err *err)
 {
-    static const char *const heads[] = {"role",   "slots",  "layers", "experts", "shape (out x in)",
-                                        "stored", "part of"};
+    static const char *const heads[] = {"role",     "slots",  "layers", "experts",
+                                        "out x in", "stored", "part of"};
     struct cg_text_table table = {.kinds = "lrllllL"};
     struct slot_group *groups = NULL;
     size_t ngroups = 0;
