@@ -4,15 +4,18 @@
  * the norm before the block multiplied in. Every block of a is held against every block of b, a cell, by
  * three statistics that need no common order of layers, experts or units:
  *
- *   raw     Rows are matched twice, by gate and by up: row i of a with row j of b when each has the other as
- *           its nearest by centred cosine. K is the number of units that both matchings send to the same
- *           partner. Of up the cosine counts without its sign, which down can take back. Survives permuted
- * units, moved layers, other widths of the block; not another basis. probe   The same with responses in place
- * of rows: unit i answers token t with w_i . E_t / rms(E_t), over tokens that both models know. Survives
- * another basis and width of the residual stream, too. gram    G_ij = gate_i . up_j over the same sample of
- * units in both; the correlation of the two matrices, against the same after a common shift of b's units (31
- * shifts, as the shift null of sweep.h; Mantel 1967, without matched rows and columns). t with 30 degrees of
- * freedom. Survives another basis, and needs neither tokens nor an embedding; not permuted units.
+ * raw: Rows are matched twice, by gate and by up: row i of a with row j of b when each has the other as its
+ * nearest by centred cosine. K is the number of units that both matchings send to the same partner. Of up the
+ * cosine counts without its sign, which down can take back. Survives permuted units, moved layers, other
+ * widths of the block; not another basis.
+ *
+ * probe: The same with responses in place of rows: unit i answers token t with w_i . E_t / rms(E_t), over
+ * tokens that both models know. Survives another basis and width of the residual stream, too.
+ *
+ * gram: G_ij = gate_i . up_j over the same sample of units in both; the correlation of the two matrices,
+ * against the same after a common shift of b's units (31 shifts, as the shift null of sweep.h; Mantel 1967,
+ * without matched rows and columns). t with 30 degrees of freedom. Survives another basis, and needs neither
+ * tokens nor an embedding; not permuted units.
  *
  * Null of raw and probe: for independent matchings, K of blocks of n and m units has a mean of about 1/4:
  * min(n, m) / 2 mutual pairs by gate, each of them mutual by up with probability 1 / (2 max(n, m)). Models
@@ -43,7 +46,7 @@ struct cg_block {
     int64_t units, width;  /* rows and columns of both */
 };
 
-/* Every block of a model that has gate and up of one shape, in plain types. Local. The caller frees *out. */
+/* Every block of a model that has gate and up of one shape. Local. The caller frees *out. */
 int cg_blocks_list(struct cg_block **out, int32_t *n, const struct cg_checkpoint *const *models,
                    const struct cg_anatomy *anatomy, int model, struct cg_err *err);
 
@@ -72,11 +75,11 @@ struct cg_kinship {
                                            cosine of sqrt(0.1), a tenth of their variance; -1: not taken */
     int32_t columns, fixed_columns;     /* exact test of the embeddings' columns; columns 0: not taken */
     double token_gram;    /* correlation of the centred Gram matrices of shared tokens' rows (linear CKA,
-                             Kornblith    et al. 2019), invariant under rotation; NaN: not taken. Shared meaning
-                             raises it: it    has no null but other models. */
+                             Kornblith et al. 2019), invariant under rotation; NaN: not taken. Shared meaning
+                             raises it: it has no null but other models. */
     int32_t updates;      /* matrices of which b - a was looked at */
     int32_t update_rank;  /* the largest numerical rank of b - a in them (src/evidence/update.h); -1: not low,
-                             or none  was looked at */
+                             or none was looked at */
     int64_t bytes_reread; /* by this rank */
 };
 

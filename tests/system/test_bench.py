@@ -39,9 +39,10 @@ def test_bench_runs(cognate, tmp_path):
     assert done.returncode == 0, done.stderr
     for row in (
         "2 x openssl dgst -sha256",
-        "cognate, 2 ranks, --pca none",
-        "cognate, 1 rank, --pca none",
-        "with PCA",
+        "cognate, 2 ranks, the sweep alone",
+        "cognate, 1 rank, the sweep alone",
+        "with PCA (once)",
+        "with PCA, full evidence (once)",
         "hashlib (once)",
         "2 x cat",
         "peak memory a rank, 2 ranks",
