@@ -56,7 +56,8 @@ static int take_name(struct cg_gguf *gguf, char name[LONGEST_NAME + 1], struct c
 static int take_shape(struct cg_gguf *gguf, struct cg_tensor *tensor, const char *name, struct cg_err *err)
 {
     uint64_t axes, size;
-    long long elements = 1;
+    bool empty = false;
+    long long span = 1; /* as if no axis were empty: none may hide that the others are too long */
     int64_t at = gguf->at;
     if (cg_gguf_take_number(gguf, 4, &axes, err) < 0)
         return -1;
@@ -71,10 +72,11 @@ static int take_shape(struct cg_gguf *gguf, struct cg_tensor *tensor, const char
         if (size > INT64_MAX)
             return cg_gguf_refuse(gguf, name, at, err, "has an axis of %" PRId64 " elements", (int64_t)size);
         tensor->shape[axis] = (int64_t)size;
-        if (cg_multiply(elements, tensor->shape[axis], &elements) < 0)
+        if (cg_multiply(span, size > 0 ? tensor->shape[axis] : 1, &span) < 0)
             return cg_gguf_refuse(gguf, name, at, err, "has 2^63 elements or more");
+        empty = empty || size == 0;
     }
-    tensor->elements = elements;
+    tensor->elements = empty ? 0 : span;
     return 0;
 }
 

@@ -120,6 +120,8 @@ static const struct row {
      "a: has an axis of -1 elements (at byte 37)", 0},
     {"2^62 by 2", P(ONE(TENSOR("\2", "\0\0\0\0\0\0\0\100" N8("\2"), "\30", N8("\0")))), 16, NULL,
      "a: has 2^63 elements or more (at byte 45)", 0},
+    {"0 by 2^62 by 4", P(ONE(TENSOR("\3", N8("\0") "\0\0\0\0\0\0\0\100" N8("\4"), "\30", N8("\0")))), 16,
+     NULL, "a: has 2^63 elements or more (at byte 53)", 0},
     {"2^61 floats", P(ONE(TENSOR("\1", TWO_TO_61, "\0", N8("\0")))), 16, NULL, "a: has 2^63 bytes or more",
      0},
     {"2^61 bytes", P(ONE(TENSOR("\1", TWO_TO_61, "\30", N8("\0")))), 16, NULL,
