@@ -38,7 +38,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct cg_block {
+struct cg_ffn_block {
     int32_t layer, expert; /* expert -1: dense, or shared by all tokens */
     bool shared;           /* a shared expert */
     int64_t gate, up;      /* slots */
@@ -47,7 +47,7 @@ struct cg_block {
 };
 
 /* Every block of a model that has gate and up of one shape. Local. The caller frees *out. */
-int cg_blocks_list(struct cg_block **out, int32_t *n, const struct cg_checkpoint *const *models,
+int cg_blocks_list(struct cg_ffn_block **out, int32_t *n, const struct cg_checkpoint *const *models,
                    const struct cg_anatomy *anatomy, int model, struct cg_err *err);
 
 enum { CG_LARGEST_CONTROL = 5 }; /* that K */
@@ -63,7 +63,7 @@ struct cg_cell {
 
 /* What a pair of models came to; the same on every rank. */
 struct cg_kinship {
-    struct cg_block *blocks[2];
+    struct cg_ffn_block *blocks[2];
     int32_t nblocks[2];
     int64_t ncells;
     struct cg_cell *cells;

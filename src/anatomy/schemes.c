@@ -25,6 +25,20 @@ enum { NAME_ROOM = 1024 };
 /* What compressed-tensors keeps of activations. */
 #define INPUTS REST("input_scale"), REST("input_zero_point"), REST("input_global_scale")
 
+/* bitsandbytes' two kinds of 4 bits. */
+#define BNB4(kind)                                                                                           \
+    {                                                                                                        \
+        "bitsandbytes", "bnb-" kind, CG_LAYOUT_BNB, "weight", "weight",                                      \
+        {                                                                                                    \
+            SCALE("weight.absmax"), {"weight.quant_map", CG_SIDE_TABLE, false},                              \
+                {"weight.nested_absmax", CG_SIDE_NESTED_SCALE, true},                                        \
+                {"weight.nested_quant_map", CG_SIDE_NESTED_TABLE, true},                                     \
+            {                                                                                                \
+                "weight.quant_state.bitsandbytes__" kind, CG_SIDE_REST, false                                \
+            }                                                                                                \
+        }                                                                                                    \
+    }
+
 /* The first row whose codes and sides are there counts. */
 static const struct cg_scheme table[] = {
     /* DeepSeek-V3 and transformers' FP8; the second row for experts packed as transformers 5 saves them */
@@ -99,26 +113,8 @@ static const struct cg_scheme table[] = {
      "weight",
      {SCALE("scales"), {"qzeros", CG_SIDE_ZERO, false}}},
 
-    {"bitsandbytes",
-     "bnb-nf4",
-     CG_LAYOUT_BNB,
-     "weight",
-     "weight",
-     {SCALE("weight.absmax"),
-      {"weight.quant_map", CG_SIDE_TABLE, false},
-      {"weight.nested_absmax", CG_SIDE_NESTED_SCALE, true},
-      {"weight.nested_quant_map", CG_SIDE_NESTED_TABLE, true},
-      {"weight.quant_state.bitsandbytes__nf4", CG_SIDE_REST, false}}},
-    {"bitsandbytes",
-     "bnb-fp4",
-     CG_LAYOUT_BNB,
-     "weight",
-     "weight",
-     {SCALE("weight.absmax"),
-      {"weight.quant_map", CG_SIDE_TABLE, false},
-      {"weight.nested_absmax", CG_SIDE_NESTED_SCALE, true},
-      {"weight.nested_quant_map", CG_SIDE_NESTED_TABLE, true},
-      {"weight.quant_state.bitsandbytes__fp4", CG_SIDE_REST, false}}},
+    BNB4("nf4"),
+    BNB4("fp4"),
     {"bitsandbytes", "bnb-int8", CG_LAYOUT_I8, "weight", "weight", {SCALE("SCB"), REST("weight_format")}},
 };
 

@@ -23,7 +23,7 @@ static bool same_shape(const struct cg_member *a, const struct cg_member *b)
 }
 
 /* The block whose up projection is in slot `up`; false where there is none. */
-static bool block_at(struct cg_block *out, const struct cg_checkpoint *const *models,
+static bool block_at(struct cg_ffn_block *out, const struct cg_checkpoint *const *models,
                      const struct cg_anatomy *anatomy, int64_t up, int model)
 {
     const struct cg_slot *slot = &anatomy->slots[up];
@@ -36,28 +36,28 @@ static bool block_at(struct cg_block *out, const struct cg_checkpoint *const *mo
         !same_shape(member, cg_member_of(anatomy, gate, model)) || member->rows < LEAST_UNITS ||
         member->columns < LEAST_WIDTH || member->rows > INT32_MAX || member->columns > INT32_MAX)
         return false;
-    *out = (struct cg_block){.layer = slot->layer,
-                             .expert = shared ? -1 : slot->expert,
-                             .shared = shared,
-                             .gate = gate,
-                             .up = up,
-                             .norm = find_beside(anatomy, up, CG_ROLE_FFN_NORM, -1),
-                             .units = member->rows,
-                             .width = member->columns};
+    *out = (struct cg_ffn_block){.layer = slot->layer,
+                                 .expert = shared ? -1 : slot->expert,
+                                 .shared = shared,
+                                 .gate = gate,
+                                 .up = up,
+                                 .norm = find_beside(anatomy, up, CG_ROLE_FFN_NORM, -1),
+                                 .units = member->rows,
+                                 .width = member->columns};
     if (out->norm >= 0 && (!cg_can_fetch(models, anatomy, out->norm, model) ||
                            cg_member_of(anatomy, out->norm, model)->columns != out->width))
         out->norm = -1;
     return true;
 }
 
-int cg_blocks_list(struct cg_block **out, int32_t *n, const struct cg_checkpoint *const *models,
+int cg_blocks_list(struct cg_ffn_block **out, int32_t *n, const struct cg_checkpoint *const *models,
                    const struct cg_anatomy *anatomy, int model, struct cg_err *err)
 {
     size_t capacity = 0;
     *out = NULL;
     *n = 0;
     for (int64_t s = 0; s < anatomy->nslots; s++) {
-        struct cg_block block;
+        struct cg_ffn_block block;
         if (!block_at(&block, models, anatomy, s, model))
             continue;
         if (cg_grow((void **)out, &capacity, (size_t)*n + 1, sizeof **out, err) < 0)

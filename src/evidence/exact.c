@@ -21,20 +21,20 @@ struct session {
     double *table; /* [(ntests + 1) * FIELDS]; the last row is the embeddings': columns, F, token_gram */
 };
 
-static const struct cg_block *block_of(const struct cg_kinship *out, int side, int32_t i)
+static const struct cg_ffn_block *block_of(const struct cg_kinship *out, int side, int32_t i)
 {
     return &out->blocks[side][i];
 }
 
 static bool same_shape(const struct cg_kinship *out, const struct cg_cell *cell)
 {
-    const struct cg_block *a = block_of(out, 0, cell->a), *b = block_of(out, 1, cell->b);
+    const struct cg_ffn_block *a = block_of(out, 0, cell->a), *b = block_of(out, 1, cell->b);
     return a->units == b->units && a->width == b->width;
 }
 
 static bool same_place(const struct cg_kinship *out, const struct cg_cell *cell)
 {
-    const struct cg_block *a = block_of(out, 0, cell->a), *b = block_of(out, 1, cell->b);
+    const struct cg_ffn_block *a = block_of(out, 0, cell->a), *b = block_of(out, 1, cell->b);
     return a->layer == b->layer && a->expert == b->expert && a->shared == b->shared;
 }
 
@@ -74,7 +74,7 @@ struct sample {
     float *values[2], *room;
 };
 
-static int sample_init(struct sample *sample, const struct cg_block *block, struct cg_err *err)
+static int sample_init(struct sample *sample, const struct cg_ffn_block *block, struct cg_err *err)
 {
     int64_t n = block->units < MOST_ROWS ? block->units : MOST_ROWS;
     int64_t columns = block->width < MOST_COLUMNS ? block->width : MOST_COLUMNS;
@@ -105,7 +105,7 @@ static int test_cell(struct session *session, const struct cg_cell *cell, double
     int32_t blocks[2] = {cell->a, cell->b};
     for (int half = 0; result == 0 && half < 2; half++) {
         for (int side = 0; result == 0 && side < 2; side++) {
-            const struct cg_block *block = block_of(session->out, side, blocks[side]);
+            const struct cg_ffn_block *block = block_of(session->out, side, blocks[side]);
             result = cg_fetch_gained(sample.values[side], session->fetch, block,
                                      half == 0 ? block->gate : block->up, session->model[side], sample.rows,
                                      sample.n, sample.columns, sample.ncolumns, err);
@@ -150,7 +150,7 @@ static int test_columns(struct session *session, const int64_t slot[2], double *
     if (width != cg_member_of(session->fetch->anatomy, slot[1], session->model[1])->columns)
         return 0;
     int64_t n = session->alignment->shared < MOST_TOKENS ? session->alignment->shared : MOST_TOKENS;
-    struct cg_block shape = {.units = width, .width = n};
+    struct cg_ffn_block shape = {.units = width, .width = n};
     struct sample sample;
     int result = sample_init(&sample, &shape, err); /* its rows are the embeddings' columns */
     for (int side = 0; result == 0 && side < 2; side++) {

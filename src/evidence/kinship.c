@@ -40,7 +40,7 @@ struct session {
     double *table; /* [(ncells + 1) * FIELDS]; the last row is the planted cell */
 };
 
-static const struct cg_block *block_of(const struct session *session, int side, int32_t i)
+static const struct cg_ffn_block *block_of(const struct session *session, int side, int32_t i)
 {
     return &session->out->blocks[side][i];
 }
@@ -55,7 +55,7 @@ static int64_t widest(const struct session *session)
     return most;
 }
 
-static int64_t sampled(const struct session *session, const struct cg_block *block)
+static int64_t sampled(const struct session *session, const struct cg_ffn_block *block)
 {
     return block->units < session->sizes.units ? block->units : session->sizes.units;
 }
@@ -168,7 +168,7 @@ static void session_release(struct session *session)
 }
 
 /* What one signature is made of; gate and up follow each other in the store. */
-typedef int take_block(struct session *session, int side, const struct cg_block *block, int32_t place,
+typedef int take_block(struct session *session, int side, const struct cg_ffn_block *block, int32_t place,
                        struct cg_err *err);
 
 static float *half_of(const struct session *session, int32_t place, int half)
@@ -176,7 +176,7 @@ static float *half_of(const struct session *session, int32_t place, int half)
     return session->store + ((int64_t)place * 2 + half) * session->sizes.units * session->length;
 }
 
-static int take_raw(struct session *session, int side, const struct cg_block *block, int32_t place,
+static int take_raw(struct session *session, int side, const struct cg_ffn_block *block, int32_t place,
                     struct cg_err *err)
 {
     int64_t n = sampled(session, block), *chosen = session->chosen + place * session->sizes.units;
@@ -195,7 +195,7 @@ static int take_raw(struct session *session, int side, const struct cg_block *bl
     return result;
 }
 
-static int take_probe(struct session *session, int side, const struct cg_block *block, int32_t place,
+static int take_probe(struct session *session, int side, const struct cg_ffn_block *block, int32_t place,
                       struct cg_err *err)
 {
     int64_t n = sampled(session, block), tokens = session->sizes.tokens;
@@ -214,7 +214,7 @@ static int take_probe(struct session *session, int side, const struct cg_block *
 }
 
 /* The Gram matrix of a sample of units that depends on their number alone. */
-static int take_gram(struct session *session, int side, const struct cg_block *block, int32_t place,
+static int take_gram(struct session *session, int side, const struct cg_ffn_block *block, int32_t place,
                      struct cg_err *err)
 {
     int64_t square = session->sizes.square, n = block->units < square ? block->units : square;
@@ -268,7 +268,7 @@ static bool comparable(const struct session *session, const struct cg_cell *cell
     return field == PROBE || block_of(session, 0, cell->a)->width == block_of(session, 1, cell->b)->width;
 }
 
-static int64_t length_of(const struct session *session, const struct cg_block *block, int field)
+static int64_t length_of(const struct session *session, const struct cg_ffn_block *block, int field)
 {
     if (field != RAW)
         return session->sizes.tokens;

@@ -42,7 +42,7 @@ struct cg_sizes cg_sizes_for(const struct cg_kinship *of, int64_t blocks, int64_
     int64_t most_units = 0, most_width = 0;
     for (int side = 0; side < 2; side++)
         for (int32_t i = 0; i < of->nblocks[side]; i++) {
-            const struct cg_block *block = &of->blocks[side][i];
+            const struct cg_ffn_block *block = &of->blocks[side][i];
             most_units = block->units > most_units ? block->units : most_units;
             most_width = block->width > most_width ? block->width : most_width;
         }
@@ -58,7 +58,7 @@ struct cg_sizes cg_sizes_for(const struct cg_kinship *of, int64_t blocks, int64_
                              .square = square};
 }
 
-int cg_fetch_gain(float *out, struct cg_fetch *fetch, const struct cg_block *block, int model,
+int cg_fetch_gain(float *out, struct cg_fetch *fetch, const struct cg_ffn_block *block, int model,
                   struct cg_err *err)
 {
     for (int64_t c = 0; c < block->width; c++)
@@ -105,8 +105,8 @@ static void take_squares(void *context, int64_t k, const double *values, int64_t
     gained->squares[k] = squared_length(values, gained->gain, columns);
 }
 
-int cg_fetch_gained(float *out, struct cg_fetch *fetch, const struct cg_block *block, int64_t slot, int model,
-                    const int64_t *rows, int64_t n, const int64_t *columns, int64_t ncolumns,
+int cg_fetch_gained(float *out, struct cg_fetch *fetch, const struct cg_ffn_block *block, int64_t slot,
+                    int model, const int64_t *rows, int64_t n, const int64_t *columns, int64_t ncolumns,
                     struct cg_err *err)
 {
     float *gain = cg_new((size_t)block->width, sizeof *gain, err);
@@ -118,8 +118,8 @@ int cg_fetch_gained(float *out, struct cg_fetch *fetch, const struct cg_block *b
     return result;
 }
 
-int cg_choose_units(int64_t *out, struct cg_fetch *fetch, const struct cg_block *block, int model, int64_t n,
-                    struct cg_err *err)
+int cg_choose_units(int64_t *out, struct cg_fetch *fetch, const struct cg_ffn_block *block, int model,
+                    int64_t n, struct cg_err *err)
 {
     for (int64_t i = 0; i < n && i < block->units; i++)
         out[i] = i;

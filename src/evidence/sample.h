@@ -19,17 +19,17 @@ struct cg_sizes cg_sizes_for(const struct cg_kinship *of, int64_t blocks, int64_
 
 /* The block's units for a signature: all, or the n whose gate rows, with the gain, are the longest: a choice
  * that follows the units wherever they were moved, in whatever basis. Reads the whole gate. */
-int cg_choose_units(int64_t *out, struct cg_fetch *fetch, const struct cg_block *block, int model, int64_t n,
-                    struct cg_err *err);
+int cg_choose_units(int64_t *out, struct cg_fetch *fetch, const struct cg_ffn_block *block, int model,
+                    int64_t n, struct cg_err *err);
 
 /* The gain of the norm before the block, [width]; ones where there is none. */
-int cg_fetch_gain(float *out, struct cg_fetch *fetch, const struct cg_block *block, int model,
+int cg_fetch_gain(float *out, struct cg_fetch *fetch, const struct cg_ffn_block *block, int model,
                   struct cg_err *err);
 
 /* Rows of a slot of the block with the gain multiplied in: those columns of them (NULL: all), n x ncolumns.
  */
-int cg_fetch_gained(float *out, struct cg_fetch *fetch, const struct cg_block *block, int64_t slot, int model,
-                    const int64_t *rows, int64_t n, const int64_t *columns, int64_t ncolumns,
+int cg_fetch_gained(float *out, struct cg_fetch *fetch, const struct cg_ffn_block *block, int64_t slot,
+                    int model, const int64_t *rows, int64_t n, const int64_t *columns, int64_t ncolumns,
                     struct cg_err *err);
 
 /* The slot of a model's input embedding that can be fetched, or -1. */

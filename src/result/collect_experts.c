@@ -75,7 +75,7 @@ static int list_blocks(struct matches *matches, const struct cg_kin *kin, int64_
 {
     const struct cg_kinship *of = kin->of;
     for (int32_t i = 0; i < of->nblocks[1]; i++) {
-        const struct cg_block *block = &of->blocks[1][i];
+        const struct cg_ffn_block *block = &of->blocks[1][i];
         if (block->expert < 0 || kin->origin[i] < 0)
             continue;
         const struct cg_cell *cell = &of->cells[kin->origin[i]];

@@ -156,7 +156,7 @@ static bool is_better(const struct cg_kinship *of, const struct cg_cell *c, cons
     double x = cg_cell_likeness(c), y = cg_cell_likeness(d);
     if (fabs(x - y) > 0.01)
         return x > y;
-    const struct cg_block *block = &of->blocks[1][c->b];
+    const struct cg_ffn_block *block = &of->blocks[1][c->b];
     bool here_c = of->blocks[0][c->a].layer == block->layer && of->blocks[0][c->a].expert == block->expert,
          here_d = of->blocks[0][d->a].layer == block->layer && of->blocks[0][d->a].expert == block->expert;
     if (x < 0.1 && y < 0.1) /* told by the Gram test alone */

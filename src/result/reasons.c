@@ -151,9 +151,10 @@ static int reason_no_block(struct cg_buf *text, const struct cg_kin *kin, struct
         if (most >= 0 &&
             cg_buf_printf(text, err,
                           "By %s %" PRId32
-                          " units of a cell agree at most, where chance and controls reach %.0f; of a "
+                          " %s of a cell agree%s at most, where chance and controls reach %.0f; of a "
                           "block that keeps a tenth of its variance %" PRId32 " of %" PRId32 " would.\n",
-                          names[method], most, kin->rate[method], planted[method], kin->of->planted) < 0)
+                          names[method], most, most == 1 ? "unit" : "units", most == 1 ? "s" : "",
+                          kin->rate[method], planted[method], kin->of->planted) < 0)
             return -1;
     }
     return 0;
@@ -163,6 +164,11 @@ static int reason_blocks(struct cg_buf *text, const struct cg_kin *kin, struct c
 {
     if (!kin->of || kin->of->ncells == 0)
         return 0;
+    if (kin->of->thinned &&
+        cg_buf_printf(text, err,
+                      "Blocks are too many for every pair of them: experts were held against those of the "
+                      "same layer only, and some were left out.\n") < 0)
+        return -1;
     int32_t found = 0;
     for (int32_t l = 0; l < kin->layers; l++)
         found += kin->from[l] >= 0;

@@ -60,7 +60,7 @@ static bool passes(const struct cg_kin *kin, const struct cg_cell *cell, enum cg
 
 static void add_block(struct arrangement *all, const struct cg_kin *kin, const struct cg_cell *cell)
 {
-    const struct cg_block *a = &kin->of->blocks[0][cell->a], *b = &kin->of->blocks[1][cell->b];
+    const struct cg_ffn_block *a = &kin->of->blocks[0][cell->a], *b = &kin->of->blocks[1][cell->b];
     bool raw = passes(kin, cell, CG_BY_RAW), probe = passes(kin, cell, CG_BY_PROBE),
          gram = passes(kin, cell, CG_BY_GRAM);
     bool dense_a = a->expert < 0 && !a->shared, dense_b = b->expert < 0 && !b->shared;

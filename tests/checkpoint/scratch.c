@@ -101,3 +101,17 @@ void scratch_safetensors(struct scratch *scratch, const char *name, int64_t clai
     scratch_bytes(scratch, name, bytes, 8 + length + n);
     free(bytes);
 }
+
+int scratch_set_up(void **state)
+{
+    static struct scratch scratch;
+    scratch_make(&scratch);
+    *state = &scratch;
+    return 0;
+}
+
+int scratch_tear_down(void **state)
+{
+    scratch_remove(*state);
+    return 0;
+}

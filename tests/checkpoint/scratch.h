@@ -14,6 +14,10 @@ struct scratch {
 void scratch_make(struct scratch *scratch);
 void scratch_remove(struct scratch *scratch);
 
+/* The same as a group's fixture: *state is the scratch. */
+int scratch_set_up(void **state);
+int scratch_tear_down(void **state);
+
 /* The full path of a name in it, good until the next call. */
 const char *scratch_path(struct scratch *scratch, const char *name);
 

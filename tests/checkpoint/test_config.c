@@ -149,14 +149,8 @@ static int make(void **state)
     return 0;
 }
 
-static int clean(void **state)
-{
-    scratch_remove(*state);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_rows), cmocka_unit_test(test_texts)};
-    return cmocka_run_group_tests_name("config", tests, make, clean);
+    return cmocka_run_group_tests_name("config", tests, make, scratch_tear_down);
 }

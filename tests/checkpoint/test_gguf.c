@@ -366,25 +366,11 @@ static void test_folders(void **state)
     }
 }
 
-static int make(void **state)
-{
-    static struct scratch scratch;
-    scratch_make(&scratch);
-    *state = &scratch;
-    return 0;
-}
-
-static int clean(void **state)
-{
-    scratch_remove(*state);
-    return 0;
-}
-
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows),
         cmocka_unit_test(test_folders),
     };
-    return cmocka_run_group_tests(tests, make, clean);
+    return cmocka_run_group_tests(tests, scratch_set_up, scratch_tear_down);
 }

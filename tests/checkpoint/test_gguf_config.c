@@ -353,20 +353,6 @@ static void test_where_the_vocabulary_is(void **state)
     cg_checkpoint_release(&checkpoint);
 }
 
-static int make(void **state)
-{
-    static struct scratch scratch;
-    scratch_make(&scratch);
-    *state = &scratch;
-    return 0;
-}
-
-static int clean(void **state)
-{
-    scratch_remove(*state);
-    return 0;
-}
-
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -375,5 +361,5 @@ int main(void)
         cmocka_unit_test(test_vocabularies),
         cmocka_unit_test(test_where_the_vocabulary_is),
     };
-    return cmocka_run_group_tests(tests, make, clean);
+    return cmocka_run_group_tests(tests, scratch_set_up, scratch_tear_down);
 }

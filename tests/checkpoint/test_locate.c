@@ -63,12 +63,6 @@ static int make(void **state)
     return 0;
 }
 
-static int clean(void **state)
-{
-    scratch_remove(*state);
-    return 0;
-}
-
 /* What refs/main says (NULL: no such file), the name asked for, and where below the cache it is found. */
 static const struct {
     const char *what, *ref, *given, *found; /* found NULL: refused */
@@ -183,5 +177,5 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_cache), cmocka_unit_test(test_settings),
                                        cmocka_unit_test(test_path_first), cmocka_unit_test(test_open)};
-    return cmocka_run_group_tests_name("locate", tests, make, clean);
+    return cmocka_run_group_tests_name("locate", tests, make, scratch_tear_down);
 }

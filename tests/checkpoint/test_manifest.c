@@ -260,12 +260,6 @@ static int make(void **state)
     return 0;
 }
 
-static int clean(void **state)
-{
-    scratch_remove(*state);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -273,5 +267,5 @@ int main(void)
         cmocka_unit_test(test_no_table),  cmocka_unit_test(test_labels), cmocka_unit_test(test_many_labels),
         cmocka_unit_test(test_pairs),
     };
-    return cmocka_run_group_tests_name("manifest", tests, make, clean);
+    return cmocka_run_group_tests_name("manifest", tests, make, scratch_tear_down);
 }

@@ -300,17 +300,11 @@ static int make(void **state)
     return 0;
 }
 
-static int clean(void **state)
-{
-    scratch_remove(*state);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_checkpoint), cmocka_unit_test(test_link),        cmocka_unit_test(test_cache),
         cmocka_unit_test(test_zip),        cmocka_unit_test(test_stream),      cmocka_unit_test(test_gguf),
         cmocka_unit_test(test_manifest),   cmocka_unit_test(test_vocabularies)};
-    return cmocka_run_group_tests_name("memory", tests, make, clean);
+    return cmocka_run_group_tests_name("memory", tests, make, scratch_tear_down);
 }

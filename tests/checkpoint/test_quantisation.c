@@ -293,12 +293,6 @@ static int make(void **state)
     return 0;
 }
 
-static int clean(void **state)
-{
-    scratch_remove(*state);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -307,5 +301,5 @@ int main(void)
         cmocka_unit_test(test_states),
         cmocka_unit_test(test_state_alone),
     };
-    return cmocka_run_group_tests_name("quantisation", tests, make, clean);
+    return cmocka_run_group_tests_name("quantisation", tests, make, scratch_tear_down);
 }

@@ -289,20 +289,6 @@ static void test_names_are_printable(void **state)
     assert_non_null(strstr(err.text, ": \\x1B[31m\\x0A: dtype must be"));
 }
 
-static int make(void **state)
-{
-    static struct scratch scratch;
-    scratch_make(&scratch);
-    *state = &scratch;
-    return 0;
-}
-
-static int clean(void **state)
-{
-    scratch_remove(*state);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -310,5 +296,5 @@ int main(void)
         cmocka_unit_test(test_tar),     cmocka_unit_test(test_large),
         cmocka_unit_test(test_values),  cmocka_unit_test(test_names_are_printable),
     };
-    return cmocka_run_group_tests_name("safetensors", tests, make, clean);
+    return cmocka_run_group_tests_name("safetensors", tests, scratch_set_up, scratch_tear_down);
 }

@@ -495,12 +495,6 @@ static int make(void **state)
     return 0;
 }
 
-static int clean(void **state)
-{
-    scratch_remove(*state);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -508,5 +502,5 @@ int main(void)
         cmocka_unit_test(test_streams),           cmocka_unit_test(test_long_stream),
         cmocka_unit_test(test_shared_containers), cmocka_unit_test(test_long_names),
     };
-    return cmocka_run_group_tests_name("torch", tests, make, clean);
+    return cmocka_run_group_tests_name("torch", tests, make, scratch_tear_down);
 }

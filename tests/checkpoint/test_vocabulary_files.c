@@ -535,20 +535,6 @@ static void test_alignment(void **state)
     }
 }
 
-static int make(void **state)
-{
-    static struct scratch scratch;
-    scratch_make(&scratch);
-    *state = &scratch;
-    return 0;
-}
-
-static int clean(void **state)
-{
-    scratch_remove(*state);
-    return 0;
-}
-
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -557,5 +543,5 @@ int main(void)
         cmocka_unit_test(test_endless_files), cmocka_unit_test(test_no_plain_files),
         cmocka_unit_test(test_alignment),
     };
-    return cmocka_run_group_tests_name("vocabulary files", tests, make, clean);
+    return cmocka_run_group_tests_name("vocabulary files", tests, scratch_set_up, scratch_tear_down);
 }

@@ -188,20 +188,6 @@ static void test_one_byte(void **state)
     assert_true(refused > 100);
 }
 
-static int make(void **state)
-{
-    static struct scratch scratch;
-    scratch_make(&scratch);
-    *state = &scratch;
-    return 0;
-}
-
-static int clean(void **state)
-{
-    scratch_remove(*state);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -209,5 +195,5 @@ int main(void)
         cmocka_unit_test(test_cut),
         cmocka_unit_test(test_one_byte),
     };
-    return cmocka_run_group_tests_name("zip", tests, make, clean);
+    return cmocka_run_group_tests_name("zip", tests, scratch_set_up, scratch_tear_down);
 }

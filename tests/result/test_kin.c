@@ -15,7 +15,7 @@ enum { LAYERS = 4, CELLS = LAYERS * LAYERS, PAIRS = 5, UNITS = 352 };
 /* Pairs of dense models of LAYERS layers; all cells show K = 0 and nothing else. Model 0 is in pairs 0 to 3,
  * pair 4 shares none with them. */
 struct scene {
-    struct cg_block blocks[LAYERS];
+    struct cg_ffn_block blocks[LAYERS];
     struct cg_cell cells[PAIRS][CELLS];
     struct cg_kinship kinships[PAIRS];
     int32_t pairs[PAIRS][2];
@@ -33,7 +33,8 @@ static void set_up(struct scene *s)
 {
     memset(s, 0, sizeof *s);
     for (int l = 0; l < LAYERS; l++)
-        s->blocks[l] = (struct cg_block){.layer = l, .expert = -1, .norm = -1, .units = UNITS, .width = 128};
+        s->blocks[l] =
+            (struct cg_ffn_block){.layer = l, .expert = -1, .norm = -1, .units = UNITS, .width = 128};
     for (int p = 0; p < PAIRS; p++) {
         for (int k = 0; k < CELLS; k++)
             s->cells[p][k] = (struct cg_cell){.a = k % LAYERS, .b = k / LAYERS, .units = UNITS, .gram = NAN};
