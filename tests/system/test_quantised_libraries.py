@@ -1,8 +1,11 @@
 """Quantised models that the public libraries wrote themselves, against what they read back from them.
 
-compressed-tensors, bitsandbytes and transformers run where they are installed; GPTQ's and AWQ's need other machines,
-and test_quantised.py redoes their arithmetic in numpy.
+compressed-tensors, bitsandbytes and transformers run where they are installed. AutoGPTQ and AutoAWQ want a GPU when they
+are imported as a whole; of them single files run that need none (pip install --no-deps auto-gptq autoawq).
 """
+
+import importlib.util
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -204,3 +207,73 @@ def test_transformers_mxfp4(cognate, tmp_path):
         "none",
     )
     check_equal(found)
+
+
+# --- AutoGPTQ and AutoAWQ
+
+
+def part_of(package, file):
+    """One file of an installed package, without the package around it."""
+    found = importlib.util.find_spec(package)
+    if not found:
+        pytest.skip(f"could not find {package}")
+    spec = importlib.util.spec_from_file_location("part", Path(found.submodule_search_locations[0]) / file)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def grid(weight, groups, top):
+    """Scales and zero points (rows, groups) of a group of columns each; no zero point is 0, which AutoGPTQ's format
+    cannot hold beside other codes."""
+    low = torch.stack([weight[:, of].amin(1).clamp(max=0) for of in groups], 1)
+    high = torch.stack([weight[:, of].amax(1).clamp(min=0) for of in groups], 1)
+    scale = (high - low) / top
+    return scale, (-low / scale).round().clamp(1, top)
+
+
+@pytest.mark.parametrize(
+    "bits, group, order",
+    [(4, 128, False), (4, 64, True), (8, 32, True), (3, 64, True), (2, 32, False), (4, -1, False)],
+)
+def test_autogptq(cognate, tmp_path, bits, group, order):
+    library = part_of("auto_gptq", "nn_modules/qlinear/qlinear_cuda.py")
+
+    def quantise(weight):
+        rows, columns = weight.shape
+        size = columns if group == -1 else group
+        of_column = torch.arange(columns, dtype=torch.int32) // size
+        if order:
+            of_column = of_column[torch.randperm(columns)]
+        scale, zero = grid(weight, [of_column == g for g in range(columns // size)], 2**bits - 1)
+        layer = library.QuantLinear(bits, group, columns, rows, False, weight_dtype=torch.float32)
+        linear = torch.nn.Linear(columns, rows, bias=False)
+        linear.weight.data = weight
+        layer.pack(linear, scale, zero, of_column)
+        state = {name: getattr(layer, name) for name in ("qweight", "qzeros", "scales", "g_idx")}
+        return state, layer(torch.eye(columns)).t()
+
+    config = {"quant_method": "gptq", "bits": bits, "group_size": group, "desc_act": order, "checkpoint_format": "gptq"}
+    compare(cognate, tmp_path, quantise, config)
+
+
+@pytest.mark.parametrize("group", [32, 64, 128])
+def test_autoawq(cognate, tmp_path, group):
+    library = part_of("awq", "utils/packing_utils.py")
+
+    def words(codes):
+        """Eight columns a word, as awq/modules/linear/gemm.py packs them: it wants its kernels to be imported."""
+        eight = codes.reshape(codes.shape[0], -1, 8)[:, :, library.AWQ_ORDER].to(torch.int64)
+        whole = (eight << (4 * torch.arange(8))).sum(2)
+        return torch.where(whole >= 2**31, whole - 2**32, whole).to(torch.int32)
+
+    def quantise(weight):
+        columns = weight.shape[1]
+        scale, zero = grid(weight, [torch.arange(columns) // group == g for g in range(columns // group)], 15)
+        of_column = torch.arange(columns) // group
+        codes = (weight / scale[:, of_column] + zero[:, of_column]).round().clamp(0, 15)
+        state = {"qweight": words(codes.t()), "qzeros": words(zero.t()), "scales": scale.t().to(torch.float16)}
+        values = library.dequantize_gemm(state["qweight"], state["qzeros"], state["scales"].to(torch.float32), 4, group)
+        return state, values.t()
+
+    compare(cognate, tmp_path, quantise, {"quant_method": "awq", "bits": 4, "group_size": group, "version": "gemm"})
