@@ -20,13 +20,20 @@ static void fill_cell(const struct cg_variable *variable, void *data, int64_t i,
     char text[80] = "";
     switch (variable->type) {
     case CG_TYPE_BOOL:
+    case CG_TYPE_UINT8:
         ((int8_t *)data)[i] = (int8_t)(i % 2);
+        break;
+    case CG_TYPE_INT16:
+        ((int16_t *)data)[i] = (int16_t)(100 * length + i);
         break;
     case CG_TYPE_INT32:
         ((int32_t *)data)[i] = (int32_t)(100 * length + i);
         break;
     case CG_TYPE_INT64:
         ((int64_t *)data)[i] = 100 * length + i;
+        break;
+    case CG_TYPE_FLOAT32:
+        ((float *)data)[i] = last ? NAN : (float)length + (float)i / 8;
         break;
     case CG_TYPE_FLOAT64:
         ((double *)data)[i] = last ? NAN : (double)length + (double)i / 8;
