@@ -28,6 +28,7 @@ struct run {
     const struct compare_options *options;
     double start;
     struct cg_models models;
+    struct cg_manifest skipped; /* the broken ones, rank 0 */
     int32_t (*pairs)[2];
     size_t npairs;
     struct cg_plan plan;
@@ -57,6 +58,27 @@ static int list_models(struct cg_manifest *manifest, const struct compare_option
     return cg_manifest_unique_labels(manifest, err);
 }
 
+/* Broken models end the run, or are left out: then the pairs are made of the others. */
+static int leave_out_broken(struct run *run, const struct cg_manifest *sound, struct cg_err *err)
+{
+    const struct cg_manifest *broken = &run->skipped;
+    if (broken->n == 0)
+        return 0;
+    if (!run->options->skip_broken)
+        return cg_models_refuse(
+            broken, broken->n > 1 ? "models are broken; --skip-broken goes on without" : NULL, err);
+    free(run->pairs);
+    run->pairs = NULL;
+    run->npairs = 0;
+    if (cg_manifest_pairs(sound, &run->pairs, &run->npairs, err) < 0)
+        return err->code == CG_ENOMEM
+                   ? -1
+                   : cg_models_refuse(broken, "without broken models no two are left to compare", err);
+    for (size_t i = 0; i < broken->n; i++)
+        cg_log_warning("%s is left out: %s", broken->entries[i].label, broken->entries[i].error);
+    return 0;
+}
+
 /* Reads all metadata and packs it for the other ranks. */
 static int read_metadata_on_root(struct run *run, struct cg_buf *buf, char **models, int n,
                                  struct cg_err *err)
@@ -69,7 +91,8 @@ static int read_metadata_on_root(struct run *run, struct cg_buf *buf, char **mod
     CG_TRY(run->lock = cg_result_lock(run->options->output, err));
     CG_TRY(list_models(&manifest, run->options, models, n, err));
     CG_TRY(cg_manifest_pairs(&manifest, &run->pairs, &run->npairs, err));
-    CG_TRY(cg_models_open(&run->models, &manifest, err));
+    CG_TRY(cg_models_open(&run->models, &manifest, &run->skipped, err));
+    CG_TRY(leave_out_broken(run, &manifest, err));
     CG_TRY(cg_pack_int(buf, (int64_t)run->npairs, err));
     CG_TRY(cg_buf_append(buf, run->pairs, run->npairs * sizeof *run->pairs, err));
     CG_TRY(cg_models_pack(&run->models, buf, err));
@@ -304,6 +327,7 @@ static int collect_on_root(struct run *run, struct cg_err *err)
         return 0;
     bool pca = run->options->sweep.feature_kind != CG_FEATURES_NONE;
     struct cg_findings findings = {.models = run->models.pointers,
+                                   .skipped = &run->skipped,
                                    .architectures = run->models.architectures,
                                    .anatomy = &run->models.anatomy,
                                    .plan = &run->plan,
@@ -426,6 +450,7 @@ static void run_release(struct run *run)
     cg_plan_release(&run->plan);
     free(run->pairs);
     cg_models_release(&run->models);
+    cg_manifest_release(&run->skipped);
     cg_buf_release(&run->notes);
     free(run->journal);
     cg_result_unlock(run->options->output, run->lock);

@@ -48,7 +48,7 @@ def test_help_of_a_command(cognate, command):
 
 def test_compare_help_lists_its_options(cognate):
     text = good(cognate.run("compare", "--help"))
-    for option in ("--output", "--manifest", "--pca", "--components", "--quiet", "--stall-timeout", "--buffer"):
+    for option in ("--output", "--manifest", "--pca", "--components", "--quiet", "--stall-timeout", "--buffer", "--skip-broken"):
         assert option in text, option
 
 
