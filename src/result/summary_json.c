@@ -194,6 +194,11 @@ static int put_model(FILE *out, const struct cg_result *result, int64_t model, s
     return put_variables(out, result, "/", CG_DIM_MODEL, model, err);
 }
 
+static int put_skipped(FILE *out, const struct cg_result *result, int64_t skipped, struct cg_err *err)
+{
+    return put_variables(out, result, "/", CG_DIM_SKIPPED, skipped, err);
+}
+
 /* "key": [{...}, ...], an object a line. */
 static int put_objects(FILE *out, const char *key, const struct cg_result *result, enum cg_dimension axis,
                        int (*put)(FILE *, const struct cg_result *, int64_t, struct cg_err *),
@@ -234,6 +239,7 @@ int cg_summary_json(FILE *out, const struct cg_result *result, struct cg_err *er
     fputs("{\"source\": ", out);
     cg_json_string(out, result->source ? result->source : "");
     if (put_objects(out, "models", result, CG_DIM_MODEL, put_model, err) < 0 ||
+        put_objects(out, "skipped", result, CG_DIM_SKIPPED, put_skipped, err) < 0 ||
         put_objects(out, "pairs", result, CG_DIM_PAIR, put_pair, err) < 0)
         return -1;
     put_pca(out, result);
