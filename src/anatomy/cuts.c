@@ -1,5 +1,6 @@
 #include "cuts.h"
 #include "cognate/text.h"
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -226,21 +227,14 @@ void cg_view_join(struct cg_view *view)
     view->axes = kept;
 }
 
-struct cg_view cg_transposed_view(const struct cg_tensor *tensor)
+struct cg_view cg_strided_view(const struct cg_tensor *tensor)
 {
-    int64_t stride[CG_MAX_AXES];
-    cg_tensor_strides(tensor, stride);
-    struct cg_view view = {.axes = 3};
-    for (int a = 0; a < tensor->axes; a++)
-        if (tensor->shape[a] != 1) {
-            view.extent[1] = view.extent[2];
-            view.stride[1] = view.stride[2];
-            view.extent[2] = tensor->shape[a];
-            view.stride[2] = stride[a];
-        }
-    view.stride[0] = view.extent[1] * view.extent[2];
-    view.extent[0] = tensor->elements / view.stride[0];
-    cg_view_join(&view);
+    struct cg_view view = {0};
+    int64_t extent[CG_MAX_AXES], stride[CG_MAX_AXES];
+    view.axes = cg_tensor_joined(tensor, extent, stride);
+    assert(view.axes <= CG_VIEW_AXES);
+    memcpy(view.extent, extent, (size_t)view.axes * sizeof *extent);
+    memcpy(view.stride, stride, (size_t)view.axes * sizeof *stride);
     return view;
 }
 

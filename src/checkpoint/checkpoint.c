@@ -161,17 +161,30 @@ const char *cg_checkpoint_vocabulary(const struct cg_checkpoint *checkpoint)
 void cg_tensor_strides(const struct cg_tensor *tensor, int64_t stride[CG_MAX_AXES])
 {
     int64_t step = 1;
-    int turned[2] = {-1, -1}, n = 0; /* the axes that lie the other way round, last first */
     for (int a = tensor->axes - 1; a >= 0; a--) {
-        stride[a] = step;
+        stride[a] = tensor->strided ? tensor->stride[a] : step;
         step *= tensor->shape[a];
-        if (tensor->shape[a] != 1 && n < 2)
-            turned[n++] = a;
     }
-    if (tensor->transposed && n == 2) {
-        stride[turned[0]] = tensor->shape[turned[1]];
-        stride[turned[1]] = 1;
+}
+
+int cg_tensor_joined(const struct cg_tensor *tensor, int64_t extent[CG_MAX_AXES], int64_t stride[CG_MAX_AXES])
+{
+    int64_t step[CG_MAX_AXES];
+    int n = 0;
+    cg_tensor_strides(tensor, step);
+    for (int a = 0; a < tensor->axes; a++) {
+        if (tensor->shape[a] == 1)
+            continue;
+        bool joins = n > 0 && stride[n - 1] == tensor->shape[a] * step[a];
+        n += !joins;
+        extent[n - 1] = joins ? extent[n - 1] * tensor->shape[a] : tensor->shape[a];
+        stride[n - 1] = step[a];
     }
+    if (n == 0) {
+        extent[n] = 1;
+        stride[n++] = 1;
+    }
+    return n;
 }
 
 int64_t cg_checkpoint_bytes(const struct cg_checkpoint *checkpoint)

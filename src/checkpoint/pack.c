@@ -47,7 +47,9 @@ static int pack_tensor(const struct cg_tensor *tensor, struct cg_buf *buf, struc
     for (int axis = 0; axis < tensor->axes; axis++)
         CG_TRY(cg_pack_int(buf, tensor->shape[axis], err));
     CG_TRY(cg_pack_int(buf, tensor->elements, err));
-    CG_TRY(cg_pack_int(buf, tensor->transposed, err));
+    CG_TRY(cg_pack_int(buf, tensor->strided, err));
+    for (int axis = 0; tensor->strided && axis < tensor->axes; axis++)
+        CG_TRY(cg_pack_int(buf, tensor->stride[axis], err));
     CG_TRY(cg_pack_int(buf, tensor->file, err));
     CG_TRY(cg_pack_int(buf, tensor->offset, err));
     return cg_pack_int(buf, tensor->bytes, err);
@@ -144,7 +146,9 @@ static int unpack_tensor(struct cg_tensor *tensor, struct cg_unpacker *from, str
     for (int axis = 0; axis < tensor->axes; axis++)
         tensor->shape[axis] = cg_unpack_int(from);
     tensor->elements = cg_unpack_int(from);
-    tensor->transposed = cg_unpack_int(from) != 0;
+    tensor->strided = cg_unpack_int(from) != 0;
+    for (int axis = 0; tensor->strided && axis < tensor->axes; axis++)
+        tensor->stride[axis] = cg_unpack_int(from);
     tensor->file = (int32_t)cg_unpack_int(from);
     tensor->offset = cg_unpack_int(from);
     tensor->bytes = cg_unpack_int(from);
