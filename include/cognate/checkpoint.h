@@ -109,6 +109,8 @@ struct cg_checkpoint {
     size_t ntensors;
     struct cg_bnb_state *bnb; /* sorted by tensor */
     size_t nbnb;
+    int32_t *padded; /* packed codes whose rows end within a word, by index into tensors, rising */
+    size_t npadded;
     struct cg_buf warnings; /* lines, each ending in \n; what a reader should know and is no error */
 };
 

@@ -110,6 +110,7 @@ int cg_checkpoint_open(struct cg_checkpoint *out, const char *given, struct cg_e
     CG_TRY(take_listing(out, &listing, err));
     CG_TRY(out->config.present ? cg_config_leave(out->folder, &out->warnings, err)
                                : cg_config_read(&out->config, out->folder, &out->warnings, err));
+    CG_TRY(cg_packed_read(out, err));
     result = cg_bnb_read(out, err);
 done:
     cg_listing_release(&listing);
@@ -132,6 +133,7 @@ void cg_checkpoint_release(struct cg_checkpoint *checkpoint)
     free(checkpoint->family);
     free(checkpoint->role);
     free(checkpoint->bnb);
+    free(checkpoint->padded);
     cg_config_release(&checkpoint->config);
     cg_buf_release(&checkpoint->warnings);
     *checkpoint = (struct cg_checkpoint){0};

@@ -88,6 +88,9 @@ int cg_checkpoint_pack(const struct cg_checkpoint *checkpoint, struct cg_buf *bu
     CG_TRY(cg_pack_int(buf, (int64_t)checkpoint->nbnb, err));
     for (size_t i = 0; i < checkpoint->nbnb; i++)
         CG_TRY(pack_bnb(&checkpoint->bnb[i], buf, err));
+    CG_TRY(cg_pack_int(buf, (int64_t)checkpoint->npadded, err));
+    for (size_t i = 0; i < checkpoint->npadded; i++)
+        CG_TRY(cg_pack_int(buf, checkpoint->padded[i], err));
     return cg_pack_text(buf, checkpoint->warnings.data, err);
 done:
     return -1;
@@ -205,6 +208,12 @@ int cg_checkpoint_unpack(struct cg_checkpoint *out, struct cg_unpacker *from, st
         goto done;
     for (; out->nbnb < nbnb; out->nbnb++)
         unpack_bnb(&out->bnb[out->nbnb], from);
+    size_t npadded = (size_t)cg_unpack_int(from);
+    out->padded = cg_new(npadded, sizeof *out->padded, err);
+    if (!out->padded)
+        goto done;
+    for (; out->npadded < npadded; out->npadded++)
+        out->padded[out->npadded] = (int32_t)cg_unpack_int(from);
     result = unpack_warnings(&out->warnings, from, err);
 done:
     if (result < 0)
