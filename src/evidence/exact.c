@@ -10,7 +10,7 @@
 enum { MOST_ROWS = 1024, MOST_COLUMNS = 1024, MOST_TOKENS = 1024, GRAM_TOKENS = 512, LEAST_TOKENS = 64 };
 /* Cells tested of a pair, at most: those in one place are then thinned evenly. */
 enum { MOST_TESTS = 256 };
-enum { SAMPLE, FIXED_GATE, FIXED_UP, FIELDS };
+enum { SAMPLE, FIXED, FIELDS = FIXED + 2 };
 
 struct session {
     struct cg_fetch *fetch;
@@ -29,7 +29,7 @@ static const struct cg_ffn_block *block_of(const struct cg_kinship *out, int sid
 static bool same_shape(const struct cg_kinship *out, const struct cg_cell *cell)
 {
     const struct cg_ffn_block *a = block_of(out, 0, cell->a), *b = block_of(out, 1, cell->b);
-    return a->units == b->units && a->width == b->width;
+    return cg_blocks_comparable(a, b) && a->units == b->units && a->width == b->width;
 }
 
 static bool same_place(const struct cg_kinship *out, const struct cg_cell *cell)
@@ -105,17 +105,16 @@ static int test_cell(struct session *session, const struct cg_cell *cell, double
     int32_t blocks[2] = {cell->a, cell->b};
     for (int half = 0; result == 0 && half < 2; half++) {
         for (int side = 0; result == 0 && side < 2; side++) {
-            const struct cg_ffn_block *block = block_of(session->out, side, blocks[side]);
-            result = cg_fetch_gained(sample.values[side], session->fetch, block,
-                                     half == 0 ? block->gate : block->up, session->model[side], sample.rows,
-                                     sample.n, sample.columns, sample.ncolumns, err);
+            result = cg_fetch_units(sample.values[side], session->fetch,
+                                    block_of(session->out, side, blocks[side]), half, session->model[side],
+                                    sample.rows, sample.n, sample.columns, sample.ncolumns, err);
             cg_rows_to_units(sample.values[side], sample.n, sample.ncolumns);
         }
         int fixed = result < 0 ? -1
                                : cg_fixed_points(sample.values[0], sample.values[1], (int32_t)sample.n,
                                                  sample.ncolumns, sample.room, err);
         row[SAMPLE] = (double)sample.n;
-        row[FIXED_GATE + half] = fixed;
+        row[FIXED + half] = fixed;
         result = fixed < 0 ? -1 : result;
     }
     sample_release(&sample);
@@ -228,8 +227,8 @@ static void read_table(struct session *session)
         struct cg_cell *cell = &out->cells[session->tests[i]];
         const double *row = session->table + i * FIELDS;
         cell->sample = (int32_t)row[SAMPLE];
-        cell->fixed[0] = (int32_t)row[FIXED_GATE];
-        cell->fixed[1] = (int32_t)row[FIXED_UP];
+        for (int half = 0; half < 2; half++)
+            cell->fixed[half] = (int32_t)row[FIXED + half];
     }
     const double *row = session->table + session->ntests * FIELDS;
     out->columns = (int32_t)row[0];

@@ -167,7 +167,7 @@ static void session_release(struct session *session)
     free(session->table);
 }
 
-/* What one signature is made of; gate and up follow each other in the store. */
+/* What one signature is made of; the projections follow each other in the store. */
 typedef int take_block(struct session *session, int side, const struct cg_ffn_block *block, int32_t place,
                        struct cg_err *err);
 
@@ -187,10 +187,11 @@ static int take_raw(struct session *session, int side, const struct cg_ffn_block
         result = cg_pick(columns, block->width, ncolumns, 1, err);
     for (int half = 0; result == 0 && half < 2; half++) {
         float *out = half_of(session, place, half);
-        result = cg_fetch_gained(out, &session->fetch, block, half == 0 ? block->gate : block->up,
-                                 session->model[side], chosen, n, columns, ncolumns, err);
+        result = cg_fetch_units(out, &session->fetch, block, half, session->model[side], chosen, n, columns,
+                                ncolumns, err);
         cg_rows_to_units(out, n, ncolumns);
     }
+    cg_rows_apart(half_of(session, place, 0), half_of(session, place, 1), n, ncolumns);
     free(columns);
     return result;
 }
@@ -202,14 +203,15 @@ static int take_probe(struct session *session, int side, const struct cg_ffn_blo
     const int64_t *chosen = session->chosen + place * session->sizes.units;
     for (int half = 0; half < 2; half++) {
         float *out = half_of(session, place, half);
-        if (cg_fetch_gained(session->rows, &session->fetch, block, half == 0 ? block->gate : block->up,
-                            session->model[side], chosen, n, NULL, block->width, err) < 0)
+        if (cg_fetch_units(session->rows, &session->fetch, block, half, session->model[side], chosen, n, NULL,
+                           block->width, err) < 0)
             return -1;
         cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)n, (int)tokens, (int)block->width, 1,
                     session->rows, (int)block->width, session->probes[side], (int)block->width, 0, out,
                     (int)tokens);
         cg_rows_to_units(out, n, tokens);
     }
+    cg_rows_apart(half_of(session, place, 0), half_of(session, place, 1), n, tokens);
     return 0;
 }
 
@@ -222,11 +224,9 @@ static int take_gram(struct session *session, int side, const struct cg_ffn_bloc
     float *out = session->store + place * square * square;
     int model = session->model[side], result = units ? cg_pick(units, block->units, n, 2, err) : -1;
     if (result == 0)
-        result = cg_fetch_gained(session->rows, &session->fetch, block, block->gate, model, units, n, NULL,
-                                 width, err);
+        result = cg_fetch_units(session->rows, &session->fetch, block, 0, model, units, n, NULL, width, err);
     if (result == 0)
-        result = cg_fetch_gained(session->room, &session->fetch, block, block->up, model, units, n, NULL,
-                                 width, err);
+        result = cg_fetch_units(session->room, &session->fetch, block, 1, model, units, n, NULL, width, err);
     if (result == 0) {
         cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)n, (int)n, (int)width, 1, session->rows,
                     (int)width, session->room, (int)width, 0, out, (int)n);
@@ -258,14 +258,15 @@ static int fill_store(struct session *session, take_block *take, int64_t floats_
 static struct cg_signature signature(const struct session *session, int side, int32_t i)
 {
     int32_t place = session->place[side][i];
-    return (struct cg_signature){half_of(session, place, 0), half_of(session, place, 1),
+    return (struct cg_signature){{half_of(session, place, 0), half_of(session, place, 1)},
                                  sampled(session, block_of(session, side, i))};
 }
 
 /* Whether the two blocks of a cell can be held against each other: raw rows need one basis. */
 static bool comparable(const struct session *session, const struct cg_cell *cell, int field)
 {
-    return field == PROBE || block_of(session, 0, cell->a)->width == block_of(session, 1, cell->b)->width;
+    const struct cg_ffn_block *a = block_of(session, 0, cell->a), *b = block_of(session, 1, cell->b);
+    return cg_blocks_comparable(a, b) && (field == PROBE || a->width == b->width);
 }
 
 static int64_t length_of(const struct session *session, const struct cg_ffn_block *block, int field)
@@ -296,13 +297,15 @@ static void plant(float *out, const float *rows, int64_t n, int64_t length, uint
 /* A block of a against its planted relative. */
 static void match_planted(struct session *session, int field)
 {
-    struct cg_signature block = signature(session, 0, session->out->cells[0].a);
-    int64_t length = length_of(session, block_of(session, 0, session->out->cells[0].a), field);
-    float *gate = session->planted, *up = gate + block.n * length;
-    plant(gate, block.gate, block.n, length, 0);
-    plant(up, block.up, block.n, length, UINT64_C(1) << 40);
+    const struct cg_ffn_block *block = block_of(session, 0, session->out->cells[0].a);
+    struct cg_signature of = signature(session, 0, session->out->cells[0].a);
+    int64_t length = length_of(session, block, field);
+    float *first = session->planted, *second = first + of.n * length;
+    plant(first, of.by[0], of.n, length, 0);
+    plant(second, of.by[1], of.n, length, UINT64_C(1) << 40);
+    cg_rows_apart(first, second, of.n, length);
     struct cg_agreement found =
-        cg_agree_twice(block, (struct cg_signature){gate, up, block.n}, length, session->room);
+        cg_agree_twice(of, (struct cg_signature){{first, second}, of.n}, length, block->gated, session->room);
     session->table[session->out->ncells * FIELDS + COUNT] = found.units;
 }
 
@@ -316,9 +319,10 @@ static void match_cells(struct session *session, int field)
         row[COUNT] = -1;
         if (!comparable(session, cell, field))
             continue;
+        const struct cg_ffn_block *block = block_of(session, 0, cell->a);
         struct cg_agreement found =
             cg_agree_twice(signature(session, 0, cell->a), signature(session, 1, cell->b),
-                           length_of(session, block_of(session, 0, cell->a), field), session->room);
+                           length_of(session, block, field), block->gated, session->room);
         row[COUNT] = found.units;
         row[COSINE] = found.units > 0 ? found.cosine / found.units : 0;
     }
@@ -331,16 +335,32 @@ static void correlate_grams(struct session *session)
     int64_t square = session->sizes.square;
     for (int64_t c = session->comm->rank; c < session->out->ncells; c += session->comm->size) {
         const struct cg_cell *cell = &session->out->cells[c];
-        int64_t units = block_of(session, 0, cell->a)->units;
+        const struct cg_ffn_block *of = block_of(session, 0, cell->a), *other = block_of(session, 1, cell->b);
+        int64_t units = of->units;
         const float *a = session->store + session->place[0][cell->a] * square * square,
                     *b = session->store + session->place[1][cell->b] * square * square;
-        session->table[c * FIELDS] = units == block_of(session, 1, cell->b)->units
+        session->table[c * FIELDS] = cg_blocks_comparable(of, other) && units == other->units
                                          ? cg_square_t(a, b, units < square ? units : square)
                                          : NAN;
     }
 }
 
-/* Embeddings of the probes, each over its root mean square. */
+/* An embedding as the norm before a block scales it: over its root mean square, a LayerNorm's without its
+ * mean. */
+static void normalise(float *row, int64_t width, bool layer_norm)
+{
+    double sum = 0, squares = 0;
+    for (int64_t c = 0; layer_norm && c < width; c++)
+        sum += (double)row[c];
+    double mean = sum / (double)width;
+    for (int64_t c = 0; c < width; c++)
+        squares += ((double)row[c] - mean) * ((double)row[c] - mean);
+    double scale = squares > 0 ? 1 / sqrt(squares / (double)width) : 0;
+    for (int64_t c = 0; c < width; c++)
+        row[c] = (float)(((double)row[c] - mean) * scale);
+}
+
+/* Embeddings of the probes, normalised. */
 static int take_embeddings(struct session *session, struct cg_err *err)
 {
     int64_t slot[2], n = session->sizes.tokens;
@@ -360,14 +380,8 @@ static int take_embeddings(struct session *session, struct cg_err *err)
         if (!rows || cg_fetch_tokens(rows, &session->fetch, slot[side], session->model[side],
                                      session->ids[side], n, err) < 0)
             return -1;
-        for (int64_t i = 0; i < n; i++) {
-            double squares = 0;
-            for (int64_t c = 0; c < width; c++)
-                squares += (double)rows[i * width + c] * (double)rows[i * width + c];
-            double scale = squares > 0 ? 1 / sqrt(squares / (double)width) : 0;
-            for (int64_t c = 0; c < width; c++)
-                rows[i * width + c] = (float)((double)rows[i * width + c] * scale);
-        }
+        for (int64_t i = 0; i < n; i++)
+            normalise(rows + i * width, width, block_of(session, side, 0)->layer_norm);
     }
     return 0;
 }
