@@ -40,6 +40,7 @@ int cg_result_collect(struct cg_result *out, const struct cg_findings *findings,
     int result = -1;
     out->size[CG_DIM_MODEL] = findings->anatomy->models;
     out->size[CG_DIM_PAIR] = findings->npairs;
+    out->size[CG_DIM_SKIPPED] = (int64_t)findings->skipped->n;
     CG_TRY(compare_all(&all, findings, err));
     CG_TRY(judge_blocks(&all, findings, err));
     CG_TRY(cg_collect_models(out, findings, err));
