@@ -112,8 +112,10 @@ static int reason_power(struct cg_buf *text, const char *verdict, const struct c
 /* The methods by which blocks pass, and in how many layers. */
 static int reason_methods(struct cg_buf *text, const struct cg_kin *kin, struct cg_err *err)
 {
-    static const char *const names[CG_METHODS] = {"by their rows", "by their answers to tokens",
-                                                  "by the products of gate and up", "by the exact test"};
+    const char *const names[CG_METHODS] = {
+        cg_kin_gated(kin) ? "by their rows" : "by their rows and columns", "by their answers to tokens",
+        cg_kin_gated(kin) ? "by the products of gate and up" : "by the products of up and down",
+        "by the exact test"};
     const char *before = ": ";
     for (int method = 0; method < CG_METHODS; method++)
         if (kin->passing[method] > 0) {
@@ -138,7 +140,7 @@ static int32_t largest_count(const struct cg_kin *kin, enum cg_method method)
 
 static int reason_no_block(struct cg_buf *text, const struct cg_kin *kin, struct cg_err *err)
 {
-    static const char *const names[] = {"rows", "answers to tokens"};
+    const char *const names[] = {cg_kin_gated(kin) ? "rows" : "rows and columns", "answers to tokens"};
     int32_t planted[] = {kin->of->planted_raw, kin->of->planted_probe};
     if (cg_buf_printf(
             text, err,
@@ -183,9 +185,10 @@ static int reason_blocks(struct cg_buf *text, const struct cg_kin *kin, struct c
     return kin->tested_exactly == 0
                ? 0
                : cg_buf_printf(text, err,
-                               "Exact test, in the order stored: the gate of %" PRId32
-                               " and the up projection of %" PRId32 " of %" PRId32 " blocks pass.\n",
-                               kin->exact[0], kin->exact[1], kin->tested_exactly);
+                               "Exact test, in the order stored: the %s of %" PRId32
+                               " and the %s projection of %" PRId32 " of %" PRId32 " blocks pass.\n",
+                               cg_kin_gated(kin) ? "gate" : "up projection", kin->exact[0],
+                               cg_kin_gated(kin) ? "up" : "down", kin->exact[1], kin->tested_exactly);
 }
 
 static int reason_tokens(struct cg_buf *text, const struct cg_kin *kin, struct cg_err *err)
