@@ -8,6 +8,7 @@
     X(CG_DIM_NONE, "", "")                                                                                   \
     X(CG_DIM_MODEL, "/", "model")                                                                            \
     X(CG_DIM_PAIR, "/", "pair")                                                                              \
+    X(CG_DIM_SKIPPED, "/", "skipped")                                                                        \
     X(CG_DIM_TENSOR, "/tensors", "tensor")                                                                   \
     X(CG_DIM_LAYER_A, "/layers", "layer_a")                                                                  \
     X(CG_DIM_LAYER_B, "/layers", "layer_b")                                                                  \
@@ -63,7 +64,10 @@
       "decimal logarithm of the corrected p-value of the strongest slot")                                    \
     V(detection_limit, FLOAT64, PAIR, NONE, NONE, "1",                                                       \
       "smallest cosine of related matrices that the tests of this run would have seen")                      \
-    V(reasons, TEXT, PAIR, NONE, NONE, "1", "why the verdict is what it is")
+    V(reasons, TEXT, PAIR, NONE, NONE, "1", "why the verdict is what it is")                                 \
+    V(skipped_label, TEXT, SKIPPED, NONE, NONE, "1", "label of a broken model that was left out")            \
+    V(skipped_path, TEXT, SKIPPED, NONE, NONE, "1", "its path as given")                                     \
+    V(skipped_error, TEXT, SKIPPED, NONE, NONE, "1", "what is wrong with it")
 
 #define CG_TENSORS_VARIABLES(V)                                                                              \
     V(name, TEXT, TENSOR, NONE, NONE, "1", "canonical name of the slot")                                     \

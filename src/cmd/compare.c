@@ -120,6 +120,7 @@ static int collect_on_root(struct comparison *all, struct cg_err *err)
         return 0;
     bool pca = run->options->sweep.feature_kind != CG_FEATURES_NONE;
     struct cg_findings findings = {.models = run->models.pointers,
+                                   .skipped = &run->skipped,
                                    .architectures = run->models.architectures,
                                    .anatomy = &run->models.anatomy,
                                    .plan = &run->plan,

@@ -23,6 +23,27 @@ static int list_models(const struct run *run, struct cg_manifest *manifest, stru
     return cg_manifest_unique_labels(manifest, err);
 }
 
+/* Broken models end the run, or are left out: then the pairs are made of the others. */
+static int leave_out_broken(struct run *run, const struct cg_manifest *sound, struct cg_err *err)
+{
+    const struct cg_manifest *broken = &run->skipped;
+    if (broken->n == 0)
+        return 0;
+    if (!run->options->skip_broken)
+        return cg_models_refuse(
+            broken, broken->n > 1 ? "models are broken; --skip-broken goes on without" : NULL, err);
+    free(run->pairs);
+    run->pairs = NULL;
+    run->npairs = 0;
+    if (run->paired && cg_manifest_pairs(sound, &run->pairs, &run->npairs, err) < 0)
+        return err->code == CG_ENOMEM
+                   ? -1
+                   : cg_models_refuse(broken, "without broken models no two are left to compare", err);
+    for (size_t i = 0; i < broken->n; i++)
+        cg_log_warning("%s is left out: %s", broken->entries[i].label, broken->entries[i].error);
+    return 0;
+}
+
 /* Reads all metadata and packs it for the other ranks. */
 static int read_metadata_on_root(struct run *run, struct cg_buf *buf, struct cg_err *err)
 {
@@ -35,7 +56,8 @@ static int read_metadata_on_root(struct run *run, struct cg_buf *buf, struct cg_
     CG_TRY(list_models(run, &manifest, err));
     if (run->paired)
         CG_TRY(cg_manifest_pairs(&manifest, &run->pairs, &run->npairs, err));
-    CG_TRY(cg_models_open(&run->models, &manifest, err));
+    CG_TRY(cg_models_open(&run->models, &manifest, &run->skipped, err));
+    CG_TRY(leave_out_broken(run, &manifest, err));
     CG_TRY(cg_pack_int(buf, (int64_t)run->npairs, err));
     CG_TRY(cg_buf_append(buf, run->pairs, run->npairs * sizeof *run->pairs, err));
     CG_TRY(cg_models_pack(&run->models, buf, err));
@@ -290,6 +312,7 @@ void run_release(struct run *run)
     cg_plan_release(&run->plan);
     free(run->pairs);
     cg_models_release(&run->models);
+    cg_manifest_release(&run->skipped);
     cg_buf_release(&run->notes);
     free(run->journal);
     cg_result_unlock(run->options->output, run->lock);

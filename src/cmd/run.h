@@ -19,7 +19,8 @@ struct run {
     bool paired; /* its models are compared with one another */
     double start;
     struct cg_models models;
-    int32_t (*pairs)[2]; /* of a run that is paired */
+    struct cg_manifest skipped; /* the broken ones, rank 0 */
+    int32_t (*pairs)[2];        /* of a run that is paired */
     size_t npairs;
     struct cg_plan plan;
     struct cg_sweep_options sweeping; /* the user's, and the journal */

@@ -42,6 +42,7 @@ int cg_result_collect(struct cg_result *out, const struct cg_findings *findings,
     int result = -1;
     out->size[CG_DIM_MODEL] = findings->anatomy->models;
     out->size[CG_DIM_PAIR] = findings->npairs;
+    out->size[CG_DIM_SKIPPED] = (int64_t)findings->skipped->n;
     CG_TRY(compare_all(&all, findings, err));
     CG_TRY(cg_identities_find(&all.identities, findings->anatomy, findings->plan, findings->sweep,
                               findings->pairs, findings->npairs, err));

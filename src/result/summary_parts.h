@@ -145,6 +145,7 @@ const char *cg_model_label(const struct cg_result *result, int64_t model);
 
 /* The sections. */
 int cg_summary_models(struct cg_page page, const struct cg_result *result, struct cg_err *err);
+int cg_summary_skipped(struct cg_page page, const struct cg_result *result, struct cg_err *err);
 int cg_summary_architecture(struct cg_page page, const struct cg_result *result, struct cg_err *err);
 int cg_summary_pairs(struct cg_page page, const struct cg_result *result, struct cg_err *err);
 void cg_summary_profile(struct cg_page page, const struct cg_result *result, int64_t pair);

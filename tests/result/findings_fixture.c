@@ -69,7 +69,9 @@ void fixture_settle(struct fixture *f)
     sweep_make(f);
     for (int64_t s = 0; s < f->made.anatomy.nslots; s++)
         fixture_set(f, s, &INDEPENDENT);
+    static const struct cg_manifest none = {0};
     f->findings = (struct cg_findings){.models = f->made.models,
+                                       .skipped = &none,
                                        .architectures = f->architectures,
                                        .anatomy = &f->made.anatomy,
                                        .plan = &f->plan,
