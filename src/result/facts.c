@@ -94,6 +94,18 @@ static void count_blocks(struct cg_facts *facts)
     }
 }
 
+/* Layers whose sketches pass, wherever they stand. */
+static void count_maps(struct cg_facts *facts, const struct cg_mapped *mapped)
+{
+    static const enum cg_group groups[CG_MAP_GROUPS] = {CG_GROUP_ATTENTION, CG_GROUP_FFN};
+    for (int group = 0; mapped->of && group < CG_MAP_GROUPS; group++)
+        for (int32_t l = 0; l < mapped->layers; l++)
+            if (mapped->from[group][l] >= 0)
+                mark(facts, groups[group], l);
+    for (int role = 0; mapped->of && role < CG_ROLE_COUNT; role++)
+        facts->role_passed[role] |= mapped->role_passed[role];
+}
+
 /* Equal bytes in another place weigh as equal values in the same do. */
 static void count_identities(struct cg_facts *facts, const struct cg_identities *identities)
 {
@@ -195,6 +207,7 @@ int cg_facts_find(struct cg_facts *facts, const struct cg_findings *findings,
         return -1;
     for (int64_t s = 0; s < anatomy->nslots; s++)
         count_slot(facts, findings, cg_comparison_at(all, s, p), s, p);
+    count_maps(facts, &all->mapped[p]);
     count_identities(facts, &all->identities[p]);
     if (facts->kin->of)
         count_blocks(facts);

@@ -38,6 +38,9 @@ int cg_kins_judge(struct cg_kin **out, const struct cg_findings *findings, const
                   struct cg_err *err);
 void cg_kins_release(struct cg_kin *kins, int64_t npairs);
 
+/* Whether one may serve the other as a control. */
+bool cg_pairs_share_a_model(const int32_t a[2], const int32_t b[2]);
+
 /* Of one cell by one method: corrected; NaN where it was not taken. */
 double cg_cell_log10_p(const struct cg_kin *kin, const struct cg_cell *cell, enum cg_method method);
 

@@ -191,6 +191,25 @@ static int reason_blocks(struct cg_buf *text, const struct cg_kin *kin, struct c
                                cg_kin_gated(kin) ? "up" : "down", kin->exact[1], kin->tested_exactly);
 }
 
+/* What sketches say of layers in whatever place: attention, and feed-forward parts that have no gate. */
+static int reason_maps(struct cg_buf *text, const struct cg_mapped *mapped, struct cg_err *err)
+{
+    static const char *const names[CG_MAP_GROUPS] = {"attention", "feed-forward matrices"};
+    for (int group = 0; mapped->of && group < CG_MAP_GROUPS; group++) {
+        if (mapped->passing[group] == 0)
+            continue;
+        if (cg_buf_printf(text, err,
+                          "By sketches the %s of %" PRId32 " of b's %" PRId32
+                          " layers %s a's, above a cosine of %.2f",
+                          names[group], mapped->passing[group], mapped->layers, group == 0 ? "is" : "are",
+                          mapped->floor) < 0 ||
+            cg_put_runs(text, mapped->from[group], mapped->layers, err) < 0 ||
+            cg_buf_printf(text, err, ".\n") < 0)
+            return -1;
+    }
+    return 0;
+}
+
 static int reason_tokens(struct cg_buf *text, const struct cg_kin *kin, struct cg_err *err)
 {
     if (kin->columns)
@@ -238,6 +257,7 @@ int cg_give_reasons(struct cg_buf *text, const char *verdict, const struct cg_fa
     if (reason_identity(text, facts, err) < 0 ||
         cg_moves_say(text, facts->findings, facts->all, facts->pair, err) < 0 ||
         reason_rounding(text, verdict, &facts->rounding, err) < 0 || reason_passing(text, facts, err) < 0 ||
+        reason_maps(text, &facts->all->mapped[facts->pair], err) < 0 ||
         reason_blocks(text, facts->kin, err) < 0 || reason_tokens(text, facts->kin, err) < 0 ||
         reason_merge(text, verdict, facts, err) < 0 || reason_update(text, verdict, facts->kin, err) < 0)
         return -1;

@@ -5,6 +5,7 @@
 
 #include "cognate/identities.h"
 #include "kin.h"
+#include "mapped.h"
 
 struct cg_origins;
 
@@ -14,6 +15,7 @@ struct cg_comparisons {
     struct cg_comparison *cell;
     int64_t npairs;
     struct cg_kin *kins;              /* [npairs] */
+    struct cg_mapped *mapped;         /* [npairs] */
     struct cg_identities *identities; /* [npairs] */
     struct cg_origins *origins;       /* [npairs] */
 };
