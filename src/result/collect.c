@@ -42,10 +42,12 @@ int cg_result_collect(struct cg_result *out, const struct cg_findings *findings,
     out->size[CG_DIM_PAIR] = findings->npairs;
     CG_TRY(compare_all(&all, findings, err));
     CG_TRY(judge_blocks(&all, findings, err));
+    CG_TRY(cg_merges_find(&all.merges, findings->anatomy, findings->plan, findings->sweep, err));
     CG_TRY(cg_collect_models(out, findings, err));
     CG_TRY(cg_collect_tensors(out, findings, &all, err));
     CG_TRY(cg_collect_layers(out, findings, &all, err));
     CG_TRY(cg_collect_experts(out, findings, &all, err));
+    CG_TRY(cg_collect_merges(out, &all.merges, err));
     CG_TRY(cg_collect_embeddings(out, findings, err));
     CG_TRY(cg_collect_pca(out, findings, err));
     CG_TRY(cg_collect_pairs(out, findings, &all, err));
@@ -54,6 +56,7 @@ int cg_result_collect(struct cg_result *out, const struct cg_findings *findings,
 done:
     free(all.cell);
     cg_kins_release(all.kins, findings->npairs);
+    cg_merges_release(&all.merges);
     if (result < 0)
         cg_result_release(out);
     return result;

@@ -2,8 +2,8 @@
 #include "cognate/mem.h"
 #include <string.h>
 
-const char *const cg_group_path[CG_GROUP_PATHS] = {"/",           "/tensors", "/layers", "/experts",
-                                                   "/embeddings", "/pca",     "/run"};
+const char *const cg_group_path[CG_GROUP_PATHS] = {"/",       "/tensors",    "/layers", "/experts",
+                                                   "/merges", "/embeddings", "/pca",    "/run"};
 
 const struct cg_axis cg_axes[CG_DIMENSION_COUNT] = {
 #define AXIS(id, group, name) {group, name},
@@ -23,6 +23,7 @@ const struct cg_axis cg_axes[CG_DIMENSION_COUNT] = {
 #define TENSORS(...)    ROW("/tensors", tensors, __VA_ARGS__)
 #define LAYERS(...)     ROW("/layers", layers, __VA_ARGS__)
 #define EXPERTS(...)    ROW("/experts", experts, __VA_ARGS__)
+#define MERGES(...)     ROW("/merges", merges, __VA_ARGS__)
 #define EMBEDDINGS(...) ROW("/embeddings", embeddings, __VA_ARGS__)
 #define PCA(...)        ROW("/pca", pca, __VA_ARGS__)
 
@@ -30,6 +31,7 @@ const struct cg_variable cg_variables[] = {CG_ROOT_VARIABLES(ROOT)             /
                                            CG_TENSORS_VARIABLES(TENSORS)       /* */
                                            CG_LAYERS_VARIABLES(LAYERS)         /* */
                                            CG_EXPERTS_VARIABLES(EXPERTS)       /* */
+                                           CG_MERGES_VARIABLES(MERGES)         /* */
                                            CG_EMBEDDINGS_VARIABLES(EMBEDDINGS) /* */
                                            CG_PCA_VARIABLES(PCA)};
 

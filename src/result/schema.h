@@ -6,7 +6,7 @@
 
 enum cg_type { CG_TYPE_BOOL, CG_TYPE_INT32, CG_TYPE_INT64, CG_TYPE_FLOAT64, CG_TYPE_TEXT };
 
-enum { CG_SCHEMA_VERSION = 1, CG_MAX_DIMENSIONS = 3, CG_GROUP_PATHS = 7 };
+enum { CG_SCHEMA_VERSION = 1, CG_MAX_DIMENSIONS = 3, CG_GROUP_PATHS = 8 };
 
 struct cg_variable {
     const char *group, *name;
