@@ -5,6 +5,7 @@
 #include "cognate/anatomy.h"
 #include "cognate/blocks.h"
 #include "cognate/evidence.h"
+#include "cognate/manifest.h"
 #include "cognate/pca.h"
 #include "cognate/plan.h"
 #include "cognate/result.h"
@@ -15,6 +16,7 @@
 /* Everything that the stages before left behind; nothing is owned. */
 struct cg_findings {
     const struct cg_checkpoint *const *models;
+    const struct cg_manifest *skipped;           /* broken models that the run went on without */
     const struct cg_architecture *architectures; /* [models] */
     const struct cg_anatomy *anatomy;
     const struct cg_plan *plan;

@@ -8,12 +8,14 @@
     X(CG_DIM_NONE, "", "")                                                                                   \
     X(CG_DIM_MODEL, "/", "model")                                                                            \
     X(CG_DIM_PAIR, "/", "pair")                                                                              \
+    X(CG_DIM_SKIPPED, "/", "skipped")                                                                        \
     X(CG_DIM_TENSOR, "/tensors", "tensor")                                                                   \
     X(CG_DIM_LAYER_A, "/layers", "layer_a")                                                                  \
     X(CG_DIM_LAYER_B, "/layers", "layer_b")                                                                  \
     X(CG_DIM_ROLE_GROUP, "/layers", "role_group")                                                            \
     X(CG_DIM_EXPERT_MATCH, "/experts", "expert_match")                                                       \
     X(CG_DIM_MERGE_ROW, "/merges", "merge_row")                                                              \
+    X(CG_DIM_IDENTITY, "/identities", "identity")                                                            \
     X(CG_DIM_TOKEN, "/embeddings", "token")                                                                  \
     X(CG_DIM_SAMPLE, "/pca", "sample")                                                                       \
     X(CG_DIM_COMPONENT, "/pca", "component")                                                                 \
@@ -45,6 +47,8 @@
     V(identical_tensors, INT64, PAIR, NONE, NONE, "1", "compared slots of the same type and SHA-256")        \
     V(constant_tensors, INT64, PAIR, NONE, NONE, "1",                                                        \
       "identical slots that hold one value throughout and prove nothing")                                    \
+    V(moved_tensors, INT64, PAIR, NONE, NONE, "1",                                                           \
+      "slots of b that hold the very bytes of another slot of a")                                            \
     V(comparable_fraction, FLOAT64, PAIR, NONE, NONE, "1",                                                   \
       "share of b's parameters in slots where a has the same shape")                                         \
     V(mean_cosine, FLOAT64, PAIR, NONE, NONE, "1", "plain mean of cosine over compared slots")               \
@@ -61,7 +65,10 @@
       "decimal logarithm of the corrected p-value of the strongest slot")                                    \
     V(detection_limit, FLOAT64, PAIR, NONE, NONE, "1",                                                       \
       "smallest cosine of related matrices that the tests of this run would have seen")                      \
-    V(reasons, TEXT, PAIR, NONE, NONE, "1", "why the verdict is what it is")
+    V(reasons, TEXT, PAIR, NONE, NONE, "1", "why the verdict is what it is")                                 \
+    V(skipped_label, TEXT, SKIPPED, NONE, NONE, "1", "label of a broken model that was left out")            \
+    V(skipped_path, TEXT, SKIPPED, NONE, NONE, "1", "its path as given")                                     \
+    V(skipped_error, TEXT, SKIPPED, NONE, NONE, "1", "what is wrong with it")
 
 #define CG_TENSORS_VARIABLES(V)                                                                              \
     V(name, TEXT, TENSOR, NONE, NONE, "1", "canonical name of the slot")                                     \
@@ -129,6 +136,13 @@
     V(alike, INT32, MERGE_ROW, NONE, NONE, "1",                                                              \
       "index of a model that in the parent's place explains as much, -1: none")                              \
     V(ambiguous, BOOL, MERGE_ROW, NONE, NONE, "1", "another of these models would do as well as the child")
+
+#define CG_IDENTITIES_VARIABLES(V)                                                                           \
+    V(pair, INT32, IDENTITY, NONE, NONE, "1",                                                                \
+      "index of the pair; of each the first 65,536 over the number of pairs are listed")                     \
+    V(tensor_b, INT64, IDENTITY, NONE, NONE, "1", "slot of b, as index into /tensors; each stands once")     \
+    V(tensor_a, INT64, IDENTITY, NONE, NONE, "1",                                                            \
+      "first other slot of a that holds the same bytes, as index into /tensors")
 
 #define CG_EMBEDDINGS_VARIABLES(V)                                                                           \
     V(rows_a, INT64, PAIR, NONE, NONE, "1", "rows of a's input embedding")                                   \

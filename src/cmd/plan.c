@@ -108,14 +108,15 @@ done:
 
 static int plan_models(char **arguments, int n, int ranks)
 {
-    struct cg_manifest manifest = {0};
+    struct cg_manifest manifest = {0}, broken = {0};
     struct cg_models models = {0};
     struct cg_err err;
     int result = -1;
     for (int i = 0; i < n; i++)
         CG_TRY(cg_manifest_add(&manifest, arguments[i], &err));
     CG_TRY(cg_manifest_unique_labels(&manifest, &err));
-    CG_TRY(cg_models_open(&models, &manifest, &err));
+    CG_TRY(cg_models_open(&models, &manifest, &broken, &err));
+    CG_TRY(broken.n > 0 ? cg_models_refuse(&broken, NULL, &err) : 0);
     CG_TRY(cg_models_study(&models, &err));
     CG_TRY(print_plan(&models, ranks, &err));
     result = 0;
@@ -124,6 +125,7 @@ done:
         cg_log_error(err.text);
     cg_models_release(&models);
     cg_manifest_release(&manifest);
+    cg_manifest_release(&broken);
     return result == 0 ? 0 : err.code == CG_EUSAGE ? 2 : 1;
 }
 

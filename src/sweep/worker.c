@@ -82,6 +82,7 @@ int cg_worker_init(struct cg_worker *worker, const struct cg_checkpoint *const *
         !(worker->bytes = cg_new((size_t)members, sizeof *worker->bytes, err)) ||
         !(worker->panel = cg_new((size_t)members, sizeof *worker->panel, err)) ||
         !(worker->feature = cg_new((size_t)members, sizeof *worker->feature, err)) ||
+        !(worker->compared = cg_new((size_t)members, sizeof *worker->compared, err)) ||
         !(worker->scratch = cg_new_aligned((size_t)3 * CG_PANEL_ELEMENTS, sizeof(double), err)))
         return -1;
     return 0;
@@ -100,6 +101,7 @@ void cg_worker_release(struct cg_worker *worker)
     drop_panels(worker);
     free(worker->panel);
     free(worker->feature);
+    free(worker->compared);
     free(worker->cells);
     free(worker->scratch);
     free(worker->data);
@@ -317,16 +319,20 @@ static int end_chunk(struct cg_worker *worker, const struct cg_piece *piece, str
     return 0;
 }
 
-static void compare_panels(struct cg_worker *worker, const struct cg_task *task, int32_t members)
+void cg_compare_panels(struct cg_worker *worker, const struct cg_panel_shape *shape, int64_t bundle,
+                       const float *const *values)
 {
     const struct cg_shift_null none = {.cosine = NAN, .mean = NAN, .sd = NAN};
-    for (int32_t j = 0; j < members; j++)
+    for (int32_t j = 0; j < worker->plan->bundles[bundle].members; j++) {
+        if (shape->residual > 0)
+            worker->compared[j] = cg_panel_of(shape, values[j], worker->scratch);
         for (int32_t i = 0; i < j; i++) {
             struct cg_shift_null null = none;
-            if (worker->shape.residual > 0)
-                null = cg_panel_compare(&worker->shape, worker->panel[i], worker->panel[j], worker->scratch);
-            cg_table_set_null(&worker->table, task->bundle, cg_pair_index(i, j), &null);
+            if (shape->residual > 0)
+                null = cg_panel_compare(shape, &worker->compared[i], &worker->compared[j], worker->scratch);
+            cg_table_set_null(&worker->table, bundle, cg_pair_index(i, j), &null);
         }
+    }
 }
 
 int cg_hold_panel(struct cg_worker *worker, const struct cg_task *task, float *panel, struct cg_err *err)
@@ -357,7 +363,7 @@ static int end_task(struct cg_worker *worker, const struct cg_piece *piece, stru
     if (bundle->real && task->work == CG_WORK_WHOLE)
         cg_cells_fold(worker->cells, worker->chunks, bundle->members,
                       cg_table_cell(&worker->table, task->bundle, 0));
-    compare_panels(worker, task, bundle->members);
+    cg_compare_panels(worker, &worker->shape, task->bundle, (const float *const *)worker->panel);
     drop_panels(worker);
     return 0;
 }

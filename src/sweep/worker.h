@@ -42,6 +42,7 @@ struct cg_worker {
     size_t cells_capacity;
     int64_t chunks; /* in cells so far */
     double *scratch;
+    struct cg_panel *compared; /* [members] */
 
     struct cg_held_panel *held;
     size_t nheld, held_capacity;
@@ -57,6 +58,11 @@ int cg_worker_take(struct cg_worker *worker, const struct cg_piece *piece, struc
 
 /* The panel of a bundle's members; a slot with one member has nothing to compare it with. */
 struct cg_panel_shape cg_bundle_panel_shape(const struct cg_worker *worker, const struct cg_bundle *bundle);
+
+/* The nulls of every two members of a bundle, into the table. values[members]; not read where the shape has
+ * no panel. */
+void cg_compare_panels(struct cg_worker *worker, const struct cg_panel_shape *shape, int64_t bundle,
+                       const float *const *values);
 
 /* Whether the worker keeps a member's bytes: those of an input embedding, not of an lm_head beside it. */
 bool cg_is_kept(const struct cg_worker *worker, int64_t bundle, const struct cg_bundle_member *member);
