@@ -212,9 +212,7 @@ int cg_facts_find(struct cg_facts *facts, const struct cg_findings *findings,
     if (facts->kin->of)
         count_blocks(facts);
     narrow_foreign(facts);
-    facts->merge = cg_find_merge(findings, p);
-    if (facts->merge.other >= 0)
-        facts->merged_with = findings->models[facts->merge.other]->label;
+    facts->merge = cg_merge_of(&all->merges, findings->pairs[p][0], findings->pairs[p][1]);
     return find_limit(facts, findings, all, p, err);
 }
 
