@@ -447,6 +447,7 @@ static int prepare(struct session *session, const struct cg_alignment *alignment
             0 ||
         list_cells(out, err) < 0 || place_blocks(session, err) < 0)
         return -1;
+    cg_files_watch(session->fetch.files, session->comm);
     session->sizes = cg_sizes_for(out, session->places, alignment->shared);
     out->units = (int32_t)session->sizes.units;
     if (out->ncells == 0)
