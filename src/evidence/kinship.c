@@ -360,6 +360,7 @@ static int prepare(struct reading *reading, const struct cg_comm *comm,
         cg_fetch_init(&reading->fetch, models, anatomy, comm->rank == 0, err) < 0 ||
         cg_places_init(&reading->places, out, err) < 0)
         return -1;
+    cg_files_watch(reading->fetch.files, comm);
     reading->models = cg_model_source_create(&reading->source, &reading->fetch, model, out, reading->places.n,
                                              alignment, err);
     return reading->models ? 0 : -1;
