@@ -6,6 +6,7 @@
 
 enum { MOST_UNITS = 1024, LEAST_UNITS = 64, MOST_COLUMNS = 1024, FEW_COLUMNS = 128, MOST_TOKENS = 256 };
 enum { MOST_SQUARE = 128, LEAST_SQUARE = 33 };
+enum { EXACT_ROWS = 1024, EXACT_COLUMNS = 1024, EXACT_TOKENS = 1024, GRAM_TOKENS = 512 };
 
 static int64_t least(int64_t a, int64_t b)
 {
@@ -55,7 +56,11 @@ struct cg_sizes cg_sizes_for(const struct cg_kinship *of, int64_t blocks, int64_
     return (struct cg_sizes){.units = units,
                              .columns = columns_for(of, blocks, units, width),
                              .tokens = least(shared_tokens, columns_for(of, blocks, units, MOST_TOKENS)),
-                             .square = square};
+                             .square = square,
+                             .exact_rows = EXACT_ROWS,
+                             .exact_columns = EXACT_COLUMNS,
+                             .exact_tokens = least(shared_tokens, EXACT_TOKENS),
+                             .gram_tokens = least(shared_tokens, GRAM_TOKENS)};
 }
 
 int cg_fetch_gain(float *out, struct cg_fetch *fetch, const struct cg_ffn_block *block, int model,
@@ -145,14 +150,4 @@ int64_t cg_embedding_slot(const struct cg_checkpoint *const *models, const struc
         if (anatomy->slots[s].role == CG_ROLE_EMBED && cg_can_fetch(models, anatomy, s, model))
             return s;
     return -1;
-}
-
-int cg_fetch_tokens(float *out, struct cg_fetch *fetch, int64_t slot, int model, const int64_t *ids,
-                    int64_t n, struct cg_err *err)
-{
-    int64_t columns = cg_member_of(fetch->anatomy, slot, model)->columns;
-    for (int64_t i = 0; i < n; i++)
-        if (cg_fetch_rows(fetch, slot, model, &ids[i], 1, out + i * columns, err) < 0)
-            return -1;
-    return 0;
 }

@@ -7,8 +7,10 @@
 
 /* What is taken of each block of a pair. */
 struct cg_sizes {
-    int64_t units, columns, tokens; /* of signatures */
-    int64_t square;                 /* units of a Gram matrix */
+    int64_t units, columns, tokens;                  /* of signatures */
+    int64_t square;                                  /* units of a Gram matrix */
+    int64_t exact_rows, exact_columns, exact_tokens; /* of an exact test */
+    int64_t gram_tokens;                             /* of the embeddings' Gram matrix */
 };
 
 /* The largest signatures that keep a pair's cells under CG_CELL_WORK multiply-adds by each matching, and the
@@ -35,9 +37,5 @@ int cg_fetch_gained(float *out, struct cg_fetch *fetch, const struct cg_ffn_bloc
 /* The slot of a model's input embedding that can be fetched, or -1. */
 int64_t cg_embedding_slot(const struct cg_checkpoint *const *models, const struct cg_anatomy *anatomy,
                           int model);
-
-/* Rows of the embedding at ids[n], in that order, n x columns. */
-int cg_fetch_tokens(float *out, struct cg_fetch *fetch, int64_t slot, int model, const int64_t *ids,
-                    int64_t n, struct cg_err *err);
 
 #endif

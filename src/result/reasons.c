@@ -232,10 +232,11 @@ static int reason_update(struct cg_buf *text, const char *verdict, const struct 
 int cg_give_reasons(struct cg_buf *text, const char *verdict, const struct cg_facts *facts, double cover,
                     struct cg_err *err)
 {
-    if (reason_identity(text, facts, err) < 0 || reason_rounding(text, verdict, &facts->rounding, err) < 0 ||
-        reason_passing(text, facts, err) < 0 || reason_blocks(text, facts->kin, err) < 0 ||
-        reason_tokens(text, facts->kin, err) < 0 || reason_merge(text, verdict, facts, err) < 0 ||
-        reason_update(text, verdict, facts->kin, err) < 0)
+    if (reason_identity(text, facts, err) < 0 ||
+        cg_moves_say(text, facts->findings, facts->all, facts->pair, err) < 0 ||
+        reason_rounding(text, verdict, &facts->rounding, err) < 0 || reason_passing(text, facts, err) < 0 ||
+        reason_blocks(text, facts->kin, err) < 0 || reason_tokens(text, facts->kin, err) < 0 ||
+        reason_merge(text, verdict, facts, err) < 0 || reason_update(text, verdict, facts->kin, err) < 0)
         return -1;
     return reason_power(text, verdict, facts, cover, err);
 }

@@ -61,6 +61,15 @@ static int put_cell(FILE *out, const struct cg_variable *variable, const void *d
     case CG_TYPE_BOOL:
         fputs(((const int8_t *)data)[i] ? "true" : "false", out);
         break;
+    case CG_TYPE_UINT8:
+        put_integer(out, ((const uint8_t *)data)[i]);
+        break;
+    case CG_TYPE_INT16:
+        put_integer(out, ((const int16_t *)data)[i]);
+        break;
+    case CG_TYPE_FLOAT32:
+        put_number(out, (double)((const float *)data)[i]);
+        break;
     case CG_TYPE_INT32:
         put_integer(out, ((const int32_t *)data)[i]);
         break;
@@ -87,7 +96,7 @@ static int put_variables(FILE *out, const struct cg_result *result, const char *
     for (size_t v = 0; v < cg_variable_count; v++) {
         const struct cg_variable *variable = &cg_variables[v];
         const void *data = cg_variable_data(variable, result);
-        if (!data || strcmp(variable->group, group) != 0 || variable->dimension[0] != axis ||
+        if (!data || strcmp(variable->group, group) != 0 || variable->dimension[0] != (int)axis ||
             variable->dimension[1] != CG_DIM_NONE)
             continue;
         put_key(out, first, variable->name);

@@ -312,7 +312,7 @@ def test_xarray_opens_every_group(triple, engine, group):
     with xarray.open_dataset(triple[0], engine=engine, group=group) as data:
         data.load()
         if group is None:
-            assert dict(data.sizes) == {"model": 3, "pair": 3}
+            assert dict(data.sizes) == {"model": 3, "pair": 3, "skipped": 0}
             assert [str(text) for text in data.model_label.astype(str).values] == ["base-a", "a-sft", "base-b"]
             assert data.same_architecture.dtype == bool
             assert data.attrs["Conventions"] == "CF-1.11, ACDD-1.3" and data.attrs["cognate_schema"] == 1
