@@ -19,6 +19,7 @@ struct comparison {
     bool *aligned;                   /* [npairs] */
     struct cg_token_cosines *tokens; /* [npairs] */
     struct cg_kinship *kinships;     /* [npairs]; empty with --evidence quick */
+    struct cg_maps *maps;            /* likewise */
     struct cg_pca pca;
 };
 
@@ -28,7 +29,8 @@ static int allocate(struct comparison *all, struct cg_err *err)
     if (!(all->alignments = cg_new(npairs, sizeof *all->alignments, err)) ||
         !(all->aligned = cg_new(npairs, sizeof *all->aligned, err)) ||
         !(all->tokens = cg_new(npairs, sizeof *all->tokens, err)) ||
-        !(all->kinships = cg_new(npairs, sizeof *all->kinships, err)))
+        !(all->kinships = cg_new(npairs, sizeof *all->kinships, err)) ||
+        !(all->maps = cg_new(npairs, sizeof *all->maps, err)))
         return -1;
     return 0;
 }
@@ -90,8 +92,10 @@ static int compare_pair(struct comparison *all, size_t p, struct cg_err *err)
                           &all->alignments[p], run->options->full, &all->tokens[p], err) < 0)
         return -1;
     if (run->options->full &&
-        cg_kinship_find(run->comm, run->models.pointers, &run->models.anatomy, &run->plan, &run->sweep, a, b,
-                        &all->alignments[p], &all->kinships[p], err) < 0)
+        (cg_maps_find(run->comm, run->models.pointers, &run->models.anatomy, &run->plan, &run->sweep, a, b,
+                      &all->maps[p], err) < 0 ||
+         cg_kinship_find(run->comm, run->models.pointers, &run->models.anatomy, &run->plan, &run->sweep, a, b,
+                         &all->alignments[p], &all->kinships[p], err) < 0))
         return -1;
     run->bytes_reread += all->tokens[p].bytes_reread + all->kinships[p].bytes_reread;
     return cg_agree(run->comm, keep_listed(all, p, err), err);
@@ -136,6 +140,7 @@ static int collect_on_root(struct comparison *all, struct cg_err *err)
                                    .aligned = all->aligned,
                                    .tokens = all->tokens,
                                    .kinships = run->options->full ? all->kinships : NULL,
+                                   .maps = run->options->full ? all->maps : NULL,
                                    .pca = pca ? &all->pca : NULL,
                                    .options = &run->options->sweep};
     return cg_result_collect(&run->result, &findings, err);
@@ -163,11 +168,14 @@ static void comparison_release(struct comparison *all)
             cg_token_cosines_release(&all->tokens[p]);
         if (all->kinships)
             cg_kinship_release(&all->kinships[p]);
+        if (all->maps)
+            cg_maps_release(&all->maps[p]);
     }
     free(all->alignments);
     free(all->aligned);
     free(all->tokens);
     free(all->kinships);
+    free(all->maps);
     run_release(&all->run);
 }
 

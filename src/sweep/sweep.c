@@ -141,6 +141,8 @@ int cg_sweep_run(const struct cg_comm *comm, const struct cg_checkpoint *const *
     share_kept(comm, &worker, out);
     out->features = worker.features;
     worker.features = (struct cg_features){0};
+    out->sketches = worker.sketches;
+    worker.sketches = (struct cg_sketches){0};
 done:
     cg_pulse_destroy(pulse);
     cg_resume_release(&resume);
@@ -162,5 +164,6 @@ void cg_sweep_release(struct cg_sweep *sweep)
     free(sweep->kept);
     free(sweep->features.sample);
     free(sweep->features.value);
+    cg_sketches_release(&sweep->sketches);
     *sweep = (struct cg_sweep){0};
 }
