@@ -40,7 +40,7 @@ static int64_t count_samples(const struct cg_worker *worker, int rank)
     return n;
 }
 
-static int64_t embedding_bytes(const struct cg_plan *plan, const struct cg_anatomy *anatomy)
+int64_t cg_embedding_bytes(const struct cg_plan *plan, const struct cg_anatomy *anatomy)
 {
     int64_t bytes = 0;
     for (int64_t i = 0; i < plan->nbundles; i++)
@@ -55,7 +55,7 @@ static int begin_keeping(struct cg_worker *worker, struct cg_err *err)
     const struct cg_plan *plan = worker->plan;
     if (!(worker->kept = cg_new((size_t)worker->anatomy->models, sizeof *worker->kept, err)))
         return -1;
-    if (embedding_bytes(plan, worker->anatomy) > CG_KEEP_BYTES)
+    if (cg_embedding_bytes(plan, worker->anatomy) > CG_KEEP_BYTES)
         return 0;
     for (int64_t i = 0; i < plan->nbundles; i++) {
         const struct cg_bundle *bundle = &plan->bundles[i];
@@ -146,17 +146,17 @@ static double *row_for(struct cg_worker *worker, int64_t sample)
     return worker->features.value + worker->features.local++ * worker->features.features;
 }
 
-struct cg_panel_shape cg_bundle_panel_shape(const struct cg_worker *worker, const struct cg_bundle *bundle)
+struct cg_panel_shape cg_bundle_panel_shape(const struct cg_anatomy *anatomy, const struct cg_bundle *bundle)
 {
     if (!bundle->real || bundle->members < 2)
         return (struct cg_panel_shape){0};
-    return cg_panel_shape_of(worker->anatomy->slots[bundle->slot].role, bundle->rows, bundle->columns);
+    return cg_panel_shape_of(anatomy->slots[bundle->slot].role, bundle->rows, bundle->columns);
 }
 
 static int begin_panels(struct cg_worker *worker, const struct cg_bundle *bundle, int32_t members,
                         struct cg_err *err)
 {
-    worker->shape = cg_bundle_panel_shape(worker, bundle);
+    worker->shape = cg_bundle_panel_shape(worker->anatomy, bundle);
     size_t size = (size_t)(worker->shape.lines * worker->shape.residual);
     for (int32_t m = 0; size > 0 && m < members; m++)
         if (!(worker->panel[m] = cg_new(size, sizeof(float), err)))
