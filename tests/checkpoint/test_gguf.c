@@ -48,7 +48,7 @@ static const struct row {
                    ONES KEY("\1", "o", "\11") N4("\0") N8("\0") KEY("\1", "p", "\11") N4("\7")
                        N8("\3") "\0\1\1" KEY("\1", "q", "\11") N4("\13") N8("\1") ONES FOUR_FLOATS),
      16, "a F32 [4] 0-16;", NULL, 0},
-    {"types that are not decoded", P(ONE(TENSOR("\1", "\0\1\0\0\0\0\0\0", "\20", N8("\0")))), 66,
+    {"entries of a codebook", P(ONE(TENSOR("\1", "\0\1\0\0\0\0\0\0", "\20", N8("\0")))), 66,
      "a IQ2_XXS [256] 0-66;", NULL, 0},
 
     {"bad magic", P("GGUX" N4("\3") N8("\0") N8("\0")), -1, NULL,
