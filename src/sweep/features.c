@@ -1,9 +1,7 @@
 #include "features.h"
 #include "cognate/mem.h"
-#include "kernels.h"
 #include "mix.h"
 #include <stdlib.h>
-#include <string.h>
 
 static const uint64_t SKETCH_SEED = UINT64_C(0x636F676E617465); /* "cognate" */
 
@@ -60,11 +58,11 @@ static void signs_of(uint64_t block, double *signs)
     cg_block_signs(bits, signs);
 }
 
-static void sketch(double *row, int64_t length, int64_t first, const double *values, int64_t n)
+static void sketch(double *row, int64_t length, int64_t first, struct cg_values values, int64_t n)
 {
     double signs[CG_BLOCK];
     int64_t known = -1;
-    while (n > 0) {
+    for (size_t at = 0; n > 0;) {
         int64_t block = first / CG_BLOCK, in_block = first % CG_BLOCK, bucket = first % length;
         int64_t run = CG_BLOCK - in_block < n ? CG_BLOCK - in_block : n;
         if (length - bucket < run)
@@ -72,19 +70,23 @@ static void sketch(double *row, int64_t length, int64_t first, const double *val
         if (block != known)
             signs_of((uint64_t)block, signs);
         known = block;
-        cg_block_signed_add(row + bucket, values, signs + in_block, (size_t)run);
+        if (values.single)
+            cg_single_signed_add(row + bucket, values.single + at, signs + in_block, (size_t)run);
+        else
+            cg_block_signed_add(row + bucket, values.wide + at, signs + in_block, (size_t)run);
         first += run;
-        values += run;
+        at += (size_t)run;
         n -= run;
     }
 }
 
 void cg_features_take(const struct cg_sweep_options *options, double *row, int64_t first,
-                      const double *values, size_t n)
+                      struct cg_values values, size_t n)
 {
     int64_t length = options->feature_length, count = (int64_t)n;
     if (options->feature_kind == CG_FEATURES_SKETCH)
         sketch(row, length, first, values, count);
-    else if (first < length)
-        memcpy(row + first, values, (size_t)(length - first < count ? length - first : count) * sizeof *row);
+    else
+        for (int64_t i = 0; i < count && first + i < length; i++)
+            row[first + i] = cg_value(values, (size_t)i);
 }
