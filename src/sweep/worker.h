@@ -23,6 +23,7 @@ struct cg_worker {
     const struct cg_anatomy *anatomy;
     const struct cg_plan *plan;
     const struct cg_sweep_options *options;
+    int32_t widest; /* members of a bundle at most */
     struct cg_samples samples;
     struct cg_features features; /* this rank's rows, in the order of its tasks */
     struct cg_sketches sketches; /* likewise */
