@@ -352,8 +352,8 @@ struct reading {
 
 static int prepare(struct reading *reading, const struct cg_comm *comm,
                    const struct cg_checkpoint *const *models, const struct cg_anatomy *anatomy,
-                   const int model[2], const struct cg_alignment *alignment, struct cg_kinship *out,
-                   struct cg_err *err)
+                   const struct cg_longest *longest, const int model[2], const struct cg_alignment *alignment,
+                   struct cg_kinship *out, struct cg_err *err)
 {
     openblas_set_num_threads(1); /* with threads its sums would depend on their number */
     if (cg_kinship_list(out, models, anatomy, model, err) < 0 ||
@@ -361,8 +361,8 @@ static int prepare(struct reading *reading, const struct cg_comm *comm,
         cg_places_init(&reading->places, out, err) < 0)
         return -1;
     cg_files_watch(reading->fetch.files, comm);
-    reading->models = cg_model_source_create(&reading->source, &reading->fetch, model, out, reading->places.n,
-                                             alignment, err);
+    reading->models = cg_model_source_create(&reading->source, &reading->fetch, longest, model, out,
+                                             reading->places.n, alignment, err);
     return reading->models ? 0 : -1;
 }
 
@@ -373,7 +373,8 @@ int cg_kinship_find(const struct cg_comm *comm, const struct cg_checkpoint *cons
 {
     const int model[2] = {a, b};
     struct reading reading = {0};
-    int result = cg_agree(comm, prepare(&reading, comm, models, anatomy, model, alignment, out, err), err);
+    int result = cg_agree(
+        comm, prepare(&reading, comm, models, anatomy, &sweep->longest, model, alignment, out, err), err);
     if (result == 0)
         result = cg_kinship_match(comm, &reading.source, &reading.places, out, err);
     if (result == 0)

@@ -25,6 +25,9 @@ void cg_block_moments(const double *x, size_t n, struct cg_block_moments *out);
 /* The sum of a[i] * b[i]; n of any size. */
 double cg_block_product(const double *a, const double *b, size_t n);
 
+/* The sum of (x[i] * weight[i])^2; n of any size. */
+double cg_block_weighted_squares(const double *x, const float *weight, size_t n);
+
 /* The sum of (b[i] - a[i])^2. */
 double cg_block_difference(const double *a, const double *b, size_t n);
 
