@@ -8,6 +8,9 @@ struct match {
     int32_t pair, layer, expert, layer_a, expert_a;
     double sum, log10_p;
     int64_t cosines;
+    int32_t router_expert; /* of a, that the router names; -1: none */
+    double router_cosine;
+    bool agree;
 };
 
 struct matches {
@@ -39,15 +42,16 @@ static int list_slots(struct matches *matches, const struct cg_findings *finding
         if (cg_grow((void **)&matches->list, &matches->capacity, matches->n + 1, sizeof *matches->list, err) <
             0)
             return -1;
-        matches->list[matches->n++] =
-            (struct match){.pair = (int32_t)p,
-                           .layer = slot->layer,
-                           .expert = slot->expert,
-                           .layer_a = slot->layer,
-                           .expert_a = slot->expert,
-                           .sum = comparison->cosine,
-                           .cosines = 1,
-                           .log10_p = cg_corrected_log10_p(slot, comparison, tests)};
+        matches->list[matches->n++] = (struct match){.pair = (int32_t)p,
+                                                     .layer = slot->layer,
+                                                     .expert = slot->expert,
+                                                     .layer_a = slot->layer,
+                                                     .expert_a = slot->expert,
+                                                     .sum = comparison->cosine,
+                                                     .cosines = 1,
+                                                     .log10_p = cg_corrected_log10_p(slot, comparison, tests),
+                                                     .router_expert = -1,
+                                                     .router_cosine = NAN};
     }
     return 0;
 }
@@ -79,6 +83,7 @@ static int list_blocks(struct matches *matches, const struct cg_kin *kin, int64_
         if (block->expert < 0 || kin->origin[i] < 0)
             continue;
         const struct cg_cell *cell = &of->cells[kin->origin[i]];
+        enum cg_maps maps = cg_kin_maps(kin, i);
         if (cg_grow((void **)&matches->list, &matches->capacity, matches->n + 1, sizeof *matches->list, err) <
             0)
             return -1;
@@ -89,7 +94,14 @@ static int list_blocks(struct matches *matches, const struct cg_kin *kin, int64_
                                                      .expert_a = of->blocks[0][cell->a].expert,
                                                      .sum = cg_cell_likeness(cell),
                                                      .cosines = 1,
-                                                     .log10_p = kin->log10_p[i]};
+                                                     .log10_p = kin->log10_p[i],
+                                                     .router_expert = -1,
+                                                     .router_cosine = NAN,
+                                                     .agree = maps == CG_MAPS_AGREE};
+        if (maps != CG_MAPS_UNTOLD) {
+            matches->list[matches->n - 1].router_expert = of->routed[i].expert;
+            matches->list[matches->n - 1].router_cosine = of->routed[i].cosine;
+        }
     }
     return 0;
 }
@@ -115,6 +127,9 @@ int cg_collect_experts(struct cg_result *out, const struct cg_findings *findings
         out->experts.expert_a[i] = match->expert_a;
         out->experts.cosine[i] = match->sum / (double)match->cosines;
         out->experts.log10_p[i] = match->log10_p;
+        out->experts.router_expert_a[i] = match->router_expert;
+        out->experts.router_cosine[i] = match->router_cosine;
+        out->experts.maps_agree[i] = match->agree;
     }
     result = 0;
 done:
