@@ -11,6 +11,7 @@ struct match {
     int32_t router_expert; /* of a, that the router names; -1: none */
     double router_cosine;
     bool agree;
+    bool bytes; /* the very bytes say so: then nothing else is asked */
 };
 
 struct matches {
@@ -28,6 +29,13 @@ static int by_place(const void *a, const void *b)
     if (x->layer != y->layer)
         return x->layer < y->layer ? -1 : 1;
     return x->expert < y->expert ? -1 : x->expert > y->expert;
+}
+
+/* Those by bytes first. */
+static int by_place_and_kind(const void *a, const void *b)
+{
+    int order = by_place(a, b);
+    return order != 0 ? order : ((const struct match *)b)->bytes - ((const struct match *)a)->bytes;
 }
 
 static int list_slots(struct matches *matches, const struct cg_findings *findings,
@@ -56,14 +64,27 @@ static int list_slots(struct matches *matches, const struct cg_findings *finding
     return 0;
 }
 
+/* What routers say of an expert holds wherever its origin is known from. */
+static void take_name(struct match *match, const struct match *other)
+{
+    if (other->router_expert < 0 || other->layer_a != match->layer_a)
+        return;
+    match->router_expert = other->router_expert;
+    match->router_cosine = other->router_cosine;
+    match->agree = other->router_expert == match->expert_a;
+}
+
 /* Joins the entries of one expert and keeps those that pass. */
 static void join(struct matches *matches)
 {
     size_t kept = 0, end;
-    qsort(matches->list, matches->n, sizeof *matches->list, by_place);
+    qsort(matches->list, matches->n, sizeof *matches->list, by_place_and_kind);
     for (size_t i = 0; i < matches->n; i = end) {
         struct match match = matches->list[i];
-        for (end = i + 1; end < matches->n && by_place(&matches->list[i], &matches->list[end]) == 0; end++) {
+        for (end = i + 1; end < matches->n && by_place(&match, &matches->list[end]) == 0; end++) {
+            take_name(&match, &matches->list[end]);
+            if (match.bytes)
+                continue;
             match.sum += matches->list[end].sum;
             match.cosines++;
             match.log10_p = fmin(match.log10_p, matches->list[end].log10_p);
@@ -83,7 +104,7 @@ static int list_blocks(struct matches *matches, const struct cg_kin *kin, int64_
         if (block->expert < 0 || kin->origin[i] < 0)
             continue;
         const struct cg_cell *cell = &of->cells[kin->origin[i]];
-        enum cg_maps maps = cg_kin_maps(kin, i);
+        enum cg_names names = cg_kin_names(kin, i);
         if (cg_grow((void **)&matches->list, &matches->capacity, matches->n + 1, sizeof *matches->list, err) <
             0)
             return -1;
@@ -97,11 +118,38 @@ static int list_blocks(struct matches *matches, const struct cg_kin *kin, int64_
                                                      .log10_p = kin->log10_p[i],
                                                      .router_expert = -1,
                                                      .router_cosine = NAN,
-                                                     .agree = maps == CG_MAPS_AGREE};
-        if (maps != CG_MAPS_UNTOLD) {
+                                                     .agree = names == CG_NAMES_AGREE};
+        if (names != CG_NAMES_UNTOLD) {
             matches->list[matches->n - 1].router_expert = of->routed[i].expert;
             matches->list[matches->n - 1].router_cosine = of->routed[i].cosine;
         }
+    }
+    return 0;
+}
+
+/* Experts whose up projection moved with its bytes. */
+static int list_identities(struct matches *matches, const struct cg_findings *findings,
+                           const struct cg_identities *identities, int64_t p, struct cg_err *err)
+{
+    for (int64_t i = 0; i < identities->n; i++) {
+        const struct cg_slot *a = &findings->anatomy->slots[identities->list[i].slot_a],
+                             *b = &findings->anatomy->slots[identities->list[i].slot_b];
+        if (b->role != CG_ROLE_FFN_UP || b->expert < 0)
+            continue;
+        if (cg_grow((void **)&matches->list, &matches->capacity, matches->n + 1, sizeof *matches->list, err) <
+            0)
+            return -1;
+        matches->list[matches->n++] = (struct match){.pair = (int32_t)p,
+                                                     .layer = b->layer,
+                                                     .expert = b->expert,
+                                                     .layer_a = a->layer,
+                                                     .expert_a = a->expert,
+                                                     .sum = 1,
+                                                     .cosines = 1,
+                                                     .log10_p = identities->log10_p,
+                                                     .bytes = true,
+                                                     .router_expert = -1,
+                                                     .router_cosine = NAN};
     }
     return 0;
 }
@@ -111,9 +159,11 @@ int cg_collect_experts(struct cg_result *out, const struct cg_findings *findings
 {
     struct matches matches = {0};
     int result = -1;
-    for (int64_t p = 0; p < findings->npairs; p++)
+    for (int64_t p = 0; p < findings->npairs; p++) {
         CG_TRY(all->kins[p].of && all->kins[p].of->ncells > 0 ? list_blocks(&matches, &all->kins[p], p, err)
                                                               : list_slots(&matches, findings, all, p, err));
+        CG_TRY(list_identities(&matches, findings, &all->identities[p], p, err));
+    }
     if (matches.n > 0)
         join(&matches);
     out->size[CG_DIM_EXPERT_MATCH] = (int64_t)matches.n;

@@ -81,7 +81,7 @@ static int64_t count_tests(const struct cg_kinship *of)
     int64_t exact = 0;
     for (int64_t c = 0; c < of->ncells; c++)
         exact += of->cells[c].sample > 0;
-    return 3 * of->ncells + 2 * exact + (of->columns > 0);
+    return 3 * (of->thinned ? of->all_cells : of->ncells) + 2 * exact + (of->columns > 0);
 }
 
 static int kin_init(struct cg_kin *kin, const struct cg_kinship *of, struct cg_err *err)
@@ -132,7 +132,7 @@ static double mean_answer(const struct cg_kinship *of)
     return n > 0 ? sum / (double)n : NAN;
 }
 
-static bool share_a_model(const int32_t a[2], const int32_t b[2])
+bool cg_pairs_share_a_model(const int32_t a[2], const int32_t b[2])
 {
     return a[0] == b[0] || a[0] == b[1] || a[1] == b[0] || a[1] == b[1];
 }
@@ -146,7 +146,7 @@ static int learn_controls(struct cg_kin *kins, const struct cg_findings *finding
     if (!grams)
         return -1;
     for (int64_t q = 0; q < findings->npairs; q++) {
-        if (q == p || !control[q] || !share_a_model(findings->pairs[p], findings->pairs[q]))
+        if (q == p || !control[q] || !cg_pairs_share_a_model(findings->pairs[p], findings->pairs[q]))
             continue;
         const struct cg_kinship *of = kins[q].of;
         for (int64_t c = 0; c < of->ncells; c++)
@@ -235,30 +235,30 @@ static bool is_one_of_several(const struct cg_kinship *of, int64_t c)
     return false;
 }
 
-enum cg_maps cg_kin_maps(const struct cg_kin *kin, int32_t i)
+enum cg_names cg_kin_names(const struct cg_kin *kin, int32_t i)
 {
     const struct cg_kinship *of = kin->of;
     if (!of || !of->routed || kin->origin[i] < 0 || of->routed[i].expert < 0)
-        return CG_MAPS_UNTOLD;
+        return CG_NAMES_UNTOLD;
     const struct cg_ffn_block *a = &of->blocks[0][of->cells[kin->origin[i]].a];
     if (a->expert < 0 || a->layer != of->routed[i].layer || is_one_of_several(of, kin->origin[i]))
-        return CG_MAPS_UNTOLD;
-    return a->expert == of->routed[i].expert ? CG_MAPS_AGREE : CG_MAPS_DIFFER;
+        return CG_NAMES_UNTOLD;
+    return a->expert == of->routed[i].expert ? CG_NAMES_AGREE : CG_NAMES_DIFFER;
 }
 
 static void count_names(struct cg_kin *kin)
 {
     int32_t last[2] = {-1, -1};
     for (int32_t i = 0; i < kin->of->nblocks[1]; i++) {
-        enum cg_maps maps = cg_kin_maps(kin, i);
-        if (maps == CG_MAPS_UNTOLD)
+        enum cg_names names = cg_kin_names(kin, i);
+        if (names == CG_NAMES_UNTOLD)
             continue;
         int by = kin->of->routed[i].by_tokens;
         struct cg_naming *naming = &kin->naming[by];
         naming->named++;
         naming->layers += kin->of->blocks[1][i].layer != last[by];
         last[by] = kin->of->blocks[1][i].layer;
-        if (maps == CG_MAPS_AGREE) {
+        if (names == CG_NAMES_AGREE) {
             naming->same++;
             naming->cosine += kin->of->routed[i].cosine;
         }

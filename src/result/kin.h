@@ -6,7 +6,8 @@
  *     the largest K of the control pairs: pairs of the run in which no block, no column and no slot
  *     passes, and that share a model with this one.
  * Gram: Student's t with 30 degrees of freedom. Exact: 1/F!. All corrected (Bonferroni) for the pair's
- * `tests`: three a cell, two an exact test, one for the columns. A cell passes with p < 1e-12.
+ * `tests`: three a cell, of those that were not matched, too, two an exact test, one for the columns. A cell
+ * passes with p < 1e-12.
  */
 #ifndef COGNATE_RESULT_KIN_H
 #define COGNATE_RESULT_KIN_H
@@ -16,7 +17,7 @@
 enum cg_method { CG_BY_RAW, CG_BY_PROBE, CG_BY_GRAM, CG_BY_EXACT, CG_METHODS };
 
 /* Whether an expert's matrices and its router, matched apart, name the same expert of a. */
-enum cg_maps { CG_MAPS_UNTOLD, CG_MAPS_AGREE, CG_MAPS_DIFFER };
+enum cg_names { CG_NAMES_UNTOLD, CG_NAMES_AGREE, CG_NAMES_DIFFER };
 
 /* Experts of b whom both name, and those to whom they give the same name. */
 struct cg_naming {
@@ -52,7 +53,10 @@ void cg_kins_release(struct cg_kin *kins, int64_t npairs);
 
 /* Of block i of b. Untold where either map is silent, or the matrices fit several experts of the layer alike,
  * as after up-cycling. */
-enum cg_maps cg_kin_maps(const struct cg_kin *kin, int32_t i);
+enum cg_names cg_kin_names(const struct cg_kin *kin, int32_t i);
+
+/* Whether one may serve the other as a control. */
+bool cg_pairs_share_a_model(const int32_t a[2], const int32_t b[2]);
 
 /* Of one cell by one method: corrected; NaN where it was not taken. */
 double cg_cell_log10_p(const struct cg_kin *kin, const struct cg_cell *cell, enum cg_method method);
