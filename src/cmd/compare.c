@@ -101,16 +101,21 @@ static int compare_pair(struct comparison *all, size_t p, struct cg_err *err)
     return cg_agree(run->comm, keep_listed(all, p, err), err);
 }
 
-static int compare_pairs(struct comparison *all, struct cg_err *err)
+/* All that reads files again. */
+static int gather_evidence(void *context, struct cg_err *err)
 {
+    struct comparison *all = context;
+    if (run_load_vocabularies(&all->run, err) < 0)
+        return -1;
     for (size_t p = 0; p < all->run.npairs; p++)
         if (compare_pair(all, p, err) < 0)
             return -1;
     return 0;
 }
 
-static int take_components(struct comparison *all, struct cg_err *err)
+static int take_components(void *context, struct cg_err *err)
 {
+    struct comparison *all = context;
     const struct run *run = &all->run;
     if (run->options->sweep.feature_kind == CG_FEATURES_NONE)
         return 0;
@@ -145,9 +150,10 @@ static int compare(struct comparison *all, int argc, char **argv, struct cg_err 
 {
     struct run *run = &all->run;
     if (run_open(run, err) < 0 || cg_agree(run->comm, allocate(all, err), err) < 0 ||
-        run_sweep(run, err) < 0 || run_load_vocabularies(run, err) < 0 || compare_pairs(all, err) < 0 ||
-        take_components(all, err) < 0 || run_check_files(run, err) < 0 ||
-        cg_agree(run->comm, collect_on_root(all, err), err) < 0 || run_describe(run, argc, argv, err) < 0)
+        run_sweep(run, err) < 0 || run_watched(run, "evidence", true, gather_evidence, all, err) < 0 ||
+        run_watched(run, "components", false, take_components, all, err) < 0 ||
+        run_check_files(run, err) < 0 || cg_agree(run->comm, collect_on_root(all, err), err) < 0 ||
+        run_describe(run, argc, argv, err) < 0)
         return -1;
     return run_publish(run, err);
 }
@@ -192,8 +198,7 @@ int cg_command_compare(const struct cg_comm *comm, int argc, char **argv)
         all.run.narguments = argc - options.first_model;
         result = compare(&all, argc, argv, &err);
     }
-    if (result < 0 && comm->rank == 0)
-        cg_log_error(err.text);
+    int status = result < 0 ? run_failed(&all.run, &err) : 0;
     comparison_release(&all);
-    return run_status(result, &err);
+    return status;
 }

@@ -31,7 +31,7 @@ static int leave_out_broken(struct run *run, const struct cg_manifest *sound, st
         return 0;
     if (!run->options->skip_broken)
         return cg_models_refuse(
-            broken, broken->n > 1 ? "models are broken; --skip-broken goes on without" : NULL, err);
+            broken, broken->n > 1 ? "models are broken; --skip-broken goes on without them" : NULL, err);
     free(run->pairs);
     run->pairs = NULL;
     run->npairs = 0;
@@ -39,8 +39,11 @@ static int leave_out_broken(struct run *run, const struct cg_manifest *sound, st
         return err->code == CG_ENOMEM
                    ? -1
                    : cg_models_refuse(broken, "without broken models no two are left to compare", err);
-    for (size_t i = 0; i < broken->n; i++)
-        cg_log_warning("%s is left out: %s", broken->entries[i].label, broken->entries[i].error);
+    for (size_t i = 0; i < broken->n; i++) {
+        char label[80];
+        cg_log_warning("%s is left out: %s", cg_printable(label, sizeof label, broken->entries[i].label),
+                       broken->entries[i].error);
+    }
     return 0;
 }
 
@@ -318,7 +321,43 @@ void run_release(struct run *run)
     cg_result_unlock(run->options->output, run->lock);
 }
 
-int run_status(int result, const struct cg_err *err)
+int run_failed(const struct run *run, const struct cg_err *err)
 {
-    return result == 0 ? 0 : err->code == CG_EUSAGE ? 2 : err->code == CG_EINTERRUPTED ? TEMPORARY : 1;
+    struct cg_err told = *err;
+    if (err->code == CG_EINTERRUPTED)
+        cg_fail(&told, err->code, "%s; %s", err->text,
+                run->journal ? "the same command goes on from here" : "no journal is kept");
+    if (run->comm->rank == 0)
+        cg_log_error(told.text);
+    return err->code == CG_EUSAGE ? 2 : err->code == CG_EINTERRUPTED ? TEMPORARY : 1;
+}
+
+struct watched {
+    struct run *run;
+    run_stage *stage;
+    void *context;
+};
+
+static int enter_stage(const struct cg_comm *comm, void *context, struct cg_err *err)
+{
+    struct watched *watched = context;
+    const struct cg_comm *plain = watched->run->comm;
+    watched->run->comm = comm;
+    int result = watched->stage(watched->context, err);
+    watched->run->comm = plain;
+    return result;
+}
+
+int run_watched(struct run *run, const char *name, bool apart, run_stage *stage, void *context,
+                struct cg_err *err)
+{
+    struct watched watched = {run, stage, context};
+    struct cg_pulse *pulse = cg_pulse_create(run->comm, name, 0, run->options->sweep.stall_timeout, err);
+    if (!pulse)
+        return -1;
+    int result = apart ? cg_pulse_run(pulse, enter_stage, &watched, err)
+                       : enter_stage(cg_pulse_comm(pulse), &watched, err);
+    cg_pulse_end(pulse, result < 0);
+    cg_pulse_destroy(pulse);
+    return result;
 }

@@ -83,7 +83,7 @@ int cg_cells_list(struct cg_kinship *out, int64_t most, const int32_t *candidate
 enum { TILE = 128, STRIP = 2048, MOST_BUCKETS = 512, LEAST_BUCKETS = 32 };
 static const double MOST_WORK = 1e11, MOST_BYTES = 64 << 20, LEAST_Z = 5;
 
-/* Both models' blocks as rows of 2 * buckets: gate, then up, each of unit length. */
+/* Both models' blocks as rows of 2 * buckets: one projection, then the other, each of unit length. */
 struct search {
     const struct cg_kinship *of;
     int64_t buckets;
@@ -92,7 +92,7 @@ struct search {
     float *room;  /* [TILE * STRIP] */
 };
 
-/* Buckets of gate, and of up, that memory and time allow. */
+/* Buckets of each projection that memory and time allow. */
 static int64_t choose_buckets(const struct cg_kinship *of)
 {
     int64_t buckets = MOST_BUCKETS, most = of->nblocks[0] > of->nblocks[1] ? of->nblocks[0] : of->nblocks[1];
@@ -111,9 +111,8 @@ static int lay_out(struct search *search, int side, const struct cg_anatomy *ana
         return -1;
     for (int32_t i = 0; i < search->of->nblocks[side]; i++) {
         const struct cg_ffn_block *block = &search->of->blocks[side][i];
-        if (block->gate >= 0)
-            rows->first[block->gate] = 2 * i * search->buckets;
-        rows->first[block->up] = (2 * i + 1) * search->buckets;
+        for (int k = 0; k < 2; k++)
+            rows->first[block->by[k].slot] = (2 * i + k) * search->buckets;
     }
     rows->floats = 2 * search->of->nblocks[side] * search->buckets;
     return 0;
@@ -121,7 +120,7 @@ static int lay_out(struct search *search, int side, const struct cg_anatomy *ana
 
 static bool same_shape(const struct cg_ffn_block *a, const struct cg_ffn_block *b)
 {
-    return a->units == b->units && a->width == b->width && (a->gate < 0) == (b->gate < 0);
+    return a->units == b->units && a->width == b->width && cg_blocks_comparable(a, b);
 }
 
 /* Rows first to before end of b against a strip of a: tiles have one size, whatever rank takes them. */
@@ -137,7 +136,7 @@ static void hold_tile(struct search *search, int32_t first, int32_t end, int32_t
         for (int32_t a = strip; a < strip + n; a++) {
             const struct cg_ffn_block *block = &of->blocks[1][b];
             double *best = search->best + 2 * b,
-                   cosine = (double)search->room[(b - first) * n + a - strip] / (block->gate < 0 ? 1 : 2);
+                   cosine = (double)search->room[(b - first) * n + a - strip] / 2;
             if (cosine > best[1] && same_shape(&of->blocks[0][a], block)) {
                 best[0] = a + 1;
                 best[1] = cosine;
@@ -179,8 +178,7 @@ int cg_candidates_find(const struct cg_comm *comm, const struct cg_anatomy *anat
     if (result == 0) {
         search_all(&search, comm);
         for (int32_t b = 0; b < of->nblocks[1]; b++) {
-            double z =
-                search.best[2 * b + 1] * sqrt((double)search.buckets * (of->blocks[1][b].gate < 0 ? 1 : 2));
+            double z = search.best[2 * b + 1] * sqrt(2 * (double)search.buckets);
             (*candidate)[b] = z >= LEAST_Z ? (int32_t)search.best[2 * b] - 1 : -1;
         }
     }

@@ -53,11 +53,13 @@ int cg_result_collect(struct cg_result *out, const struct cg_findings *findings,
     CG_TRY(cg_identities_find(&all.identities, findings->anatomy, findings->plan, findings->sweep,
                               findings->pairs, findings->npairs, err));
     CG_TRY(judge_cells(&all, findings, err));
+    CG_TRY(cg_merges_find(&all.merges, findings->anatomy, findings->plan, findings->sweep, err));
     CG_TRY(cg_origins_find(&all.origins, findings, &all, err));
     CG_TRY(cg_collect_models(out, findings, err));
     CG_TRY(cg_collect_tensors(out, findings, &all, err));
     CG_TRY(cg_collect_layers(out, findings, &all, err));
     CG_TRY(cg_collect_experts(out, findings, &all, err));
+    CG_TRY(cg_collect_merges(out, &all.merges, err));
     CG_TRY(cg_collect_identities(out, findings, &all, err));
     CG_TRY(cg_collect_embeddings(out, findings, err));
     CG_TRY(cg_collect_pca(out, findings, err));
@@ -68,6 +70,7 @@ done:
     free(all.cell);
     cg_kins_release(all.kins, findings->npairs);
     cg_mapped_release(all.mapped, findings->npairs);
+    cg_merges_release(&all.merges);
     cg_identities_release(all.identities, findings->npairs);
     cg_origins_release(all.origins, findings->npairs);
     if (result < 0)

@@ -78,14 +78,15 @@ static void note_foreign(struct cg_facts *facts, const struct cg_slot *slot, boo
     facts->foreign[at] = !facts->hinted[at];
 }
 
-/* Blocks that pass speak for gate and up, the embeddings' columns or tokens for the embedding. */
+/* Blocks that pass speak for their two projections, the embeddings' columns or tokens for the embedding. */
 static void count_blocks(struct cg_facts *facts)
 {
     const struct cg_kin *kin = facts->kin;
     for (int32_t l = 0; l < kin->layers; l++)
         if (kin->from[l] >= 0) {
             mark(facts, CG_GROUP_FFN, l);
-            facts->role_passed[CG_ROLE_FFN_GATE] = facts->role_passed[CG_ROLE_FFN_UP] = true;
+            facts->role_passed[CG_ROLE_FFN_UP] = true;
+            facts->role_passed[cg_kin_gated(kin) ? CG_ROLE_FFN_GATE : CG_ROLE_FFN_DOWN] = true;
         }
     if (kin->columns || kin->tokens) {
         mark(facts, CG_GROUP_EMBEDDING, -1);
@@ -211,9 +212,7 @@ int cg_facts_find(struct cg_facts *facts, const struct cg_findings *findings,
     if (facts->kin->of)
         count_blocks(facts);
     narrow_foreign(facts);
-    facts->merge = cg_find_merge(findings, p);
-    if (facts->merge.other >= 0)
-        facts->merged_with = findings->models[facts->merge.other]->label;
+    facts->merge = cg_merge_of(&all->merges, findings->pairs[p][0], findings->pairs[p][1]);
     return find_limit(facts, findings, all, p, err);
 }
 

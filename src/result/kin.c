@@ -254,6 +254,11 @@ void cg_kins_release(struct cg_kin *kins, int64_t npairs)
     free(kins);
 }
 
+bool cg_kin_gated(const struct cg_kin *kin)
+{
+    return kin->of && kin->of->nblocks[1] > 0 && kin->of->blocks[1][0].gated;
+}
+
 bool cg_kin_has_power(const struct cg_kin *kin)
 {
     if (!kin->of || kin->of->ncells == 0)
