@@ -51,14 +51,14 @@
     X(CG_IQ4_XS, "IQ4_XS", 256, 136, true)                                                                   \
     X(CG_TQ1_0, "TQ1_0", 256, 54, true)                                                                      \
     X(CG_TQ2_0, "TQ2_0", 256, 66, true)                                                                      \
-    X(CG_IQ1_S, "IQ1_S", 256, 50, false)                                                                     \
-    X(CG_IQ1_M, "IQ1_M", 256, 56, false)                                                                     \
-    X(CG_IQ2_XXS, "IQ2_XXS", 256, 66, false)                                                                 \
-    X(CG_IQ2_XS, "IQ2_XS", 256, 74, false)                                                                   \
-    X(CG_IQ2_S, "IQ2_S", 256, 82, false)                                                                     \
-    X(CG_IQ3_XXS, "IQ3_XXS", 256, 98, false)                                                                 \
-    X(CG_IQ3_S, "IQ3_S", 256, 110, false)                                                                    \
-    X(CG_NVFP4, "NVFP4", 64, 36, false)
+    X(CG_IQ1_S, "IQ1_S", 256, 50, true)                                                                      \
+    X(CG_IQ1_M, "IQ1_M", 256, 56, true)                                                                      \
+    X(CG_IQ2_XXS, "IQ2_XXS", 256, 66, true)                                                                  \
+    X(CG_IQ2_XS, "IQ2_XS", 256, 74, true)                                                                    \
+    X(CG_IQ2_S, "IQ2_S", 256, 82, true)                                                                      \
+    X(CG_IQ3_XXS, "IQ3_XXS", 256, 98, true)                                                                  \
+    X(CG_IQ3_S, "IQ3_S", 256, 110, true)                                                                     \
+    X(CG_NVFP4, "NVFP4", 64, 36, true)
 
 #define CG_DTYPE_LIST(X)                                                                                     \
     CG_PLAIN_DTYPE_LIST(X)                                                                                   \

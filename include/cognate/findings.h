@@ -5,6 +5,8 @@
 #include "cognate/anatomy.h"
 #include "cognate/blocks.h"
 #include "cognate/evidence.h"
+#include "cognate/manifest.h"
+#include "cognate/maps.h"
 #include "cognate/pca.h"
 #include "cognate/plan.h"
 #include "cognate/result.h"
@@ -15,6 +17,7 @@
 /* Everything that the stages before left behind; nothing is owned. */
 struct cg_findings {
     const struct cg_checkpoint *const *models;
+    const struct cg_manifest *skipped;           /* broken models that the run went on without */
     const struct cg_architecture *architectures; /* [models] */
     const struct cg_anatomy *anatomy;
     const struct cg_plan *plan;
@@ -25,6 +28,7 @@ struct cg_findings {
     const bool *aligned;                   /* [npairs] both vocabularies were there */
     const struct cg_token_cosines *tokens; /* [npairs] */
     const struct cg_kinship *kinships;     /* [npairs]; NULL: --evidence quick */
+    const struct cg_maps *maps;            /* [npairs]; NULL likewise */
     const struct cg_pca *pca;              /* NULL: none */
     const struct cg_sweep_options *options;
 };

@@ -8,7 +8,8 @@
 
 struct cg_entry {
     char *label, *path, *family;
-    char *role; /* "base", "target" or "" */
+    char *role;  /* "base", "target" or "" */
+    char *error; /* why its model cannot be used; NULL: nothing is known against it */
 };
 
 struct cg_manifest {
@@ -26,6 +27,12 @@ int cg_manifest_read(struct cg_manifest *manifest, const char *path, struct cg_e
 
 /* Makes labels unique by adding -2, -3, ... to later ones. */
 int cg_manifest_unique_labels(struct cg_manifest *manifest, struct cg_err *err);
+
+/* Takes down why the model of entry i cannot be used. */
+int cg_manifest_blame(struct cg_manifest *manifest, size_t i, const char *error, struct cg_err *err);
+
+/* Moves the entries that have an error to *broken, all zero before; the others close up. Labels stay. */
+int cg_manifest_set_apart(struct cg_manifest *manifest, struct cg_manifest *broken, struct cg_err *err);
 
 /* With roles: every base with every target. Without: every i < j. In a pair, a is the base or the earlier
  * one. *pairs is [*npairs][2] on the heap. Fewer than one pair is an error. */

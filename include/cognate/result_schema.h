@@ -8,11 +8,14 @@
     X(CG_DIM_NONE, "", "")                                                                                   \
     X(CG_DIM_MODEL, "/", "model")                                                                            \
     X(CG_DIM_PAIR, "/", "pair")                                                                              \
+    X(CG_DIM_SKIPPED, "/", "skipped")                                                                        \
     X(CG_DIM_TENSOR, "/tensors", "tensor")                                                                   \
     X(CG_DIM_LAYER_A, "/layers", "layer_a")                                                                  \
     X(CG_DIM_LAYER_B, "/layers", "layer_b")                                                                  \
     X(CG_DIM_ROLE_GROUP, "/layers", "role_group")                                                            \
     X(CG_DIM_EXPERT_MATCH, "/experts", "expert_match")                                                       \
+    X(CG_DIM_MERGE_ROW, "/merges", "merge_row")                                                              \
+    X(CG_DIM_IDENTITY, "/identities", "identity")                                                            \
     X(CG_DIM_TOKEN, "/embeddings", "token")                                                                  \
     X(CG_DIM_SAMPLE, "/pca", "sample")                                                                       \
     X(CG_DIM_COMPONENT, "/pca", "component")                                                                 \
@@ -44,6 +47,8 @@
     V(identical_tensors, INT64, PAIR, NONE, NONE, "1", "compared slots of the same type and SHA-256")        \
     V(constant_tensors, INT64, PAIR, NONE, NONE, "1",                                                        \
       "identical slots that hold one value throughout and prove nothing")                                    \
+    V(moved_tensors, INT64, PAIR, NONE, NONE, "1",                                                           \
+      "slots of b that hold the very bytes of another slot of a")                                            \
     V(comparable_fraction, FLOAT64, PAIR, NONE, NONE, "1",                                                   \
       "share of b's parameters in slots where a has the same shape")                                         \
     V(mean_cosine, FLOAT64, PAIR, NONE, NONE, "1", "plain mean of cosine over compared slots")               \
@@ -60,7 +65,10 @@
       "decimal logarithm of the corrected p-value of the strongest slot")                                    \
     V(detection_limit, FLOAT64, PAIR, NONE, NONE, "1",                                                       \
       "smallest cosine of related matrices that the tests of this run would have seen")                      \
-    V(reasons, TEXT, PAIR, NONE, NONE, "1", "why the verdict is what it is")
+    V(reasons, TEXT, PAIR, NONE, NONE, "1", "why the verdict is what it is")                                 \
+    V(skipped_label, TEXT, SKIPPED, NONE, NONE, "1", "label of a broken model that was left out")            \
+    V(skipped_path, TEXT, SKIPPED, NONE, NONE, "1", "its path as given")                                     \
+    V(skipped_error, TEXT, SKIPPED, NONE, NONE, "1", "what is wrong with it")
 
 #define CG_TENSORS_VARIABLES(V)                                                                              \
     V(name, TEXT, TENSOR, NONE, NONE, "1", "canonical name of the slot")                                     \
@@ -97,7 +105,7 @@
     V(role_group, TEXT, ROLE_GROUP, NONE, NONE, "1", "attention, ffn, norm, all")                            \
     V(cosine, FLOAT64, PAIR, LAYER_B, ROLE_GROUP, "1", "mean cosine of layers of the same index")            \
     V(similarity, FLOAT64, PAIR, LAYER_A, LAYER_B, "1",                                                      \
-      "mean cosine of the matrices of two layers; off the diagonal of their matched hidden units")           \
+      "mean cosine of two layers' matrices; off the diagonal by sketches or by matched hidden units")        \
     V(layer_map, INT32, PAIR, LAYER_B, NONE, "1", "layer of a that the layer of b comes from, -1 none")      \
     V(layer_log10_p, FLOAT64, PAIR, LAYER_B, NONE, "1", "decimal logarithm of the layer's corrected p-value")
 
@@ -110,6 +118,31 @@
     V(cosine, FLOAT64, EXPERT_MATCH, NONE, NONE, "1",                                                        \
       "mean cosine of the matched hidden units, or the matrices")                                            \
     V(log10_p, FLOAT64, EXPERT_MATCH, NONE, NONE, "1", "decimal logarithm of the corrected p-value")
+
+/* A row a child, parent and layer; the formulas stand in merges.h. */
+#define CG_MERGES_VARIABLES(V)                                                                               \
+    V(child, INT32, MERGE_ROW, NONE, NONE, "1", "index of the model that is a weighted sum of others")       \
+    V(base, INT32, MERGE_ROW, NONE, NONE, "1",                                                               \
+      "index of the model whose weight is one minus the parents', -1: none, their weights sum to one")       \
+    V(parent, INT32, MERGE_ROW, NONE, NONE, "1", "index of the parent")                                      \
+    V(layer, INT32, MERGE_ROW, NONE, NONE, "1", "layer, -1: the matrices outside layers")                    \
+    V(matrices, INT64, MERGE_ROW, NONE, NONE, "1", "matrices that the weight was fitted to")                 \
+    V(weight, FLOAT64, MERGE_ROW, NONE, NONE, "1",                                                           \
+      "weight of the parent in the child, by least squares; absent where parents cannot be told apart")      \
+    V(standard_error, FLOAT64, MERGE_ROW, NONE, NONE, "1", "of the weight, between the layer's matrices")    \
+    V(unexplained, FLOAT64, MERGE_ROW, NONE, NONE, "1",                                                      \
+      "share of the layer's squared distance to the nearest of the models that the sum leaves")              \
+    V(unexplained_in_all, FLOAT64, MERGE_ROW, NONE, NONE, "1", "the same over all layers of the child")      \
+    V(alike, INT32, MERGE_ROW, NONE, NONE, "1",                                                              \
+      "index of a model that in the parent's place explains as much, -1: none")                              \
+    V(ambiguous, BOOL, MERGE_ROW, NONE, NONE, "1", "another of these models would do as well as the child")
+
+#define CG_IDENTITIES_VARIABLES(V)                                                                           \
+    V(pair, INT32, IDENTITY, NONE, NONE, "1",                                                                \
+      "index of the pair; of each the first 65,536 over the number of pairs are listed")                     \
+    V(tensor_b, INT64, IDENTITY, NONE, NONE, "1", "slot of b, as index into /tensors; each stands once")     \
+    V(tensor_a, INT64, IDENTITY, NONE, NONE, "1",                                                            \
+      "first other slot of a that holds the same bytes, as index into /tensors")
 
 #define CG_EMBEDDINGS_VARIABLES(V)                                                                           \
     V(rows_a, INT64, PAIR, NONE, NONE, "1", "rows of a's input embedding")                                   \

@@ -1,6 +1,8 @@
 #include "cuts.h"
 #include "cognate/text.h"
+#include <assert.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { NAME_ROOM = 256, MOST_EXPERTS = 65536 };
@@ -31,7 +33,8 @@ struct cutting {
     const struct cg_checkpoint *model;
     const int64_t *fact; /* of config.json */
     struct stored stored;
-    bool plain; /* the tensor's shape is that of its values */
+    int64_t head_step; /* outputs from one head to the next, where heads are stacked */
+    bool plain;        /* the tensor's shape is that of its values */
     const char *whole;
 };
 
@@ -54,7 +57,7 @@ static int unstack(struct cutting *c, int64_t axis[2], int *axes, struct cg_err 
 {
     const struct cg_tensor *tensor = c->tensor;
     enum cg_stack stack = c->site->cut.stack;
-    int first = stack == CG_STACK_AXIS;
+    int first = stack == CG_STACK_AXIS || stack == CG_STACK_HEADS;
     int64_t stated = c->fact[CG_NUM_EXPERTS];
     c->parts->experts = 1;
     *axes = tensor->axes - first;
@@ -79,16 +82,31 @@ static int unstack(struct cutting *c, int64_t axis[2], int *axes, struct cg_err 
     return 0;
 }
 
-/* Which axis is the output: as the cut says, unless its writers disagree and hidden_size settles it. */
+/* Whether the axis that should be hidden_size is not, and the other one is. */
+static bool is_turned(const int64_t axis[2], bool by_rows, bool transposed, int64_t hidden)
+{
+    int expected = by_rows == transposed; /* hidden_size is the output's where the role goes by rows */
+    return axis[expected] != hidden && axis[1 - expected] == hidden;
+}
+
+/* Which axis is the output: as the cut says, unless its writers disagree and hidden_size settles it. Where
+ * gate and up together are square, the down projection beside them settles it. */
 static bool is_transposed(const struct cutting *c, const int64_t axis[2])
 {
     bool transposed = c->site->cut.transposed;
+    bool by_rows = cg_role_residual(c->site->role) == CG_RESIDUAL_ROWS;
     int64_t hidden = c->fact[CG_HIDDEN_SIZE];
+    char name[NAME_ROOM];
     if (!c->site->cut.either || hidden < 0)
         return transposed;
-    bool by_rows = cg_role_residual(c->site->role) == CG_RESIDUAL_ROWS; /* hidden_size is the output's */
-    int expected = by_rows == transposed;                               /* the axis that should have it */
-    return axis[expected] != hidden && axis[1 - expected] == hidden ? !transposed : transposed;
+    const char *at = strstr(c->tensor->name, ".gate_up_proj");
+    if (axis[0] == axis[1] && at) {
+        snprintf(name, sizeof name, "%.*s.down_proj", (int)(at - c->tensor->name), c->tensor->name);
+        const struct cg_tensor *down = cg_checkpoint_find(c->model, name);
+        if (down && down->axes == 3)
+            return is_turned(down->shape + 1, true, transposed, hidden) != transposed;
+    }
+    return is_turned(axis, by_rows, transposed, hidden) != transposed;
 }
 
 static void orient(struct cutting *c, const int64_t axis[2], int axes)
@@ -103,7 +121,9 @@ static void orient(struct cutting *c, const int64_t axis[2], int axes)
         *s = (struct stored){.out = axis[1], .in = axis[0], .out_stride = step[1], .in_stride = step[0]};
     else
         *s = (struct stored){.out = axis[0], .in = axis[1], .out_stride = step[0], .in_stride = step[1]};
-    if (c->site->cut.stack != CG_STACK_NONE)
+    if (c->site->cut.stack == CG_STACK_HEADS)
+        c->head_step = stride[0] / s->out_stride;
+    else if (c->site->cut.stack != CG_STACK_NONE)
         c->parts->expert_stride = c->site->cut.stack == CG_STACK_ROWS ? axis[0] * stride[0] : stride[0];
 }
 
@@ -164,6 +184,23 @@ static int share_heads(struct cutting *c, struct share share[CG_MOST_PARTS], str
     return 0;
 }
 
+/* Latent attention: each head's keys, then its values. */
+static int share_latent(struct cutting *c, struct share share[CG_MOST_PARTS], struct cg_err *err)
+{
+    int64_t heads = c->fact[CG_NUM_ATTENTION_HEADS], key = c->model->config.qk_nope_head_dim;
+    int64_t out = c->stored.out;
+    if (heads < 1 || key < 1) {
+        c->whole = "the number and the size of its heads are not known";
+        return 0;
+    }
+    if (out % heads != 0 || out / heads <= key)
+        return refuse(c, "rows of keys and values: more than qk_nope_head_dim for each head", key, out, err);
+    share[0] = (struct share){heads, out / heads, 0, key, 1, 1};
+    share[1] = (struct share){heads, out / heads, key, out / heads - key, 1, 1};
+    c->parts->per_expert = 2;
+    return 0;
+}
+
 static int share_out(struct cutting *c, struct share share[CG_MOST_PARTS], struct cg_err *err)
 {
     int64_t out = c->stored.out;
@@ -172,6 +209,8 @@ static int share_out(struct cutting *c, struct share share[CG_MOST_PARTS], struc
         return share_heads(c, share, err);
     if (split == CG_SPLIT_PAIRED)
         return share_pairs(c, share, err);
+    if (split == CG_SPLIT_KV_BY_HEAD)
+        return share_latent(c, share, err);
     c->parts->per_expert = split == CG_SPLIT_NONE ? 1 : 2;
     if (out % c->parts->per_expert != 0) {
         c->whole = "of an odd number of rows";
@@ -179,7 +218,8 @@ static int share_out(struct cutting *c, struct share share[CG_MOST_PARTS], struc
     }
     int64_t half = out / 2;
     if (split == CG_SPLIT_NONE)
-        share[0] = (struct share){1, out, 0, out, 1, 1};
+        share[0] = c->head_step > 0 ? (struct share){c->tensor->shape[0], c->head_step, 0, out, 1, 1}
+                                    : (struct share){1, out, 0, out, 1, 1};
     for (int p = 0; split != CG_SPLIT_NONE && p < 2; p++)
         share[p] = split == CG_SPLIT_HALVES ? (struct share){1, out, p * half, half, 1, 1}
                                             : (struct share){1, out, p, half, 2, 1};
@@ -210,21 +250,14 @@ void cg_view_join(struct cg_view *view)
     view->axes = kept;
 }
 
-struct cg_view cg_transposed_view(const struct cg_tensor *tensor)
+struct cg_view cg_strided_view(const struct cg_tensor *tensor)
 {
-    int64_t stride[CG_MAX_AXES];
-    cg_tensor_strides(tensor, stride);
-    struct cg_view view = {.axes = 3};
-    for (int a = 0; a < tensor->axes; a++)
-        if (tensor->shape[a] != 1) {
-            view.extent[1] = view.extent[2];
-            view.stride[1] = view.stride[2];
-            view.extent[2] = tensor->shape[a];
-            view.stride[2] = stride[a];
-        }
-    view.stride[0] = view.extent[1] * view.extent[2];
-    view.extent[0] = tensor->elements / view.stride[0];
-    cg_view_join(&view);
+    struct cg_view view = {0};
+    int64_t extent[CG_MAX_AXES], stride[CG_MAX_AXES];
+    view.axes = cg_tensor_joined(tensor, extent, stride);
+    assert(view.axes <= CG_VIEW_AXES);
+    memcpy(view.extent, extent, (size_t)view.axes * sizeof *extent);
+    memcpy(view.stride, stride, (size_t)view.axes * sizeof *stride);
     return view;
 }
 

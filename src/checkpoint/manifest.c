@@ -17,6 +17,7 @@ void cg_manifest_release(struct cg_manifest *manifest)
         free(entry->path);
         free(entry->family);
         free(entry->role);
+        free(entry->error);
     }
     free(manifest->entries);
     *manifest = (struct cg_manifest){0};
@@ -244,6 +245,27 @@ int cg_manifest_unique_labels(struct cg_manifest *manifest, struct cg_err *err)
         free(entry->label);
         entry->label = label.data;
     }
+    return 0;
+}
+
+int cg_manifest_blame(struct cg_manifest *manifest, size_t i, const char *error, struct cg_err *err)
+{
+    free(manifest->entries[i].error);
+    manifest->entries[i].error = copy(error, err);
+    return manifest->entries[i].error ? 0 : -1;
+}
+
+int cg_manifest_set_apart(struct cg_manifest *manifest, struct cg_manifest *broken, struct cg_err *err)
+{
+    size_t sound = 0;
+    if (!(broken->entries = cg_new(manifest->n, sizeof *broken->entries, err)))
+        return -1;
+    for (size_t i = 0; i < manifest->n; i++)
+        if (manifest->entries[i].error)
+            broken->entries[broken->n++] = manifest->entries[i];
+        else
+            manifest->entries[sound++] = manifest->entries[i];
+    manifest->n = sound;
     return 0;
 }
 

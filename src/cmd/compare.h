@@ -9,6 +9,7 @@ struct compare_options {
     const char *output, *manifest;
     struct cg_sweep_options sweep; /* all but the journal's folder and identity */
     bool journal;
+    bool skip_broken; /* go on without models that cannot be used */
     int components;
     bool full; /* --evidence full: what needs more than the sweep */
     bool quiet;

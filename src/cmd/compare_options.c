@@ -37,6 +37,9 @@ const char compare_help[] =
     "                             folder RESULT.h5.journal, so that the same command\n"
     "                             goes on where a run was cut off (default 5)\n"
     "      --no-journal           keep none, and begin anew\n"
+    "      --skip-broken          go on without broken models, and record them in\n"
+    "                             the result; otherwise they end the run before any\n"
+    "                             weight is read\n"
     "  -q, --quiet                no progress, no warnings\n"
     "  -h, --help                 this text\n"
     "\n"
@@ -46,7 +49,7 @@ const char compare_help[] =
 
 enum { MOST_FEATURES = 8192, MOST_COMPONENTS = 8192 };
 
-enum { NO_JOURNAL = 256 }; /* options without a letter */
+enum { NO_JOURNAL = 256, SKIP_BROKEN }; /* options without a letter */
 
 /* A whole number from `least` to `most`, and nothing else. */
 static int parse_integer(const char *text, int64_t least, int64_t most, int64_t *out)
@@ -144,6 +147,9 @@ static int take_option(struct compare_options *out, int option, const char *valu
     case NO_JOURNAL:
         out->journal = false;
         return 0;
+    case SKIP_BROKEN:
+        out->skip_broken = true;
+        return 0;
     case 'q':
         out->quiet = true;
         return 0;
@@ -177,6 +183,7 @@ int compare_parse(struct compare_options *out, int argc, char **argv, struct cg_
                                             {"stall-timeout", required_argument, NULL, 's'},
                                             {"journal-every", required_argument, NULL, 'j'},
                                             {"no-journal", no_argument, NULL, NO_JOURNAL},
+                                            {"skip-broken", no_argument, NULL, SKIP_BROKEN},
                                             {"quiet", no_argument, NULL, 'q'},
                                             {"help", no_argument, NULL, 'h'},
                                             {0}};
@@ -196,5 +203,6 @@ int compare_parse(struct compare_options *out, int argc, char **argv, struct cg_
             return -1;
     }
     out->first_model = optind;
+    out->sweep.sketches = out->full;
     return out->help ? 0 : check(out, argc - optind, err);
 }

@@ -23,14 +23,15 @@ static const char help[] = "Usage: cognate inspect [--json] MODEL [MODEL ...]\n"
 
 static int inspect(char **arguments, int n, bool json)
 {
-    struct cg_manifest manifest = {0};
+    struct cg_manifest manifest = {0}, broken = {0};
     struct cg_models in = {0};
     struct cg_err err;
     int status = 1;
     for (int i = 0; i < n; i++)
         CG_TRY(cg_manifest_add(&manifest, arguments[i], &err));
     CG_TRY(cg_manifest_unique_labels(&manifest, &err));
-    CG_TRY(cg_models_open(&in, &manifest, &err));
+    CG_TRY(cg_models_open(&in, &manifest, &broken, &err));
+    CG_TRY(broken.n > 0 ? cg_models_refuse(&broken, NULL, &err) : 0);
     CG_TRY(cg_models_study(&in, &err));
     CG_TRY(json ? inspect_print_json(stdout, &in, &err) : inspect_print_text(stdout, &in, &err));
     if (fflush(stdout) != 0 || ferror(stdout)) {
@@ -45,6 +46,7 @@ done:
         status = 2;
     cg_models_release(&in);
     cg_manifest_release(&manifest);
+    cg_manifest_release(&broken);
     return status;
 }
 

@@ -1,4 +1,5 @@
-/* The models of a command, opened: metadata, architectures, and their common anatomy. */
+/* The models of a command, opened: metadata, architectures, and their common anatomy. What is broken shows
+ * here, before any weight is read: cut or missing files, and sizes that contradict config.json. */
 #ifndef COGNATE_CMD_MODELS_H
 #define COGNATE_CMD_MODELS_H
 
@@ -14,14 +15,21 @@ struct cg_models {
     struct cg_anatomy anatomy;
 };
 
-/* Reads the metadata of every model in the manifest. Local: rank 0. Released on failure. */
-int cg_models_open(struct cg_models *models, const struct cg_manifest *manifest, struct cg_err *err);
+/* Reads the metadata of every model in the manifest, and takes its architecture. Models that cannot be used
+ * go from the manifest to *broken (all zero before), each with its error; *models are the others. -1 only for
+ * want of memory. Local: rank 0. Released on failure. */
+int cg_models_open(struct cg_models *models, struct cg_manifest *manifest, struct cg_manifest *broken,
+                   struct cg_err *err);
 
-/* The compact form for the other ranks, and back. */
+/* Prints what is wrong with each broken model, a line each, and returns -1 with `outcome` as the last. NULL:
+ * how many they are; the error of one alone is then all there is to say. */
+int cg_models_refuse(const struct cg_manifest *broken, const char *outcome, struct cg_err *err);
+
+/* The compact form for the other ranks, and back, with the architectures taken anew. */
 int cg_models_pack(const struct cg_models *models, struct cg_buf *buf, struct cg_err *err);
 int cg_models_unpack(struct cg_models *models, struct cg_unpacker *from, struct cg_err *err);
 
-/* Architectures and anatomy, from the metadata. Pure: the same on every rank. */
+/* The anatomy of all, from the metadata. Pure: the same on every rank. */
 int cg_models_study(struct cg_models *models, struct cg_err *err);
 
 void cg_models_release(struct cg_models *models);

@@ -2,6 +2,11 @@
 #include <math.h>
 #include <string.h>
 
+bool cg_is_by_formula(enum cg_role role)
+{
+    return role == CG_ROLE_POSITION_EMBED || role == CG_ROLE_MAMBA_A_LOG;
+}
+
 /* A quotient of rounded sums may leave [-1, 1] by an ulp or two. */
 static double clamp(double cosine)
 {

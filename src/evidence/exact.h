@@ -3,11 +3,11 @@
 #ifndef COGNATE_EVIDENCE_EXACT_H
 #define COGNATE_EVIDENCE_EXACT_H
 
-#include "cognate/blocks.h"
-#include "fetch.h"
+#include "cognate/comm.h"
+#include "source.h"
 
 /* Fills sample and fixed of the cells tested, columns, fixed_columns and token_gram. */
-int cg_exact_run(const struct cg_comm *comm, struct cg_fetch *fetch, const int model[2],
-                 const struct cg_alignment *alignment, struct cg_kinship *out, struct cg_err *err);
+int cg_exact_run(const struct cg_comm *comm, struct cg_source *source, struct cg_kinship *out,
+                 struct cg_err *err);
 
 #endif

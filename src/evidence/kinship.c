@@ -1,12 +1,13 @@
 /* One pair's cells: signatures by the blocks' owners, shared with all ranks; cells dealt over the ranks; each
  * cell's numbers in a table that one rank fills and all others hold at 0. The bits do not depend on the
  * ranks: which rank does what changes no shape and no order of any sum. */
+#include "kinship.h"
+#include "cells.h"
 #include "cognate/blocks.h"
 #include "cognate/mem.h"
 #include "cognate/sweep.h"
 #include "exact.h"
 #include "matching.h"
-#include "sample.h"
 #include "sweep/mix.h"
 #include "update.h"
 #include <cblas.h>
@@ -14,29 +15,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Cells of a pair, at most; beyond it experts are compared within layers of one index, and thinned. */
-enum { MOST_CELLS = 1 << 16 };
-enum { RAW, PROBE };
 /* Of a cell in the table: what one of them found; t by the Gram matrices stands alone. */
 enum { COUNT, COSINE, FIELDS };
 static const double KEPT_VARIANCE = 0.1; /* of the planted relative */
 
 struct session {
     const struct cg_comm *comm;
-    const struct cg_checkpoint *const *models;
-    const struct cg_anatomy *anatomy;
-    int model[2];
-    int64_t *ids[2]; /* [sizes.tokens] rows of the probes */
+    struct cg_source *source;
     struct cg_kinship *out;
-    struct cg_fetch fetch;
-    struct cg_sizes sizes;
-    int32_t *place[2]; /* [nblocks] of the blocks that cells use in the store, -1: unused */
-    int64_t places;
-    int64_t *chosen;  /* [places * sizes.units] of this rank's own */
-    float *store;     /* [places * 2 * sizes.units * length], or [places * square^2] */
-    int64_t length;   /* columns or tokens of a signature at most */
-    float *probes[2]; /* [tokens * width] normalised embeddings */
-    float *rows, *room, *planted;
+    const struct cg_places *places;
+    float *store;   /* [places * 2 * sizes.units * length], or [places * square^2] */
+    int64_t length; /* columns or tokens of a signature at most */
+    float *room, *planted;
     double *table; /* [(ncells + 1) * FIELDS]; the last row is the planted cell */
 };
 
@@ -45,88 +35,30 @@ static const struct cg_ffn_block *block_of(const struct session *session, int si
     return &session->out->blocks[side][i];
 }
 
-static int64_t widest(const struct session *session)
+int cg_places_init(struct cg_places *places, const struct cg_kinship *out, struct cg_err *err)
 {
-    int64_t most = 0;
-    for (int side = 0; side < 2; side++)
-        for (int32_t i = 0; i < session->out->nblocks[side]; i++)
-            if (block_of(session, side, i)->width > most)
-                most = block_of(session, side, i)->width;
-    return most;
-}
-
-static int64_t sampled(const struct session *session, const struct cg_ffn_block *block)
-{
-    return block->units < session->sizes.units ? block->units : session->sizes.units;
-}
-
-/* Whether a cell is looked at, when there are too many: layers of one index, and of b every step-th expert.
- */
-static bool is_kept(const struct cg_kinship *out, int32_t a, int32_t b, int32_t step)
-{
-    return !out->thinned ||
-           (out->blocks[0][a].layer == out->blocks[1][b].layer && out->blocks[1][b].expert % step <= 0);
-}
-
-static int64_t count_cells(const struct cg_kinship *out, int32_t step)
-{
-    int64_t n = 0;
-    for (int32_t b = 0; b < out->nblocks[1]; b++)
-        for (int32_t a = 0; a < out->nblocks[0]; a++)
-            n += is_kept(out, a, b, step);
-    return n;
-}
-
-static int list_cells(struct cg_kinship *out, struct cg_err *err)
-{
-    int32_t step = 1;
-    int64_t all = (int64_t)out->nblocks[0] * out->nblocks[1], n = all;
-    out->thinned = all > MOST_CELLS;
-    while (out->thinned && (n = count_cells(out, step)) > MOST_CELLS && step < out->nblocks[1])
-        step++;
-    if (!(out->cells = cg_new((size_t)n, sizeof *out->cells, err)))
-        return -1;
-    for (int32_t b = 0; b < out->nblocks[1]; b++)
-        for (int32_t a = 0; a < out->nblocks[0]; a++)
-            if (is_kept(out, a, b, step))
-                out->cells[out->ncells++] =
-                    (struct cg_cell){.a = a, .b = b, .raw = -1, .probe = -1, .gram = NAN};
-    return 0;
-}
-
-/* Places in the store for the blocks that cells use. */
-static int place_blocks(struct session *session, struct cg_err *err)
-{
-    struct cg_kinship *out = session->out;
     for (int side = 0; side < 2; side++) {
-        if (!(session->place[side] = cg_new((size_t)out->nblocks[side], sizeof(int32_t), err)))
+        if (!(places->of[side] = cg_new((size_t)out->nblocks[side], sizeof(int32_t), err)))
             return -1;
         for (int32_t i = 0; i < out->nblocks[side]; i++)
-            session->place[side][i] = -1;
+            places->of[side][i] = -1;
     }
     for (int64_t c = 0; c < out->ncells; c++) {
-        session->place[0][out->cells[c].a] = 0;
-        session->place[1][out->cells[c].b] = 0;
+        places->of[0][out->cells[c].a] = 0;
+        places->of[1][out->cells[c].b] = 0;
     }
     for (int side = 0; side < 2; side++)
         for (int32_t i = 0; i < out->nblocks[side]; i++)
-            if (session->place[side][i] == 0)
-                session->place[side][i] = (int32_t)session->places++;
+            if (places->of[side][i] == 0)
+                places->of[side][i] = (int32_t)places->n++;
     return 0;
 }
 
-/* Shared tokens, evenly spread over those of the alignment. */
-static int choose_probes(struct session *session, const struct cg_alignment *alignment, struct cg_err *err)
+void cg_places_release(struct cg_places *places)
 {
-    int64_t n = session->sizes.tokens;
-    for (int side = 0; side < 2; side++) {
-        const int64_t *ids = side == 0 ? alignment->id_a : alignment->id_b;
-        if (!(session->ids[side] = cg_new((size_t)n, sizeof(int64_t), err)))
-            return -1;
-        for (int64_t i = 0; i < n; i++)
-            session->ids[side][i] = ids[i * alignment->shared / n];
-    }
-    return 0;
+    free(places->of[0]);
+    free(places->of[1]);
+    *places = (struct cg_places){0};
 }
 
 static int64_t longest(int64_t a, int64_t b)
@@ -136,15 +68,12 @@ static int64_t longest(int64_t a, int64_t b)
 
 static int allocate(struct session *session, struct cg_err *err)
 {
-    const struct cg_sizes *sizes = &session->sizes;
-    int64_t width = widest(session), n = sizes->units;
+    const struct cg_sizes *sizes = &session->source->sizes;
+    int64_t n = sizes->units, places = session->places->n;
     session->length = longest(sizes->columns, sizes->tokens);
-    int64_t store = session->places * longest(2 * n * session->length, sizes->square * sizes->square);
-    int64_t room = longest(2 * n * n + 4 * n, sizes->square * width);
+    int64_t store = places * longest(2 * n * session->length, sizes->square * sizes->square);
     if (!(session->store = cg_new((size_t)store, sizeof(float), err)) ||
-        !(session->chosen = cg_new((size_t)(session->places * n), sizeof(int64_t), err)) ||
-        !(session->rows = cg_new((size_t)(longest(n, sizes->square) * width), sizeof(float), err)) ||
-        !(session->room = cg_new((size_t)room, sizeof(float), err)) ||
+        !(session->room = cg_new((size_t)(2 * n * n + 4 * n), sizeof(float), err)) ||
         !(session->planted = cg_new((size_t)(2 * n * session->length), sizeof(float), err)) ||
         !(session->table = cg_new((size_t)(session->out->ncells + 1) * FIELDS, sizeof(double), err)))
         return -1;
@@ -153,101 +82,58 @@ static int allocate(struct session *session, struct cg_err *err)
 
 static void session_release(struct session *session)
 {
-    cg_fetch_release(&session->fetch);
-    for (int side = 0; side < 2; side++) {
-        free(session->place[side]);
-        free(session->ids[side]);
-        free(session->probes[side]);
-    }
-    free(session->chosen);
     free(session->store);
-    free(session->rows);
     free(session->room);
     free(session->planted);
     free(session->table);
 }
 
-/* What one signature is made of; gate and up follow each other in the store. */
-typedef int take_block(struct session *session, int side, const struct cg_ffn_block *block, int32_t place,
-                       struct cg_err *err);
-
-static float *half_of(const struct session *session, int32_t place, int half)
+static int64_t half_size(const struct session *session)
 {
-    return session->store + ((int64_t)place * 2 + half) * session->sizes.units * session->length;
+    return session->source->sizes.units * session->length;
 }
 
-static int take_raw(struct session *session, int side, const struct cg_ffn_block *block, int32_t place,
-                    struct cg_err *err)
+static int64_t length_of(const struct session *session, const struct cg_ffn_block *block,
+                         enum cg_statistic what)
 {
-    int64_t n = sampled(session, block), *chosen = session->chosen + place * session->sizes.units;
-    int64_t ncolumns = block->width < session->sizes.columns ? block->width : session->sizes.columns;
-    int64_t *columns = cg_new((size_t)ncolumns, sizeof *columns, err);
-    int result = columns ? cg_choose_units(chosen, &session->fetch, block, session->model[side], n, err) : -1;
-    if (result == 0)
-        result = cg_pick(columns, block->width, ncolumns, 1, err);
-    for (int half = 0; result == 0 && half < 2; half++) {
-        float *out = half_of(session, place, half);
-        result = cg_fetch_gained(out, &session->fetch, block, half == 0 ? block->gate : block->up,
-                                 session->model[side], chosen, n, columns, ncolumns, err);
-        cg_rows_to_units(out, n, ncolumns);
-    }
-    free(columns);
-    return result;
+    if (what != CG_STATISTIC_RAW)
+        return session->source->sizes.tokens;
+    return block->width < session->source->sizes.columns ? block->width : session->source->sizes.columns;
 }
 
-static int take_probe(struct session *session, int side, const struct cg_ffn_block *block, int32_t place,
+/* What one block takes of the store; the projections of a signature follow each other. */
+static int64_t place_size(const struct session *session, enum cg_statistic what)
+{
+    int64_t square = session->source->sizes.square;
+    return what == CG_STATISTIC_GRAM ? square * square : 2 * half_size(session);
+}
+
+/* Takes one block; of a signature's second vectors only what the first do not say already. */
+static int take_block(struct session *session, enum cg_statistic what, int side, int32_t i, float *out,
                       struct cg_err *err)
 {
-    int64_t n = sampled(session, block), tokens = session->sizes.tokens;
-    const int64_t *chosen = session->chosen + place * session->sizes.units;
-    for (int half = 0; half < 2; half++) {
-        float *out = half_of(session, place, half);
-        if (cg_fetch_gained(session->rows, &session->fetch, block, half == 0 ? block->gate : block->up,
-                            session->model[side], chosen, n, NULL, block->width, err) < 0)
-            return -1;
-        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)n, (int)tokens, (int)block->width, 1,
-                    session->rows, (int)block->width, session->probes[side], (int)block->width, 0, out,
-                    (int)tokens);
-        cg_rows_to_units(out, n, tokens);
-    }
+    struct cg_source *source = session->source;
+    int64_t half = half_size(session);
+    if (source->take(source, what, side, i, out, half, err) < 0)
+        return -1;
+    if (what != CG_STATISTIC_GRAM)
+        cg_rows_apart(out, out + half, source->units(source, side, i),
+                      length_of(session, block_of(session, side, i), what));
     return 0;
 }
 
-/* The Gram matrix of a sample of units that depends on their number alone. */
-static int take_gram(struct session *session, int side, const struct cg_ffn_block *block, int32_t place,
-                     struct cg_err *err)
-{
-    int64_t square = session->sizes.square, n = block->units < square ? block->units : square;
-    int64_t width = block->width, *units = cg_new((size_t)n, sizeof *units, err);
-    float *out = session->store + place * square * square;
-    int model = session->model[side], result = units ? cg_pick(units, block->units, n, 2, err) : -1;
-    if (result == 0)
-        result = cg_fetch_gained(session->rows, &session->fetch, block, block->gate, model, units, n, NULL,
-                                 width, err);
-    if (result == 0)
-        result = cg_fetch_gained(session->room, &session->fetch, block, block->up, model, units, n, NULL,
-                                 width, err);
-    if (result == 0) {
-        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)n, (int)n, (int)width, 1, session->rows,
-                    (int)width, session->room, (int)width, 0, out, (int)n);
-        cg_square_to_unit(out, n);
-    }
-    free(units);
-    return result;
-}
-
 /* This rank's blocks, then every rank has all. */
-static int fill_store(struct session *session, take_block *take, int64_t floats_a_block, struct cg_err *err)
+static int fill_store(struct session *session, enum cg_statistic what, struct cg_err *err)
 {
-    int64_t n = session->places * floats_a_block;
+    int64_t size = place_size(session, what), n = session->places->n * size;
     for (int64_t i = 0; i < n; i++)
         session->store[i] = 0;
     int result = 0;
     for (int side = 0; side < 2; side++)
         for (int32_t i = 0; result == 0 && i < session->out->nblocks[side]; i++) {
-            int32_t place = session->place[side][i];
+            int32_t place = session->places->of[side][i];
             if (place >= 0 && place % session->comm->size == session->comm->rank)
-                result = take(session, side, block_of(session, side, i), place, err);
+                result = take_block(session, what, side, i, session->store + place * size, err);
         }
     if (cg_agree(session->comm, result, err) < 0)
         return -1;
@@ -257,22 +143,16 @@ static int fill_store(struct session *session, take_block *take, int64_t floats_
 
 static struct cg_signature signature(const struct session *session, int side, int32_t i)
 {
-    int32_t place = session->place[side][i];
-    return (struct cg_signature){half_of(session, place, 0), half_of(session, place, 1),
-                                 sampled(session, block_of(session, side, i))};
+    const float *first = session->store + session->places->of[side][i] * 2 * half_size(session);
+    return (struct cg_signature){{first, first + half_size(session)},
+                                 session->source->units(session->source, side, i)};
 }
 
 /* Whether the two blocks of a cell can be held against each other: raw rows need one basis. */
-static bool comparable(const struct session *session, const struct cg_cell *cell, int field)
+static bool comparable(const struct session *session, const struct cg_cell *cell, enum cg_statistic what)
 {
-    return field == PROBE || block_of(session, 0, cell->a)->width == block_of(session, 1, cell->b)->width;
-}
-
-static int64_t length_of(const struct session *session, const struct cg_ffn_block *block, int field)
-{
-    if (field != RAW)
-        return session->sizes.tokens;
-    return block->width < session->sizes.columns ? block->width : session->sizes.columns;
+    const struct cg_ffn_block *a = block_of(session, 0, cell->a), *b = block_of(session, 1, cell->b);
+    return cg_blocks_comparable(a, b) && (what == CG_STATISTIC_PROBE || a->width == b->width);
 }
 
 /* Near-normal noise of variance 1: the sum of twelve uniform numbers, less 6. */
@@ -294,101 +174,73 @@ static void plant(float *out, const float *rows, int64_t n, int64_t length, uint
 }
 
 /* A block of a against its planted relative. */
-static void match_planted(struct session *session, int field)
+static void match_planted(struct session *session, enum cg_statistic what)
 {
-    struct cg_signature block = signature(session, 0, session->out->cells[0].a);
-    int64_t length = length_of(session, block_of(session, 0, session->out->cells[0].a), field);
-    float *gate = session->planted, *up = gate + block.n * length;
-    plant(gate, block.gate, block.n, length, 0);
-    plant(up, block.up, block.n, length, UINT64_C(1) << 40);
+    const struct cg_ffn_block *block = block_of(session, 0, session->out->cells[0].a);
+    struct cg_signature of = signature(session, 0, session->out->cells[0].a);
+    int64_t length = length_of(session, block, what);
+    float *first = session->planted, *second = first + of.n * length;
+    plant(first, of.by[0], of.n, length, 0);
+    plant(second, of.by[1], of.n, length, UINT64_C(1) << 40);
+    cg_rows_apart(first, second, of.n, length);
     struct cg_agreement found =
-        cg_agree_twice(block, (struct cg_signature){gate, up, block.n}, length, session->room);
+        cg_agree_twice(of, (struct cg_signature){{first, second}, of.n}, length, block->gated, session->room);
     session->table[session->out->ncells * FIELDS + COUNT] = found.units;
 }
 
-/* All cells by one of the two matchings, RAW or PROBE. */
-static void match_cells(struct session *session, int field)
+/* All cells by one of the two matchings, raw or probe. */
+static void match_cells(struct session *session, enum cg_statistic what)
 {
     struct cg_kinship *out = session->out;
     for (int64_t c = session->comm->rank; c < out->ncells; c += session->comm->size) {
         const struct cg_cell *cell = &out->cells[c];
         double *row = session->table + c * FIELDS;
         row[COUNT] = -1;
-        if (!comparable(session, cell, field))
+        if (!comparable(session, cell, what))
             continue;
+        const struct cg_ffn_block *block = block_of(session, 0, cell->a);
         struct cg_agreement found =
             cg_agree_twice(signature(session, 0, cell->a), signature(session, 1, cell->b),
-                           length_of(session, block_of(session, 0, cell->a), field), session->room);
+                           length_of(session, block, what), block->gated, session->room);
         row[COUNT] = found.units;
         row[COSINE] = found.units > 0 ? found.cosine / found.units : 0;
     }
     if (out->ncells % session->comm->size == session->comm->rank)
-        match_planted(session, field);
+        match_planted(session, what);
 }
 
 static void correlate_grams(struct session *session)
 {
-    int64_t square = session->sizes.square;
+    int64_t square = session->source->sizes.square;
     for (int64_t c = session->comm->rank; c < session->out->ncells; c += session->comm->size) {
         const struct cg_cell *cell = &session->out->cells[c];
-        int64_t units = block_of(session, 0, cell->a)->units;
-        const float *a = session->store + session->place[0][cell->a] * square * square,
-                    *b = session->store + session->place[1][cell->b] * square * square;
-        session->table[c * FIELDS] = units == block_of(session, 1, cell->b)->units
+        const struct cg_ffn_block *of = block_of(session, 0, cell->a), *other = block_of(session, 1, cell->b);
+        int64_t units = of->units;
+        const float *a = session->store + session->places->of[0][cell->a] * square * square,
+                    *b = session->store + session->places->of[1][cell->b] * square * square;
+        session->table[c * FIELDS] = cg_blocks_comparable(of, other) && units == other->units
                                          ? cg_square_t(a, b, units < square ? units : square)
                                          : NAN;
     }
 }
 
-/* Embeddings of the probes, each over its root mean square. */
-static int take_embeddings(struct session *session, struct cg_err *err)
-{
-    int64_t slot[2], n = session->sizes.tokens;
-    for (int side = 0; side < 2; side++) {
-        int model = session->model[side];
-        slot[side] = cg_embedding_slot(session->models, session->anatomy, model);
-        if (slot[side] < 0 || n < 64)
-            return 0;
-        for (int32_t i = 0; i < session->out->nblocks[side]; i++)
-            if (block_of(session, side, i)->width !=
-                cg_member_of(session->anatomy, slot[side], model)->columns)
-                return 0;
-    }
-    for (int side = 0; side < 2; side++) {
-        int64_t width = cg_member_of(session->anatomy, slot[side], session->model[side])->columns;
-        float *rows = session->probes[side] = cg_new((size_t)(n * width), sizeof(float), err);
-        if (!rows || cg_fetch_tokens(rows, &session->fetch, slot[side], session->model[side],
-                                     session->ids[side], n, err) < 0)
-            return -1;
-        for (int64_t i = 0; i < n; i++) {
-            double squares = 0;
-            for (int64_t c = 0; c < width; c++)
-                squares += (double)rows[i * width + c] * (double)rows[i * width + c];
-            double scale = squares > 0 ? 1 / sqrt(squares / (double)width) : 0;
-            for (int64_t c = 0; c < width; c++)
-                rows[i * width + c] = (float)((double)rows[i * width + c] * scale);
-        }
-    }
-    return 0;
-}
-
 /* Takes what a stage filled in over to the cells, and clears the table for the next one. */
-static void read_counts(struct session *session, int field)
+static void read_counts(struct session *session, enum cg_statistic what)
 {
     struct cg_kinship *out = session->out;
+    const struct cg_source *source = session->source;
+    bool raw = what == CG_STATISTIC_RAW;
     cg_sum_doubles(session->comm, session->table, (out->ncells + 1) * FIELDS);
     for (int64_t c = 0; c < out->ncells; c++) {
         struct cg_cell *cell = &out->cells[c];
         const double *row = session->table + c * FIELDS;
-        int64_t units_a = sampled(session, block_of(session, 0, cell->a)),
-                units_b = sampled(session, block_of(session, 1, cell->b));
+        int64_t units_a = source->units(source, 0, cell->a), units_b = source->units(source, 1, cell->b);
         cell->units = (int32_t)(units_a < units_b ? units_a : units_b);
-        *(field == RAW ? &cell->raw : &cell->probe) = (int32_t)row[COUNT];
-        *(field == RAW ? &cell->raw_cosine : &cell->probe_cosine) = row[COSINE];
+        *(raw ? &cell->raw : &cell->probe) = (int32_t)row[COUNT];
+        *(raw ? &cell->raw_cosine : &cell->probe_cosine) = row[COSINE];
     }
-    out->planted = (int32_t)sampled(session, block_of(session, 0, out->cells[0].a));
-    *(field == RAW ? &out->planted_raw : &out->planted_probe) =
-        (int32_t)session->table[out->ncells * FIELDS + COUNT];
+    out->planted = (int32_t)source->units(source, 0, out->cells[0].a);
+    *(raw ? &out->planted_raw : &out->planted_probe) = (int32_t)session->table[out->ncells * FIELDS + COUNT];
     memset(session->table, 0, (size_t)(out->ncells + 1) * FIELDS * sizeof(double));
 }
 
@@ -415,45 +267,84 @@ static bool rows_say_all(const struct cg_kinship *out)
 /* Collective: every rank comes here with its session ready. */
 static int find_cells(struct session *session, struct cg_err *err)
 {
-    const struct cg_sizes *sizes = &session->sizes;
-    int64_t floats = 2 * sizes->units * session->length;
-    if (fill_store(session, take_raw, floats, err) < 0)
+    if (fill_store(session, CG_STATISTIC_RAW, err) < 0)
         return -1;
-    match_cells(session, RAW);
-    read_counts(session, RAW);
-    if (session->probes[0] && session->probes[1] && !rows_say_all(session->out)) {
-        session->out->tokens = sizes->tokens;
-        if (fill_store(session, take_probe, floats, err) < 0)
+    match_cells(session, CG_STATISTIC_RAW);
+    read_counts(session, CG_STATISTIC_RAW);
+    if (session->source->probes && !rows_say_all(session->out)) {
+        session->out->tokens = session->source->sizes.tokens;
+        if (fill_store(session, CG_STATISTIC_PROBE, err) < 0)
             return -1;
-        match_cells(session, PROBE);
-        read_counts(session, PROBE);
+        match_cells(session, CG_STATISTIC_PROBE);
+        read_counts(session, CG_STATISTIC_PROBE);
     }
-    if (fill_store(session, take_gram, sizes->square * sizes->square, err) < 0)
+    if (fill_store(session, CG_STATISTIC_GRAM, err) < 0)
         return -1;
     correlate_grams(session);
     read_grams(session);
     return 0;
 }
 
-static int prepare(struct session *session, const struct cg_alignment *alignment, struct cg_err *err)
+int cg_kinship_list(struct cg_kinship *out, const struct cg_checkpoint *const *models,
+                    const struct cg_anatomy *anatomy, const int model[2], struct cg_err *err)
 {
-    struct cg_kinship *out = session->out;
-    openblas_set_num_threads(1); /* with threads its sums would depend on their number */
+    *out = (struct cg_kinship){.update_rank = -1, .planted_raw = -1, .planted_probe = -1, .token_gram = NAN};
     for (int side = 0; side < 2; side++)
-        if (cg_blocks_list(&out->blocks[side], &out->nblocks[side], session->models, session->anatomy,
-                           session->model[side], err) < 0)
+        if (cg_blocks_list(&out->blocks[side], &out->nblocks[side], models, anatomy, model[side], err) < 0)
             return -1;
-    if (cg_fetch_init(&session->fetch, session->models, session->anatomy, session->comm->rank == 0, err) <
-            0 ||
-        list_cells(out, err) < 0 || place_blocks(session, err) < 0)
+    return cg_cells_list(out, CG_MOST_CELLS, NULL, err);
+}
+
+int cg_kinship_match(const struct cg_comm *comm, struct cg_source *source, const struct cg_places *places,
+                     struct cg_kinship *out, struct cg_err *err)
+{
+    struct session session = {.comm = comm, .source = source, .out = out, .places = places};
+    out->units = (int32_t)source->sizes.units;
+    int result = out->ncells > 0 ? cg_agree(comm, allocate(&session, err), err) : 0;
+    if (result == 0 && out->ncells > 0)
+        result = find_cells(&session, err);
+    session_release(&session);
+    return result == 0 ? cg_exact_run(comm, source, out, err) : -1;
+}
+
+/* What a pair of models is held against each other with, read from their files. */
+struct reading {
+    struct cg_fetch fetch;
+    struct cg_places places;
+    struct cg_model_source *models;
+    struct cg_source source;
+};
+
+static int prepare(struct reading *reading, const struct cg_comm *comm,
+                   const struct cg_checkpoint *const *models, const struct cg_anatomy *anatomy,
+                   const struct cg_longest *longest, const int model[2], const struct cg_alignment *alignment,
+                   struct cg_kinship *out, struct cg_err *err)
+{
+    if (cg_fetch_init(&reading->fetch, models, anatomy, comm->rank == 0, err) < 0 ||
+        cg_places_init(&reading->places, out, err) < 0)
         return -1;
-    session->sizes = cg_sizes_for(out, session->places, alignment->shared);
-    out->units = (int32_t)session->sizes.units;
-    if (out->ncells == 0)
-        return 0;
-    if (choose_probes(session, alignment, err) < 0 || allocate(session, err) < 0)
-        return -1;
-    return take_embeddings(session, err);
+    cg_files_watch(reading->fetch.files, comm);
+    reading->models = cg_model_source_create(&reading->source, &reading->fetch, longest, model, out,
+                                             reading->places.n, alignment, err);
+    return reading->models ? 0 : -1;
+}
+
+/* Collective, agreed: blocks and cells; where those are too many, by what sketches say. */
+static int list_all(const struct cg_comm *comm, const struct cg_checkpoint *const *models,
+                    const struct cg_anatomy *anatomy, const struct cg_plan *plan,
+                    const struct cg_sweep *sweep, const int model[2], struct cg_kinship *out,
+                    struct cg_err *err)
+{
+    int32_t *candidate = NULL;
+    openblas_set_num_threads(1); /* with threads its sums would depend on their number */
+    int result = cg_agree(comm, cg_kinship_list(out, models, anatomy, model, err), err);
+    if (result < 0 || !out->thinned)
+        return result;
+    result = cg_candidates_find(comm, anatomy, plan, sweep, model, out, &candidate, err);
+    if (result == 0)
+        result = cg_agree(comm, cg_cells_list(out, CG_MOST_CELLS, candidate, err), err);
+    free(candidate);
+    return result;
 }
 
 int cg_kinship_find(const struct cg_comm *comm, const struct cg_checkpoint *const *models,
@@ -461,18 +352,20 @@ int cg_kinship_find(const struct cg_comm *comm, const struct cg_checkpoint *cons
                     const struct cg_sweep *sweep, int a, int b, const struct cg_alignment *alignment,
                     struct cg_kinship *out, struct cg_err *err)
 {
-    *out = (struct cg_kinship){.update_rank = -1, .planted_raw = -1, .planted_probe = -1, .token_gram = NAN};
-    struct session session = {
-        .comm = comm, .models = models, .anatomy = anatomy, .model = {a, b}, .out = out};
-    int result = cg_agree(comm, prepare(&session, alignment, err), err);
-    if (result == 0 && out->ncells > 0)
-        result = find_cells(&session, err);
+    const int model[2] = {a, b};
+    struct reading reading = {0};
+    int result = list_all(comm, models, anatomy, plan, sweep, model, out, err);
     if (result == 0)
-        result = cg_exact_run(comm, &session.fetch, session.model, alignment, out, err);
+        result = cg_agree(
+            comm, prepare(&reading, comm, models, anatomy, &sweep->longest, model, alignment, out, err), err);
     if (result == 0)
-        result = cg_update_find(comm, &session.fetch, plan, sweep, session.model, out, err);
-    out->bytes_reread = session.fetch.bytes_read;
-    session_release(&session);
+        result = cg_kinship_match(comm, &reading.source, &reading.places, out, err);
+    if (result == 0)
+        result = cg_update_find(comm, &reading.fetch, plan, sweep, model, out, err);
+    out->bytes_reread = reading.fetch.bytes_read;
+    cg_model_source_destroy(reading.models);
+    cg_places_release(&reading.places);
+    cg_fetch_release(&reading.fetch);
     if (result < 0)
         cg_kinship_release(out);
     return result;

@@ -16,6 +16,16 @@ static void set_facts(struct cg_result *out, const struct cg_findings *findings,
     out->root.vocab_size[m] = fact[CG_VOCAB_SIZE];
 }
 
+static int set_skipped(struct cg_result *out, const struct cg_manifest *skipped, struct cg_err *err)
+{
+    for (size_t i = 0; i < skipped->n; i++)
+        if (cg_result_text(&out->root.skipped_label[i], skipped->entries[i].label, err) < 0 ||
+            cg_result_text(&out->root.skipped_path[i], skipped->entries[i].path, err) < 0 ||
+            cg_result_text(&out->root.skipped_error[i], skipped->entries[i].error, err) < 0)
+            return -1;
+    return 0;
+}
+
 int cg_collect_models(struct cg_result *out, const struct cg_findings *findings, struct cg_err *err)
 {
     int result = -1;
@@ -31,7 +41,7 @@ int cg_collect_models(struct cg_result *out, const struct cg_findings *findings,
         out->root.num_tensors[m] = (int64_t)model->ntensors;
         out->root.stored_bytes[m] = cg_checkpoint_bytes(model);
     }
-    result = 0;
+    result = set_skipped(out, findings->skipped, err);
 done:
     return result;
 }
@@ -93,6 +103,7 @@ static int set_pair(struct cg_result *out, const struct cg_findings *findings,
     out->root.compared_tensors[p] = tally.compared;
     out->root.identical_tensors[p] = tally.identical;
     out->root.constant_tensors[p] = tally.constant;
+    out->root.moved_tensors[p] = all->identities[p].n;
     out->root.comparable_fraction[p] = tally.elements_b > 0 ? tally.comparable_b / tally.elements_b : NAN;
     out->root.mean_cosine[p] = tally.cosines > 0 ? tally.sum / (double)tally.cosines : NAN;
     out->root.weighted_cosine[p] = tally.weight > 0 ? tally.weighted / tally.weight : NAN;

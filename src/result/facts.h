@@ -2,11 +2,15 @@
 #ifndef COGNATE_RESULT_FACTS_H
 #define COGNATE_RESULT_FACTS_H
 
-#include "merge.h"
+#include "cognate/merges.h"
+#include "origins.h"
 #include "rounding.h"
 #include "weigh.h"
 
 struct cg_facts {
+    const struct cg_findings *findings;
+    const struct cg_comparisons *all;
+    int64_t pair;
     int64_t slots; /* that either model fills; of them: */
     int64_t compared, equal, identical, same_type, same_name;
     int64_t constant, telling; /* one value throughout; equal and not so */
@@ -14,14 +18,18 @@ struct cg_facts {
     int64_t weighed, passing;  /* slots with a p-value or equal values; those that pass */
     int64_t weighed_in[CG_GROUP_COUNT], passed[CG_GROUP_COUNT];
     bool role_passed[CG_ROLE_COUNT];
-    double best, limit; /* log10 p of the strongest slot, corrected; cosine that would have been seen */
-    double matrix_sum;  /* of the cosines of those that pass */
+    double best, limit;   /* log10 p of the strongest slot, corrected; cosine that would have been seen */
+    double moved_log10_p; /* of equal bytes in another place; NaN: none that weigh */
+    double matrix_sum;    /* of the cosines of those that pass */
     int64_t matrices;
     struct cg_rounding rounding;
-    struct cg_merge merge;
-    const char *merged_with; /* label of the third model */
+    const struct cg_merge *merge; /* of which the two are child and parent or base; NULL: none */
     const struct cg_kin *kin;
-    bool group_passed[CG_GROUP_COUNT]; /* by slots, by blocks or by the embeddings' tokens */
+    const struct cg_origins *origins;
+    struct cg_moves moves;
+    int64_t ups;                       /* up projections that pass in their own place */
+    bool group_passed[CG_GROUP_COUNT]; /* by slots, in whatever place, by blocks or by the embeddings' tokens
+                                        */
     int32_t layers;
     bool *in_layer; /* [CG_GROUP_COUNT * layers] where it does */
     bool *hinted;   /* [CG_GROUP_COUNT * layers] a slot there has p < 1e-4 at least */
@@ -44,6 +52,6 @@ extern const double CG_LEAST_COVER;
 int cg_relate(struct cg_buf *text, const char *verdict, const struct cg_facts *facts,
               const struct cg_result *out, int64_t p, struct cg_err *err);
 int cg_give_reasons(struct cg_buf *text, const char *verdict, const struct cg_facts *facts, double cover,
-                    struct cg_err *err);
+                    const struct cg_result *out, int64_t p, struct cg_err *err);
 
 #endif

@@ -54,6 +54,12 @@ hid_t cg_h5_type(enum cg_type type)
     switch (type) {
     case CG_TYPE_BOOL:
         return H5T_STD_I8LE;
+    case CG_TYPE_UINT8:
+        return H5T_STD_U8LE;
+    case CG_TYPE_INT16:
+        return H5T_STD_I16LE;
+    case CG_TYPE_FLOAT32:
+        return H5T_IEEE_F32LE;
     case CG_TYPE_INT32:
         return H5T_STD_I32LE;
     case CG_TYPE_INT64:

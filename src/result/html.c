@@ -37,6 +37,7 @@ int cg_summary_html(FILE *out, const struct cg_result *result, struct cg_err *er
     put_title(out, result);
     if (cg_html_overview(out, result, err) < 0)
         return -1;
+    cg_html_merges(out, result);
     bool single = result->size[CG_DIM_PAIR] == 1; /* its verdict is what one opens the page for */
     if (single && cg_html_pairs(out, result, err) < 0)
         return -1;
@@ -54,7 +55,7 @@ int cg_summary_html(FILE *out, const struct cg_result *result, struct cg_err *er
 }
 
 /* The stream has a descriptor of its own, so that closing it leaves the one to be flushed to disk. */
-static int write_page(int descriptor, const struct cg_result *result, struct cg_err *err)
+static int write_page(int descriptor, const void *result, struct cg_err *err)
 {
     int copy = dup(descriptor);
     FILE *out = copy < 0 ? NULL : fdopen(copy, "w");
@@ -72,5 +73,5 @@ static int write_page(int descriptor, const struct cg_result *result, struct cg_
 
 int cg_summary_html_write(const struct cg_result *result, const char *path, struct cg_err *err)
 {
-    return cg_publish(&(struct cg_publication){.write = write_page, .result = result}, path, err);
+    return cg_publish(&(struct cg_publication){.write = write_page, .record = result}, path, err);
 }

@@ -100,6 +100,22 @@ static void put_architecture(FILE *out, const struct cg_result *result)
     fputs("</tbody></table></div>\n<p class=\"note\">\u2260 models differ; - unknown or none.</p>\n", out);
 }
 
+static void put_skipped(FILE *out, const struct cg_result *result)
+{
+    if (result->size[CG_DIM_SKIPPED] == 0)
+        return;
+    fputs(
+        "<h3>Broken, left out</h3>\n<div class=\"scroll\"><table class=\"skipped\"><thead><tr><th>model</th>"
+        "<th class=\"text\">path</th><th class=\"text\">what is wrong</th></tr></thead><tbody>\n",
+        out);
+    for (int64_t i = 0; i < result->size[CG_DIM_SKIPPED]; i++)
+        cg_html(out,
+                "<tr><th scope=\"row\"><bdi>$</bdi></th><td class=\"text wrap path\"><code>$</code></td>"
+                "<td class=\"text wrap\">$</td></tr>\n",
+                result->root.skipped_label[i], result->root.skipped_path[i], result->root.skipped_error[i]);
+    fputs("</tbody></table></div>\n", out);
+}
+
 void cg_html_models(FILE *out, const struct cg_result *result)
 {
     fputs("<section id=\"models\"><h2>Models</h2>\n<div class=\"scroll\"><table class=\"models\"><thead><tr>"
@@ -112,6 +128,7 @@ void cg_html_models(FILE *out, const struct cg_result *result)
     for (int64_t m = 0; m < result->size[CG_DIM_MODEL]; m++)
         put_model(out, result, m);
     fputs("</tbody></table></div>\n", out);
+    put_skipped(out, result);
     put_architecture(out, result);
     fputs("</section>\n", out);
 }

@@ -148,7 +148,7 @@ static int write_temp(const struct place *place, const struct cg_publication *wh
     int descriptor = create_temp(place, err);
     if (descriptor < 0)
         return -1;
-    int written = what->write(descriptor, what->result, err);
+    int written = what->write(descriptor, what->record, err);
     if (close_synced(descriptor, written, err) < 0)
         return -1;
     return what->check && what->check(place->temp, err) < 0 ? -1 : 0;
@@ -178,7 +178,18 @@ done:
     return outcome < 0 ? cg_h5_blame(path, err) : 0;
 }
 
+static int write_result(int descriptor, const void *record, struct cg_err *err)
+{
+    return cg_form_write_to(&cg_result_form, record, descriptor, err);
+}
+
+static int check_result(const char *path, struct cg_err *err)
+{
+    struct cg_result result = {0};
+    return cg_form_check(&cg_result_form, &result, path, err);
+}
+
 int cg_result_write(const struct cg_result *result, const char *path, struct cg_err *err)
 {
-    return cg_publish(&(struct cg_publication){cg_result_write_to, cg_result_check, result}, path, err);
+    return cg_publish(&(struct cg_publication){write_result, check_result, result}, path, err);
 }

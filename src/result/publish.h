@@ -2,14 +2,14 @@
 #ifndef COGNATE_RESULT_PUBLISH_H
 #define COGNATE_RESULT_PUBLISH_H
 
-#include "cognate/result.h"
+#include "schema.h"
 
-/* What is made of a result: how it is written, and how the file is looked at once it is on disk (may be
+/* What is made of a record: how it is written, and how the file is looked at once it is on disk (may be
  * NULL). */
 struct cg_publication {
-    int (*write)(int descriptor, const struct cg_result *result, struct cg_err *err);
+    int (*write)(int descriptor, const void *record, struct cg_err *err);
     int (*check)(const char *path, struct cg_err *err);
-    const struct cg_result *result;
+    const void *record;
 };
 
 /* Temp file in the same folder, write, fsync, check, rename, fsync the folder. On failure the temp file is

@@ -8,24 +8,27 @@
 /* Deflate makes nothing more than this many times smaller. */
 enum { DEFLATE_LIMIT = 1032 };
 
-static int check_regular(const char *path, struct cg_err *err)
+static int check_regular(const char *path, const char *kind, struct cg_err *err)
 {
     struct stat info;
     if (stat(path, &info) < 0)
         return cg_fail(err, errno == ENOENT ? CG_EMISSING : CG_EIO, "%s", strerror(errno));
     if (S_ISDIR(info.st_mode))
-        return cg_fail(err, CG_EFORMAT, "is a folder, not a result file");
+        return cg_fail(err, CG_EFORMAT, "is a folder, not a %s", kind);
     return S_ISREG(info.st_mode) ? 0 : cg_fail(err, CG_EFORMAT, "is no regular file");
 }
 
-static int check_version(hid_t file, struct cg_err *err)
+/* A file of another kind has another attribute, or none. */
+static int check_version(hid_t file, const struct cg_form *form, struct cg_err *err)
 {
     int32_t version = 0;
-    if (cg_h5_read_value(file, "cognate_schema", H5T_STD_I32LE, &version, err) < 0)
+    if (H5Aexists(file, form->version_name) <= 0)
+        return cg_fail(err, CG_EMISSING, "is no %s: attribute %s is missing", form->kind, form->version_name);
+    if (cg_h5_read_value(file, form->version_name, H5T_STD_I32LE, &version, err) < 0)
         return -1;
-    if (version != CG_SCHEMA_VERSION)
+    if (version != form->version)
         return cg_fail(err, CG_EUNSUPPORTED, "has version %d of the schema; this cognate reads %d",
-                       (int)version, CG_SCHEMA_VERSION);
+                       (int)version, (int)form->version);
     return 0;
 }
 
@@ -96,17 +99,17 @@ static int read_size(hid_t file, const struct cg_axis *axis, int64_t *size, stru
     return 0;
 }
 
-static int read_sizes(hid_t file, struct cg_result *result, struct cg_err *err)
+static int read_sizes(hid_t file, const struct cg_form *form, void *record, struct cg_err *err)
 {
-    for (enum cg_dimension d = CG_DIM_NONE + 1; d < CG_DIMENSION_COUNT; d++)
-        if (cg_group_is_written(cg_axes[d].group, result) &&
-            read_size(file, &cg_axes[d], &result->size[d], err) < 0)
+    for (int d = 1; d < form->naxes; d++)
+        if (cg_group_is_written(form, form->axes[d].group, record) &&
+            read_size(file, &form->axes[d], &cg_record_sizes(record)[d], err) < 0)
             return -1;
     return 0;
 }
 
 static int check_variable(hid_t dataset, const char *path, const struct cg_variable *variable,
-                          const struct cg_result *result, struct cg_err *err)
+                          const void *record, struct cg_err *err)
 {
     hsize_t extent[CG_MAX_DIMENSIONS + 1] = {0};
     hid_t type = H5Dget_type(dataset);
@@ -118,21 +121,21 @@ static int check_variable(hid_t dataset, const char *path, const struct cg_varia
     int axes = cg_variable_rank(variable), rank = shape_of(dataset, extent);
     right = rank == axes + (variable->type == CG_TYPE_TEXT);
     for (int i = 0; right && i < axes; i++)
-        right = extent[i] == (hsize_t)result->size[variable->dimension[i]];
+        right = extent[i] == (hsize_t)cg_record_size(record, variable->dimension[i]);
     if (!right || (rank > axes && extent[axes] == 0))
         return cg_fail(err, CG_EFORMAT, "%s: has the wrong shape", path);
     return 0;
 }
 
-hid_t cg_result_open_variable(hid_t file, const struct cg_variable *variable, const struct cg_result *result,
-                              struct cg_err *err)
+hid_t cg_form_open_variable(hid_t file, const struct cg_variable *variable, const void *record,
+                            struct cg_err *err)
 {
     char path[CG_H5_NAME];
     cg_h5_path(path, variable->group, variable->name);
     hid_t dataset = H5Dopen2(file, path, H5P_DEFAULT);
     if (dataset < 0)
         return cg_fail(err, CG_EMISSING, "%s: is missing", path);
-    if (check_variable(dataset, path, variable, result, err) < 0) {
+    if (check_variable(dataset, path, variable, record, err) < 0) {
         H5Dclose(dataset);
         return -1;
     }
@@ -177,7 +180,7 @@ static int check_hash(hid_t dataset, const char *name, const char *bytes, size_t
     return result;
 }
 
-char *cg_result_load(hid_t file, hid_t dataset, const char *name, size_t *size, struct cg_err *err)
+char *cg_form_load(hid_t file, hid_t dataset, const char *name, size_t *size, struct cg_err *err)
 {
     int result = -1;
     char *bytes = NULL;
@@ -208,43 +211,43 @@ static int decode_text(char **text, size_t cells, const char *rows, size_t size,
     return 0;
 }
 
-static int keep_variable(const struct cg_variable *variable, struct cg_result *result, char *bytes,
-                         size_t size, struct cg_err *err)
+static int keep_variable(const struct cg_variable *variable, void *record, char *bytes, size_t size,
+                         struct cg_err *err)
 {
     if (variable->type != CG_TYPE_TEXT) {
-        cg_variable_set(variable, result, bytes);
+        cg_variable_set(variable, record, bytes);
         return 0;
     }
-    int64_t cells = cg_variable_cells(variable, result, err);
+    int64_t cells = cg_variable_cells(variable, record, err);
     void *text = cells < 0 ? NULL : cg_new((size_t)cells, sizeof(char *), err);
     if (text)
-        cg_variable_set(variable, result, text);
+        cg_variable_set(variable, record, text);
     int outcome = text ? decode_text((char **)text, (size_t)cells, bytes, size, err) : -1;
     free(bytes);
     return outcome;
 }
 
-static int read_variable(hid_t file, const struct cg_variable *variable, struct cg_result *result,
-                         struct cg_err *err)
+static int read_variable(hid_t file, const struct cg_variable *variable, void *record, struct cg_err *err)
 {
     size_t size = 0;
     char name[CG_H5_NAME];
     cg_h5_path(name, variable->group, variable->name);
-    hid_t dataset = cg_result_open_variable(file, variable, result, err);
+    hid_t dataset = cg_form_open_variable(file, variable, record, err);
     if (dataset < 0)
         return -1;
-    char *bytes = cg_result_load(file, dataset, name, &size, err);
+    char *bytes = cg_form_load(file, dataset, name, &size, err);
     H5Dclose(dataset);
-    return bytes ? keep_variable(variable, result, bytes, size, err) : -1;
+    return bytes ? keep_variable(variable, record, bytes, size, err) : -1;
 }
 
-static int read_fields(hid_t file, const char *path, struct cg_result *result, struct cg_err *err)
+static int read_fields(hid_t file, const char *path, const struct cg_form *form, void *record,
+                       struct cg_err *err)
 {
     hid_t group = open_group(file, path, err);
     int outcome = group < 0 ? -1 : 0;
-    for (size_t i = 0; i < cg_attribute_count && outcome == 0; i++) {
-        const struct cg_attribute *row = &cg_attributes[i];
-        void *field = (char *)result + row->offset;
+    for (size_t i = 0; i < form->nattributes && outcome == 0; i++) {
+        const struct cg_attribute *row = &form->attributes[i];
+        void *field = (char *)record + row->offset;
         if (strcmp(row->group, path) == 0)
             outcome = row->type == CG_TYPE_TEXT
                           ? cg_h5_read_text(group, row->name, (char **)field, err)
@@ -255,48 +258,57 @@ static int read_fields(hid_t file, const char *path, struct cg_result *result, s
     return outcome < 0 ? -1 : 0;
 }
 
-static int read_all_fields(hid_t file, struct cg_result *result, struct cg_err *err)
+static int read_all_fields(hid_t file, const struct cg_form *form, void *record, struct cg_err *err)
 {
-    htri_t has_pca = H5Lexists(file, "pca", H5P_DEFAULT);
-    if (cg_h5_check(has_pca, "/pca", "look for the group", err) < 0)
-        return -1;
-    for (size_t i = 0; i < CG_GROUP_PATHS; i++)
-        if ((has_pca > 0 || strcmp(cg_group_path[i], "/pca") != 0) &&
-            read_fields(file, cg_group_path[i], result, err) < 0)
+    for (size_t i = 0; i < form->ngroups; i++) {
+        const char *path = form->groups[i];
+        bool optional = form->optional && strcmp(path, form->optional) == 0;
+        htri_t there = optional ? H5Lexists(file, path, H5P_DEFAULT) : 1;
+        if (cg_h5_check(there, path, "look for the group", err) < 0 ||
+            (there > 0 && read_fields(file, path, form, record, err) < 0))
             return -1;
+    }
     return 0;
 }
 
-hid_t cg_result_open(struct cg_result *result, const char *path, struct cg_err *err)
+hid_t cg_form_open(const struct cg_form *form, void *record, const char *path, struct cg_err *err)
 {
-    if (check_regular(path, err) < 0)
+    if (check_regular(path, form->kind, err) < 0)
         return -1;
     hid_t file = open_file(path, err);
     if (file < 0)
         return -1;
-    CG_TRY(check_version(file, err));
+    CG_TRY(check_version(file, form, err));
     CG_TRY(check_status(file, err));
-    CG_TRY(read_all_fields(file, result, err));
-    CG_TRY(read_sizes(file, result, err));
+    CG_TRY(read_all_fields(file, form, record, err));
+    CG_TRY(read_sizes(file, form, record, err));
     return file;
 done:
     H5Fclose(file);
     return -1;
 }
 
-int cg_result_read(struct cg_result *out, const char *path, struct cg_err *err)
+int cg_form_read(const struct cg_form *form, void *record, const char *path, struct cg_err *err)
 {
     struct cg_h5_quiet quiet = cg_h5_quiet_begin();
-    hid_t file = cg_result_open(out, path, err);
+    hid_t file = cg_form_open(form, record, path, err);
     int outcome = file < 0 ? -1 : 0;
-    for (size_t i = 0; i < cg_variable_count && outcome == 0; i++)
-        if (cg_group_is_written(cg_variables[i].group, out))
-            outcome = read_variable(file, &cg_variables[i], out, err);
+    for (size_t i = 0; i < form->nvariables && outcome == 0; i++)
+        if (cg_group_is_written(form, form->variables[i].group, record))
+            outcome = read_variable(file, &form->variables[i], record, err);
     if (file >= 0)
         H5Fclose(file);
     cg_h5_quiet_end(quiet);
     if (outcome == 0)
         return 0;
-    cg_result_release(out);
+    cg_record_release(form, record);
     return cg_h5_blame(path, err);
+}
+
+int cg_result_read(struct cg_result *out, const char *path, struct cg_err *err)
+{
+    int outcome = cg_form_read(&cg_result_form, out, path, err);
+    if (outcome < 0)
+        cg_result_release(out);
+    return outcome;
 }

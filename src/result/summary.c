@@ -38,8 +38,9 @@ int cg_summary_print(FILE *out, const struct cg_result *result, struct cg_style 
     cg_page_ink(page, "1");
     cg_page_items(page, 0, "", result->source ? result->source : "cognate");
     cg_page_ink(page, "0");
-    if (cg_summary_models(page, result, err) < 0 || cg_summary_architecture(page, result, err) < 0 ||
-        cg_summary_pairs(page, result, err) < 0 || cg_summary_pca(page, result, err) < 0)
+    if (cg_summary_models(page, result, err) < 0 || cg_summary_skipped(page, result, err) < 0 ||
+        cg_summary_architecture(page, result, err) < 0 || cg_summary_pairs(page, result, err) < 0 ||
+        cg_summary_pca(page, result, err) < 0)
         return -1;
     print_notes(page, result->notes);
     if (fflush(out) != 0 || ferror(out))

@@ -61,6 +61,15 @@ static int put_cell(FILE *out, const struct cg_variable *variable, const void *d
     case CG_TYPE_BOOL:
         fputs(((const int8_t *)data)[i] ? "true" : "false", out);
         break;
+    case CG_TYPE_UINT8:
+        put_integer(out, ((const uint8_t *)data)[i]);
+        break;
+    case CG_TYPE_INT16:
+        put_integer(out, ((const int16_t *)data)[i]);
+        break;
+    case CG_TYPE_FLOAT32:
+        put_number(out, (double)((const float *)data)[i]);
+        break;
     case CG_TYPE_INT32:
         put_integer(out, ((const int32_t *)data)[i]);
         break;
@@ -87,7 +96,7 @@ static int put_variables(FILE *out, const struct cg_result *result, const char *
     for (size_t v = 0; v < cg_variable_count; v++) {
         const struct cg_variable *variable = &cg_variables[v];
         const void *data = cg_variable_data(variable, result);
-        if (!data || strcmp(variable->group, group) != 0 || variable->dimension[0] != axis ||
+        if (!data || strcmp(variable->group, group) != 0 || variable->dimension[0] != (int)axis ||
             variable->dimension[1] != CG_DIM_NONE)
             continue;
         put_key(out, first, variable->name);
@@ -185,6 +194,11 @@ static int put_model(FILE *out, const struct cg_result *result, int64_t model, s
     return put_variables(out, result, "/", CG_DIM_MODEL, model, err);
 }
 
+static int put_skipped(FILE *out, const struct cg_result *result, int64_t skipped, struct cg_err *err)
+{
+    return put_variables(out, result, "/", CG_DIM_SKIPPED, skipped, err);
+}
+
 /* "key": [{...}, ...], an object a line. */
 static int put_objects(FILE *out, const char *key, const struct cg_result *result, enum cg_dimension axis,
                        int (*put)(FILE *, const struct cg_result *, int64_t, struct cg_err *),
@@ -199,6 +213,11 @@ static int put_objects(FILE *out, const char *key, const struct cg_result *resul
     }
     fputc(']', out);
     return 0;
+}
+
+static int put_merge_row(FILE *out, const struct cg_result *result, int64_t row, struct cg_err *err)
+{
+    return put_variables(out, result, "/merges", CG_DIM_MERGE_ROW, row, err);
 }
 
 static void put_pca(FILE *out, const struct cg_result *result)
@@ -225,7 +244,9 @@ int cg_summary_json(FILE *out, const struct cg_result *result, struct cg_err *er
     fputs("{\"source\": ", out);
     cg_json_string(out, result->source ? result->source : "");
     if (put_objects(out, "models", result, CG_DIM_MODEL, put_model, err) < 0 ||
-        put_objects(out, "pairs", result, CG_DIM_PAIR, put_pair, err) < 0)
+        put_objects(out, "skipped", result, CG_DIM_SKIPPED, put_skipped, err) < 0 ||
+        put_objects(out, "pairs", result, CG_DIM_PAIR, put_pair, err) < 0 ||
+        put_objects(out, "merges", result, CG_DIM_MERGE_ROW, put_merge_row, err) < 0)
         return -1;
     put_pca(out, result);
     fputs(",\n\"notes\": ", out);

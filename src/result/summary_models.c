@@ -1,3 +1,4 @@
+#include "cognate/text.h"
 #include "summary_parts.h"
 #include <inttypes.h>
 #include <string.h>
@@ -8,6 +9,11 @@ const char *cg_model_label(const struct cg_result *result, int64_t model)
 {
     bool known = model >= 0 && model < result->size[CG_DIM_MODEL] && *result->root.model_label[model];
     return known ? result->root.model_label[model] : "?";
+}
+
+const char *cg_slot_name(const struct cg_result *result, int64_t slot)
+{
+    return slot >= 0 && slot < result->size[CG_DIM_TENSOR] ? result->tensors.name[slot] : "?";
 }
 
 int cg_text_table_add_model(struct cg_text_table *table, const struct cg_result *result, int64_t model,
@@ -50,6 +56,22 @@ int cg_summary_models(struct cg_page page, const struct cg_result *result, struc
 done:
     cg_text_table_release(&table);
     return status;
+}
+
+/* A line a model: its label, and its error, which names the file. */
+int cg_summary_skipped(struct cg_page page, const struct cg_result *result, struct cg_err *err)
+{
+    if (result->size[CG_DIM_SKIPPED] > 0)
+        cg_page_heading(page, "Broken models, left out");
+    for (int64_t i = 0; i < result->size[CG_DIM_SKIPPED]; i++) {
+        struct cg_buf line = {0};
+        if (cg_buf_printf(&line, err, "%s: %s", result->root.skipped_label[i],
+                          result->root.skipped_error[i]) < 0)
+            return -1;
+        cg_page_items(page, 2, cg_page_bullet(page.style), line.data);
+        cg_buf_release(&line);
+    }
+    return 0;
 }
 
 struct cg_number cg_show_trait(const struct cg_trait *trait, int64_t model)

@@ -12,7 +12,8 @@ enum { IMAGE_STEP = 1 << 22 }; /* by which the memory of the file grows */
 enum { CHUNK_BYTES = 1 << 20, DEFLATE_LEVEL = 4, ORDERED = H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED };
 
 struct writer {
-    const struct cg_result *result;
+    const struct cg_form *form;
+    const void *record;
     hid_t file;
     int32_t next_dimension; /* netCDF's number of the next dimension along characters */
 };
@@ -27,10 +28,11 @@ struct block {
     char *owned; /* the bytes when they were made for this block */
 };
 
-/* Large datasets are cut along their first axis and deflated; small ones stay contiguous. */
+/* Large datasets are cut along their first axis and deflated; small ones stay contiguous, and so do samples
+ * of weights, 16 bits of noise that nothing makes smaller. */
 static int set_layout(hid_t properties, hid_t type, const struct block *block)
 {
-    if (block->size <= CHUNK_BYTES)
+    if (block->size <= CHUNK_BYTES || H5Tget_size(type) == sizeof(int16_t))
         return 0;
     hsize_t chunk[CG_MAX_DIMENSIONS + 1], row = H5Tget_size(type);
     for (int i = 1; i < block->rank; i++)
@@ -119,11 +121,11 @@ static int encode_text(struct block *block, char *const *text, size_t cells, str
     return 0;
 }
 
-static int make_block(struct block *block, const struct cg_variable *variable, const struct cg_result *result,
+static int make_block(struct block *block, const struct cg_variable *variable, const void *record,
                       struct cg_err *err)
 {
-    int64_t cells = cg_variable_cells(variable, result, err);
-    void *data = cg_variable_data(variable, result);
+    int64_t cells = cg_variable_cells(variable, record, err);
+    void *data = cg_variable_data(variable, record);
     if (cells < 0)
         return -1;
     if (!data)
@@ -131,7 +133,7 @@ static int make_block(struct block *block, const struct cg_variable *variable, c
     block->type = cg_h5_type(variable->type);
     block->rank = cg_variable_rank(variable);
     for (int i = 0; i < block->rank; i++)
-        block->extent[i] = (hsize_t)result->size[variable->dimension[i]];
+        block->extent[i] = (hsize_t)cg_record_size(record, variable->dimension[i]);
     if (variable->type == CG_TYPE_TEXT)
         return encode_text(block, (char **)data, (size_t)cells, err);
     block->bytes = data;
@@ -142,6 +144,7 @@ static int make_block(struct block *block, const struct cg_variable *variable, c
 static int write_attributes(hid_t dataset, const struct cg_variable *variable, struct cg_err *err)
 {
     const double absent = NAN;
+    const float small_absent = NAN;
     if (cg_h5_write_text(dataset, "long_name", variable->long_name, err) < 0 ||
         cg_h5_write_text(dataset, "units", variable->units, err) < 0)
         return -1;
@@ -152,13 +155,15 @@ static int write_attributes(hid_t dataset, const struct cg_variable *variable, s
         return cg_h5_write_text(dataset, "_Encoding", "utf-8", err);
     case CG_TYPE_FLOAT64:
         return cg_h5_write_values(dataset, "_FillValue", H5T_IEEE_F64LE, 1, &absent, err);
+    case CG_TYPE_FLOAT32:
+        return cg_h5_write_values(dataset, "_FillValue", H5T_IEEE_F32LE, 1, &small_absent, err);
     default:
         return 0;
     }
 }
 
 /* netCDF numbers the dimensions: the schema's in the order of the list, then those along characters. */
-static int32_t dimension_id(enum cg_dimension dimension)
+static int32_t dimension_id(int dimension)
 {
     return (int32_t)dimension - 1;
 }
@@ -184,7 +189,7 @@ static hid_t open_scale(struct writer *w, hid_t group, const struct cg_variable 
 {
     char name[CG_H5_NAME];
     if (i < cg_variable_rank(variable)) {
-        const struct cg_axis *axis = &cg_axes[variable->dimension[i]];
+        const struct cg_axis *axis = &w->form->axes[variable->dimension[i]];
         cg_h5_path(name, axis->group, axis->name);
     } else {
         cg_h5_strlen_name(name, block->extent[i]);
@@ -200,7 +205,7 @@ static hid_t open_scale(struct writer *w, hid_t group, const struct cg_variable 
 static int attach_scales(struct writer *w, hid_t group, hid_t dataset, const struct cg_variable *variable,
                          const struct block *block, struct cg_err *err)
 {
-    bool coordinate = cg_variable_is_coordinate(variable);
+    bool coordinate = cg_variable_is_coordinate(w->form, variable);
     int result = 0;
     for (int i = coordinate ? block->rank - 1 : 0; i < block->rank && result == 0; i++) {
         hid_t scale = open_scale(w, group, variable, block, i, err);
@@ -220,7 +225,7 @@ static int write_variable(struct writer *w, hid_t group, const struct cg_variabl
     int result = -1;
     hid_t dataset = -1;
     struct block block = {0};
-    CG_TRY(make_block(&block, variable, w->result, err));
+    CG_TRY(make_block(&block, variable, w->record, err));
     CG_TRY((dataset = write_block(group, variable->name, &block, err)) < 0 ? -1 : 0);
     CG_TRY(write_attributes(dataset, variable, err));
     CG_TRY(attach_scales(w, group, dataset, variable, &block, err));
@@ -232,10 +237,11 @@ done:
     return result;
 }
 
-static bool has_coordinate(enum cg_dimension dimension)
+static bool has_coordinate(const struct cg_form *form, int dimension)
 {
-    for (size_t i = 0; i < cg_variable_count; i++)
-        if (cg_variables[i].dimension[0] == dimension && cg_variable_is_coordinate(&cg_variables[i]))
+    for (size_t i = 0; i < form->nvariables; i++)
+        if (form->variables[i].dimension[0] == dimension &&
+            cg_variable_is_coordinate(form, &form->variables[i]))
             return true;
     return false;
 }
@@ -243,15 +249,16 @@ static bool has_coordinate(enum cg_dimension dimension)
 /* Scales first, then the variables that use them. */
 static int write_contents(struct writer *w, hid_t group, const char *path, struct cg_err *err)
 {
-    for (enum cg_dimension d = CG_DIM_NONE + 1; d < CG_DIMENSION_COUNT; d++)
-        if (strcmp(cg_axes[d].group, path) == 0 && !has_coordinate(d) &&
-            write_scale(group, cg_axes[d].name, w->result->size[d], dimension_id(d), err) < 0)
+    const struct cg_form *form = w->form;
+    for (int d = 1; d < form->naxes; d++)
+        if (strcmp(form->axes[d].group, path) == 0 && !has_coordinate(form, d) &&
+            write_scale(group, form->axes[d].name, cg_record_size(w->record, d), dimension_id(d), err) < 0)
             return -1;
     for (int pass = 0; pass < 2; pass++) /* coordinates are scales, too */
-        for (size_t i = 0; i < cg_variable_count; i++)
-            if (strcmp(cg_variables[i].group, path) == 0 &&
-                cg_variable_is_coordinate(&cg_variables[i]) == (pass == 0) &&
-                write_variable(w, group, &cg_variables[i], err) < 0)
+        for (size_t i = 0; i < form->nvariables; i++)
+            if (strcmp(form->variables[i].group, path) == 0 &&
+                cg_variable_is_coordinate(form, &form->variables[i]) == (pass == 0) &&
+                write_variable(w, group, &form->variables[i], err) < 0)
                 return -1;
     return 0;
 }
@@ -281,11 +288,11 @@ done:
     return group;
 }
 
-static int write_fields(hid_t group, const char *path, const struct cg_result *result, struct cg_err *err)
+static int write_fields(const struct writer *w, hid_t group, const char *path, struct cg_err *err)
 {
-    for (size_t i = 0; i < cg_attribute_count; i++) {
-        const struct cg_attribute *row = &cg_attributes[i];
-        const void *field = (const char *)result + row->offset;
+    for (size_t i = 0; i < w->form->nattributes; i++) {
+        const struct cg_attribute *row = &w->form->attributes[i];
+        const void *field = (const char *)w->record + row->offset;
         if (strcmp(row->group, path) == 0 &&
             (row->type == CG_TYPE_TEXT
                  ? cg_h5_write_text(group, row->name, *(const char *const *)field, err)
@@ -300,19 +307,18 @@ static int write_group(struct writer *w, const char *path, struct cg_err *err)
     hid_t group = create_group(w->file, path, err);
     if (group < 0)
         return -1;
-    int result = write_fields(group, path, w->result, err);
+    int result = write_fields(w, group, path, err);
     if (result == 0)
         result = write_contents(w, group, path, err);
     return cg_h5_closed(result, H5Gclose(group), path, err);
 }
 
-static int write_conventions(hid_t file, struct cg_err *err)
+static int write_conventions(const struct cg_form *form, hid_t file, struct cg_err *err)
 {
-    const int32_t version = CG_SCHEMA_VERSION;
-    CG_TRY(cg_h5_write_text(file, "title", "Descent of language models, told from their weights alone", err));
+    CG_TRY(cg_h5_write_text(file, "title", form->title, err));
     CG_TRY(cg_h5_write_text(file, "Conventions", "CF-1.11, ACDD-1.3", err));
     CG_TRY(cg_h5_write_text(file, "references", "cognate(1); FIPS 180-4 (SHA-256)", err));
-    return cg_h5_write_values(file, "cognate_schema", H5T_STD_I32LE, 1, &version, err);
+    return cg_h5_write_values(file, form->version_name, H5T_STD_I32LE, 1, &form->version, err);
 done:
     return -1;
 }
@@ -374,17 +380,18 @@ done:
     return -1;
 }
 
-int cg_result_write_to(int descriptor, const struct cg_result *result, struct cg_err *err)
+int cg_form_write_to(const struct cg_form *form, const void *record, int descriptor, struct cg_err *err)
 {
     int outcome = -1;
     struct cg_h5_quiet quiet = cg_h5_quiet_begin();
-    struct writer w = {.result = result, .file = create_image(err), .next_dimension = CG_DIMENSION_COUNT};
+    struct writer w = {
+        .form = form, .record = record, .file = create_image(err), .next_dimension = form->naxes};
     if (w.file < 0)
         goto done;
-    CG_TRY(write_conventions(w.file, err));
-    for (size_t i = 0; i < CG_GROUP_PATHS; i++)
-        if (cg_group_is_written(cg_group_path[i], result))
-            CG_TRY(write_group(&w, cg_group_path[i], err));
+    CG_TRY(write_conventions(form, w.file, err));
+    for (size_t i = 0; i < form->ngroups; i++)
+        if (cg_group_is_written(form, form->groups[i], record))
+            CG_TRY(write_group(&w, form->groups[i], err));
     CG_TRY(write_status(w.file, err));
     outcome = write_image(w.file, descriptor, err);
 done:

@@ -1,6 +1,5 @@
 #include "exchange.h"
 #include "cognate/mem.h"
-#include <math.h>
 #include <stdlib.h>
 
 enum { TAG = 7202 };
@@ -26,18 +25,6 @@ static const float *panel_at_home(const struct cg_comm *comm, const struct cg_wo
     return room;
 }
 
-static void compare_all(struct cg_worker *worker, const struct cg_panel_shape *shape, int64_t bundle,
-                        const float *const *panel)
-{
-    for (int32_t j = 0; j < worker->plan->bundles[bundle].members; j++)
-        for (int32_t i = 0; i < j; i++) {
-            struct cg_shift_null null = {.cosine = NAN, .mean = NAN, .sd = NAN};
-            if (shape->residual > 0)
-                null = cg_panel_compare(shape, panel[i], panel[j], worker->scratch);
-            cg_table_set_null(&worker->table, bundle, cg_pair_index(i, j), &null);
-        }
-}
-
 /* One bundle whose streams are apart. All ranks go through the bundles in the same order, so that blocking
  * calls cannot lock one another. */
 static void exchange_one(const struct cg_comm *comm, struct cg_worker *worker, int64_t bundle, float *room,
@@ -45,7 +32,7 @@ static void exchange_one(const struct cg_comm *comm, struct cg_worker *worker, i
 {
     const struct cg_bundle *of = &worker->plan->bundles[bundle];
     const struct cg_bundle_member *member = &worker->plan->members[of->first_member];
-    struct cg_panel_shape shape = cg_bundle_panel_shape(worker, of);
+    struct cg_panel_shape shape = cg_bundle_panel_shape(worker->anatomy, of);
     int64_t count = shape.lines * shape.residual;
     bool home = member[0].owner == comm->rank;
     for (int32_t m = 0; count > 0 && m < of->members; m++) {
@@ -56,7 +43,7 @@ static void exchange_one(const struct cg_comm *comm, struct cg_worker *worker, i
             MPI_Send(own_panel(worker, bundle, m), (int)count, MPI_FLOAT, member[0].owner, TAG, comm->mpi);
     }
     if (home)
-        compare_all(worker, &shape, bundle, panel);
+        cg_compare_panels(worker, &shape, bundle, panel);
 }
 
 /* The most members of such a bundle that this rank compares; 0 when it compares none. */

@@ -80,41 +80,37 @@ static void widen(double *out, const float *in, int64_t n)
         out[i] = in[i];
 }
 
-struct spread {
-    double mean, squares; /* squares about the mean */
-};
-
-static struct spread spread_of(const struct cg_panel_shape *shape, const float *panel, double *line)
+struct cg_panel cg_panel_of(const struct cg_panel_shape *shape, const float *values, double *line)
 {
     double n = (double)(shape->lines * shape->residual), sum = 0, squares = 0;
     struct cg_block_moments moments;
     for (int64_t i = 0; i < shape->lines; i++) {
-        widen(line, panel + i * shape->residual, shape->residual);
+        widen(line, values + i * shape->residual, shape->residual);
         cg_block_moments(line, (size_t)shape->residual, &moments);
         sum += moments.sum;
     }
     double mean = sum / n;
     for (int64_t i = 0; i < shape->lines; i++) {
-        widen(line, panel + i * shape->residual, shape->residual);
+        widen(line, values + i * shape->residual, shape->residual);
         for (int64_t k = 0; k < shape->residual; k++)
             line[k] -= mean;
         squares += cg_block_product(line, line, (size_t)shape->residual);
     }
-    return (struct spread){mean, squares};
+    return (struct cg_panel){values, mean, squares};
 }
 
 /* products[k] of the centred panels: k = 0 unshifted, k > 0 with b rolled by the k-th shift. scratch: a's
  * line, then b's line twice, so that a rolled line is a window of it. */
-static void shifted_products(const struct cg_panel_shape *shape, const float *a, double mean_a,
-                             const float *b, double mean_b, double *scratch, double products[CG_SHIFTS + 1])
+static void shifted_products(const struct cg_panel_shape *shape, const struct cg_panel *a,
+                             const struct cg_panel *b, double *scratch, double products[CG_SHIFTS + 1])
 {
     int64_t n = shape->residual;
     double *line_a = scratch, *line_b = scratch + n;
     memset(products, 0, (CG_SHIFTS + 1) * sizeof *products);
     for (int64_t i = 0; i < shape->lines; i++) {
         for (int64_t k = 0; k < n; k++) {
-            line_a[k] = a[i * n + k] - mean_a;
-            line_b[k] = line_b[n + k] = b[i * n + k] - mean_b;
+            line_a[k] = a->values[i * n + k] - a->mean;
+            line_b[k] = line_b[n + k] = b->values[i * n + k] - b->mean;
         }
         products[0] += cg_block_product(line_a, line_b, (size_t)n);
         for (int64_t k = 0; k < CG_SHIFTS; k++) {
@@ -129,15 +125,14 @@ double cg_shift_t(double cosine, double mean, double sd)
     return sd > 0 ? (cosine - mean) / (sd * sqrt(1 + 1.0 / CG_SHIFTS)) : NAN;
 }
 
-struct cg_shift_null cg_panel_compare(const struct cg_panel_shape *shape, const float *a, const float *b,
-                                      double *scratch)
+struct cg_shift_null cg_panel_compare(const struct cg_panel_shape *shape, const struct cg_panel *a,
+                                      const struct cg_panel *b, double *scratch)
 {
-    struct spread of_a = spread_of(shape, a, scratch), of_b = spread_of(shape, b, scratch);
-    double scale = sqrt(of_a.squares) * sqrt(of_b.squares);
+    double scale = sqrt(a->squares) * sqrt(b->squares);
     if (!(scale > 0))
         return (struct cg_shift_null){NAN, NAN, NAN, NAN};
     double products[CG_SHIFTS + 1], sum = 0, squares = 0;
-    shifted_products(shape, a, of_a.mean, b, of_b.mean, scratch, products);
+    shifted_products(shape, a, b, scratch, products);
     for (int k = 1; k <= CG_SHIFTS; k++)
         sum += products[k] / scale;
     struct cg_shift_null null = {.cosine = products[0] / scale, .mean = sum / CG_SHIFTS};

@@ -33,9 +33,17 @@ struct cg_panel_shape cg_panel_shape_of(enum cg_role role, int64_t rows, int64_t
 void cg_panel_take(const struct cg_panel_shape *shape, float *panel, int64_t first, struct cg_values values,
                    size_t n);
 
-/* The null of two panels. scratch holds 3 * residual doubles. NaN when a panel is constant. */
-struct cg_shift_null cg_panel_compare(const struct cg_panel_shape *shape, const float *a, const float *b,
-                                      double *scratch);
+/* A whole panel, and what every comparison of it wants: its mean, and the sum of squares about it. */
+struct cg_panel {
+    const float *values; /* [lines][residual] */
+    double mean, squares;
+};
+struct cg_panel cg_panel_of(const struct cg_panel_shape *shape, const float *values, double *scratch);
+
+/* The null of two panels. scratch holds 3 * residual doubles, here and above. NaN when a panel is constant.
+ */
+struct cg_shift_null cg_panel_compare(const struct cg_panel_shape *shape, const struct cg_panel *a,
+                                      const struct cg_panel *b, double *scratch);
 
 /* t of a cosine against the mean and sd of its shifts; NaN when sd is not positive. */
 double cg_shift_t(double cosine, double mean, double sd);

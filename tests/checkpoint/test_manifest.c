@@ -250,6 +250,48 @@ static void test_pairs(void **state)
     }
 }
 
+/* Which of four entries are blamed, and who stays and goes. */
+static const struct {
+    const char *blamed, *sound, *broken;
+} partings[] = {
+    {"", "abcd", ""}, {"a", "bcd", "a"}, {"bd", "ac", "bd"}, {"d", "abc", "d"}, {"abcd", "", "abcd"},
+};
+
+static void check_labels(const struct cg_manifest *manifest, const char *labels)
+{
+    assert_int_equal(manifest->n, strlen(labels));
+    for (size_t i = 0; i < manifest->n; i++) {
+        assert_int_equal(manifest->entries[i].label[0], labels[i]);
+        assert_int_equal(manifest->entries[i].path[1], labels[i]);
+    }
+}
+
+static void test_set_apart(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof partings / sizeof *partings; i++) {
+        struct cg_manifest manifest = {0}, broken = {0};
+        struct cg_err err = {0};
+        for (const char *label = "abcd"; *label; label++) {
+            const char argument[] = {*label, '=', '/', *label, '\0'};
+            assert_int_equal(cg_manifest_add(&manifest, argument, &err), 0);
+        }
+        for (const char *label = partings[i].blamed; *label; label++) {
+            assert_int_equal(cg_manifest_blame(&manifest, (size_t)(*label - 'a'), "a first fault", &err), 0);
+            assert_int_equal(cg_manifest_blame(&manifest, (size_t)(*label - 'a'), "is cut", &err), 0);
+        }
+        assert_int_equal(cg_manifest_set_apart(&manifest, &broken, &err), 0);
+        check_labels(&manifest, partings[i].sound);
+        check_labels(&broken, partings[i].broken);
+        for (size_t k = 0; k < manifest.n; k++)
+            assert_null(manifest.entries[k].error);
+        for (size_t k = 0; k < broken.n; k++)
+            assert_string_equal(broken.entries[k].error, "is cut");
+        cg_manifest_release(&manifest);
+        cg_manifest_release(&broken);
+    }
+}
+
 static int make(void **state)
 {
     static struct scratch scratch;
@@ -263,9 +305,10 @@ static int make(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_arguments), cmocka_unit_test(test_dot),    cmocka_unit_test(test_tables),
-        cmocka_unit_test(test_no_table),  cmocka_unit_test(test_labels), cmocka_unit_test(test_many_labels),
-        cmocka_unit_test(test_pairs),
+        cmocka_unit_test(test_arguments), cmocka_unit_test(test_dot),
+        cmocka_unit_test(test_tables),    cmocka_unit_test(test_no_table),
+        cmocka_unit_test(test_labels),    cmocka_unit_test(test_many_labels),
+        cmocka_unit_test(test_pairs),     cmocka_unit_test(test_set_apart),
     };
     return cmocka_run_group_tests_name("manifest", tests, make, scratch_tear_down);
 }

@@ -56,6 +56,7 @@ static const struct {
     {"-o r -b 2G a b", CG_FEATURES_SKETCH, 1024, 10, INT64_C(2147483648), 600, true, false, 5},
     {"-o r -s 0.5 a b", CG_FEATURES_SKETCH, 1024, 10, 128 << 20, 0.5, true, false, 5},
     {"-o r --stall-timeout 1e3 a b", CG_FEATURES_SKETCH, 1024, 10, 128 << 20, 1000, true, false, 5},
+    {"-o r --skip-broken a b", CG_FEATURES_SKETCH, 1024, 10, 128 << 20, 600, true, false, 4},
     {"-o r -- -a -b", CG_FEATURES_SKETCH, 1024, 10, 128 << 20, 600, true, false, 4},
 };
 
@@ -73,6 +74,7 @@ static const struct {
     {"-o r -xq a b", "compare: -x is no option"},
     {"-o r -qx a b", "compare: -x is no option"},
     {"-o r --nonsense a b", "compare: --nonsense is no option"},
+    {"-o r --skip-broken=yes a b", "compare: --skip-broken=yes is no option, or takes no value"},
     {"-o r --quiet=yes a b", "compare: -q is no option, or takes no value"},
     {"-o r --\033[31mred a b", "--\\x1B[31mred"},
     {"-o r -p head a b", "--pca wants"},
@@ -119,6 +121,7 @@ static void test_good(void **state)
             fail_msg("%s: not what was asked for", good[i].line);
         assert_string_equal(out.output, "r");
         bool table = strstr(good[i].line, "-m t") || strstr(good[i].line, "--manifest=t");
+        assert_true(out.skip_broken == (strstr(good[i].line, "--skip-broken") != NULL));
         assert_true(table ? strcmp(out.manifest, "t") == 0 : !out.manifest);
     }
 }

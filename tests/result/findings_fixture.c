@@ -69,7 +69,9 @@ void fixture_settle(struct fixture *f)
     sweep_make(f);
     for (int64_t s = 0; s < f->made.anatomy.nslots; s++)
         fixture_set(f, s, &INDEPENDENT);
+    static const struct cg_manifest none = {0};
     f->findings = (struct cg_findings){.models = f->made.models,
+                                       .skipped = &none,
                                        .architectures = f->architectures,
                                        .anatomy = &f->made.anatomy,
                                        .plan = &f->plan,
@@ -106,6 +108,14 @@ void fixture_set(struct fixture *f, int64_t slot, const struct finding *finding)
                              .squares_a = 1,
                              .squares_b = 1};
     f->sweep.null[pair] = (struct cg_shift_null){finding->cosine, 0, finding->sd, finding->t};
+}
+
+void fixture_digest(struct fixture *f, int64_t slot, int model, int number)
+{
+    const struct cg_place_in_bundle *place = &f->plan.places[slot * 2 + model];
+    uint8_t *digest = f->sweep.digest[f->plan.bundles[place->bundle].first_member + place->position];
+    memset(digest, 0, CG_SHA256);
+    memcpy(digest, &number, sizeof number);
 }
 
 void fixture_collect(struct fixture *f)

@@ -20,13 +20,20 @@ static void fill_cell(const struct cg_variable *variable, void *data, int64_t i,
     char text[80] = "";
     switch (variable->type) {
     case CG_TYPE_BOOL:
+    case CG_TYPE_UINT8:
         ((int8_t *)data)[i] = (int8_t)(i % 2);
+        break;
+    case CG_TYPE_INT16:
+        ((int16_t *)data)[i] = (int16_t)(100 * length + i);
         break;
     case CG_TYPE_INT32:
         ((int32_t *)data)[i] = (int32_t)(100 * length + i);
         break;
     case CG_TYPE_INT64:
         ((int64_t *)data)[i] = 100 * length + i;
+        break;
+    case CG_TYPE_FLOAT32:
+        ((float *)data)[i] = last ? NAN : (float)length + (float)i / 8;
         break;
     case CG_TYPE_FLOAT64:
         ((double *)data)[i] = last ? NAN : (double)length + (double)i / 8;
@@ -41,12 +48,14 @@ static void fill_cell(const struct cg_variable *variable, void *data, int64_t i,
 static void set_sizes(struct cg_result *result, enum sample kind)
 {
     const int64_t size[CG_DIMENSION_COUNT] = {
-        [CG_DIM_MODEL] = 3,   [CG_DIM_PAIR] = 2,       [CG_DIM_TENSOR] = 5,  [CG_DIM_LAYER_A] = 2,
-        [CG_DIM_LAYER_B] = 3, [CG_DIM_ROLE_GROUP] = 4, [CG_DIM_TOKEN] = 7,   [CG_DIM_EXPERT_MATCH] = 6,
-        [CG_DIM_SAMPLE] = 4,  [CG_DIM_COMPONENT] = 2,  [CG_DIM_FEATURE] = 8,
+        [CG_DIM_MODEL] = 3,    [CG_DIM_PAIR] = 2,       [CG_DIM_TENSOR] = 5,    [CG_DIM_LAYER_A] = 2,
+        [CG_DIM_LAYER_B] = 3,  [CG_DIM_ROLE_GROUP] = 4, [CG_DIM_TOKEN] = 7,     [CG_DIM_EXPERT_MATCH] = 6,
+        [CG_DIM_IDENTITY] = 3, [CG_DIM_SAMPLE] = 4,     [CG_DIM_COMPONENT] = 2, [CG_DIM_FEATURE] = 8,
+        [CG_DIM_SKIPPED] = 2,  [CG_DIM_MERGE_ROW] = 3,
     };
-    static const enum cg_dimension may_be_empty[] = {CG_DIM_LAYER_A,      CG_DIM_LAYER_B, CG_DIM_TOKEN,
-                                                     CG_DIM_EXPERT_MATCH, CG_DIM_SAMPLE,  CG_DIM_COMPONENT};
+    static const enum cg_dimension may_be_empty[] = {CG_DIM_SKIPPED, CG_DIM_LAYER_A,      CG_DIM_LAYER_B,
+                                                     CG_DIM_TOKEN,   CG_DIM_EXPERT_MATCH, CG_DIM_IDENTITY,
+                                                     CG_DIM_SAMPLE,  CG_DIM_COMPONENT,    CG_DIM_MERGE_ROW};
     memcpy(result->size, size, sizeof size);
     if (kind == SAMPLE_EMPTY_AXES)
         for (size_t i = 0; i < sizeof may_be_empty / sizeof may_be_empty[0]; i++)
@@ -57,7 +66,8 @@ static void set_sizes(struct cg_result *result, enum sample kind)
 
 void sample_init(struct cg_result *result, enum sample kind)
 {
-    static const char *const groups[] = {"/", "/tensors", "/layers", "/experts", "/embeddings", "/pca"};
+    static const char *const groups[] = {"/",       "/tensors",    "/layers",     "/experts",
+                                         "/merges", "/identities", "/embeddings", "/pca"};
     struct cg_err err;
     *result = (struct cg_result){0};
     set_sizes(result, kind);

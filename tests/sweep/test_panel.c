@@ -164,7 +164,8 @@ static void null_by_hand(void **state)
             b[i] = (float)(noise(&seed) + cases[c].offset + cases[c].common * a[i]);
         }
         struct cg_panel_shape shape = {.residual = n, .lines = cases[c].lines, .all = cases[c].lines};
-        struct cg_shift_null got = cg_panel_compare(&shape, a, b, scratch);
+        struct cg_panel of_a = cg_panel_of(&shape, a, scratch), of_b = cg_panel_of(&shape, b, scratch);
+        struct cg_shift_null got = cg_panel_compare(&shape, &of_a, &of_b, scratch);
         struct cg_shift_null wanted = by_hand(a, b, cases[c].lines, n);
         assert_near(got.cosine, wanted.cosine, 1e-12);
         assert_near(got.mean, wanted.mean, 1e-12);
@@ -198,7 +199,9 @@ static void constants(void **state)
     }
     struct cg_panel_shape shape = {.residual = N, .lines = LINES, .all = LINES};
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
-        struct cg_shift_null null = cg_panel_compare(&shape, cases[c].a, cases[c].b, scratch);
+        struct cg_panel a = cg_panel_of(&shape, cases[c].a, scratch);
+        struct cg_panel b = cg_panel_of(&shape, cases[c].b, scratch);
+        struct cg_shift_null null = cg_panel_compare(&shape, &a, &b, scratch);
         assert_int_equal(isnan(null.cosine) != 0, cases[c].nan);
         assert_int_equal(isnan(null.mean) && isnan(null.sd) && isnan(null.t), cases[c].nan);
         if (cases[c].a == noisy && cases[c].b == noisy)

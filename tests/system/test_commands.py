@@ -48,7 +48,7 @@ def test_help_of_a_command(cognate, command):
 
 def test_compare_help_lists_its_options(cognate):
     text = good(cognate.run("compare", "--help"))
-    for option in ("--output", "--manifest", "--pca", "--components", "--quiet", "--stall-timeout", "--buffer"):
+    for option in ("--output", "--manifest", "--pca", "--components", "--quiet", "--stall-timeout", "--buffer", "--skip-broken"):
         assert option in text, option
 
 
@@ -312,7 +312,7 @@ def test_xarray_opens_every_group(triple, engine, group):
     with xarray.open_dataset(triple[0], engine=engine, group=group) as data:
         data.load()
         if group is None:
-            assert dict(data.sizes) == {"model": 3, "pair": 3}
+            assert dict(data.sizes) == {"model": 3, "pair": 3, "skipped": 0}
             assert [str(text) for text in data.model_label.astype(str).values] == ["base-a", "a-sft", "base-b"]
             assert data.same_architecture.dtype == bool
             assert data.attrs["Conventions"] == "CF-1.11, ACDD-1.3" and data.attrs["cognate_schema"] == 1

@@ -1,0 +1,25 @@
+/* The cells of a pair, matched from samples wherever those come from. */
+#ifndef COGNATE_EVIDENCE_KINSHIP_H
+#define COGNATE_EVIDENCE_KINSHIP_H
+
+#include "cognate/blocks.h"
+#include "cognate/comm.h"
+#include "source.h"
+
+/* Starts *out: the blocks of models a and b, and the cells they make. Local. */
+int cg_kinship_list(struct cg_kinship *out, const struct cg_checkpoint *const *models,
+                    const struct cg_anatomy *anatomy, const int model[2], struct cg_err *err);
+
+/* Which of the pair's blocks take part, numbered. */
+struct cg_places {
+    int32_t *of[2]; /* [nblocks] -1: no cell uses the block */
+    int64_t n;
+};
+int cg_places_init(struct cg_places *places, const struct cg_kinship *of, struct cg_err *err);
+void cg_places_release(struct cg_places *places);
+
+/* Collective, agreed. Fills the cells of *out and the exact tests. */
+int cg_kinship_match(const struct cg_comm *comm, struct cg_source *source, const struct cg_places *places,
+                     struct cg_kinship *out, struct cg_err *err);
+
+#endif
