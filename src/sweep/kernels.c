@@ -153,7 +153,6 @@ CG_CLONES CONTRACT void cg_single_moments(const float *restrict x, size_t n,
     }
     out->sum = fold(sum);
     out->squares = fold(squares);
-    cg_single_extremes(x, n, out);
 }
 
 CG_CLONES CONTRACT double cg_single_product(const float *restrict a, const float *restrict b, size_t n)
@@ -206,7 +205,6 @@ CG_CLONES CONTRACT double cg_single_pair(const float *restrict a, const float *r
     for (int m = 0; m < 2; m++) {
         out[m].sum = fold(sum[m]);
         out[m].squares = fold(squares[m]);
-        cg_single_extremes(m == 0 ? a : b, n, &out[m]);
     }
     return fold(product);
 }

@@ -27,7 +27,7 @@
 #define cg_block_weighted_squares   plain_weighted
 #define cg_single_weighted_squares  plain_single_weighted
 #define fold                        plain_fold
-#define cg_single_extremes          plain_extremes
+#define cg_single_extremes          plain_single_extremes
 #define vector                      plain_vector
 #define WIDTH                       PLAIN_WIDTH
 #define RUNNING                     PLAIN_RUNNING
@@ -78,7 +78,7 @@
 #define cg_block_weighted_squares   wide_weighted
 #define cg_single_weighted_squares  wide_single_weighted
 #define fold                        wide_fold
-#define cg_single_extremes          wide_extremes
+#define cg_single_extremes          wide_single_extremes
 #define vector                      wide_vector
 #define WIDTH                       WIDE_WIDTH
 #define RUNNING                     WIDE_RUNNING
@@ -116,6 +116,7 @@ struct copy {
     void (*signs)(const uint64_t *bits, double *signs);
     void (*signed_add)(double *sums, const double *x, const double *signs, size_t n);
     void (*single_moments)(const float *x, size_t n, struct cg_block_moments *out);
+    void (*single_extremes)(const float *x, size_t n, struct cg_block_moments *out);
     double (*single_product)(const float *a, const float *b, size_t n);
     double (*single_pair)(const float *a, const float *b, size_t n, struct cg_block_moments *out);
     double (*single_difference)(const float *a, const float *b, size_t n);
@@ -126,14 +127,14 @@ struct copy {
 
 static const struct copy copies[] = {
     {"library", cg_block_moments, cg_block_product, cg_block_difference, cg_block_signs, cg_block_signed_add,
-     cg_single_moments, cg_single_product, cg_single_pair, cg_single_difference, cg_single_signed_add,
-     cg_block_weighted_squares, cg_single_weighted_squares},
+     cg_single_moments, cg_single_extremes, cg_single_product, cg_single_pair, cg_single_difference,
+     cg_single_signed_add, cg_block_weighted_squares, cg_single_weighted_squares},
     {"plain", plain_moments, plain_product, plain_difference, plain_signs, plain_signed_add,
-     plain_single_moments, plain_single_product, plain_single_pair, plain_single_difference,
-     plain_single_signed_add, plain_weighted, plain_single_weighted},
+     plain_single_moments, plain_single_extremes, plain_single_product, plain_single_pair,
+     plain_single_difference, plain_single_signed_add, plain_weighted, plain_single_weighted},
     {"wide", wide_moments, wide_product, wide_difference, wide_signs, wide_signed_add, wide_single_moments,
-     wide_single_product, wide_single_pair, wide_single_difference, wide_single_signed_add, wide_weighted,
-     wide_single_weighted},
+     wide_single_extremes, wide_single_product, wide_single_pair, wide_single_difference,
+     wide_single_signed_add, wide_weighted, wide_single_weighted},
 };
 
 static size_t count_copies(void)
@@ -246,8 +247,11 @@ static void check_singles(const struct copy *copy, const float *a, const float *
         cg_block_moments(wide_a, n, &wanted[0]);
         cg_block_moments(wide_b, n, &wanted[1]);
         copy->single_moments(a, n, &one);
+        copy->single_extremes(a, n, &one);
         assert_same(&one, &wanted[0]);
         assert_bits(copy->single_pair(a, b, n, pair), cg_block_product(wide_a, wide_b, n));
+        copy->single_extremes(a, n, &pair[0]);
+        copy->single_extremes(b, n, &pair[1]);
         assert_same(&pair[0], &wanted[0]);
         assert_same(&pair[1], &wanted[1]);
     }
