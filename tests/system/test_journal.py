@@ -222,9 +222,10 @@ def test_a_damaged_journal(cognate, models, undisturbed, interposed, output, dam
     check_whole(output, undisturbed)
 
 
-def test_a_journal_that_cannot_be_written(cognate, models, undisturbed, interposed, output):
-    """One warning, and the run goes on without."""
-    done = start(cognate, output, models, environment=interposed(f"write journal/ 3 {errno.ENOSPC}"))
+@pytest.mark.parametrize("call", ["write", "fsync"])
+def test_a_journal_that_cannot_be_written(cognate, models, undisturbed, interposed, output, call):
+    """One warning, and the run goes on without; what failed is not tried again."""
+    done = start(cognate, output, models, environment=interposed(f"{call} journal/ 3 {errno.ENOSPC}"))
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("this run keeps no journal from here on") == 1
     check_whole(output, undisturbed)
