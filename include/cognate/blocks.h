@@ -93,10 +93,13 @@ struct cg_kinship {
     int32_t nblocks[2];
     int64_t ncells;
     struct cg_cell *cells;
-    bool thinned;    /* too many cells: experts are compared within layers of the same index only */
-    int64_t tokens;  /* probes; 0: none were taken */
-    int32_t units;   /* sampled a block, at most */
-    int32_t planted; /* units of the planted block; 0: none was tested */
+    int64_t all_cells; /* every block of a by every block of b */
+    bool thinned; /* too many: of each block of b the candidate that sketches name, and blocks of a in the */
+    int32_t step; /* same layer, of experts of b only every step-th */
+    int64_t candidates;                 /* blocks of b that have one */
+    int64_t tokens;                     /* probes; 0: none were taken */
+    int32_t units;                      /* sampled a block, at most */
+    int32_t planted;                    /* units of the planted block; 0: none was tested */
     int32_t planted_raw, planted_probe; /* its K: a relative of a's first block whose rows, or answers, keep a
                                            cosine of sqrt(0.1), a tenth of their variance; -1: not taken */
     int32_t columns, fixed_columns;     /* exact test of the embeddings' columns; columns 0: not taken */

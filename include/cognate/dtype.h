@@ -94,6 +94,11 @@ int64_t cg_dtype_bytes(enum cg_dtype dtype, int64_t n);
  * the order of gguf-py's quants.py. n is a whole number of grains. The dtype must be real. */
 void cg_dtype_decode(enum cg_dtype dtype, const void *stored, size_t n, double *values);
 
+/* Whether every value is a float: all real types but F64 and the integers of 32 and 64 bits. These are
+ * decoded the same as floats. */
+bool cg_dtype_is_float(enum cg_dtype dtype);
+void cg_dtype_decode_floats(enum cg_dtype dtype, const void *stored, size_t n, float *values);
+
 /* The sum over n elements at `stored`, a whole number of grains, of the squared error to be expected from
  * having rounded them to this type. Values are taken as evenly spread within the cell that rounds to an
  * element: a cell that reaches from v - a to v + b gives (a^2 - a b + b^2) / 3, which is h^2 / 12 between

@@ -382,14 +382,10 @@ static double rounding_tq2_0(bytes *b)
 /* ---- All blocks ---- */
 
 #define DECODER(name, elements, size)                                                                        \
-    CG_CLONES static void decode_##name(bytes *restrict stored, size_t n, double *restrict values)           \
+    CG_CLONES static void decode_##name(bytes *restrict stored, size_t n, float *restrict values)            \
     {                                                                                                        \
-        for (size_t block = 0; block < n / (elements); block++) {                                            \
-            float single[elements];                                                                          \
-            block_##name(stored + block * (size), single);                                                   \
-            for (int i = 0; i < (elements); i++)                                                             \
-                values[block * (elements) + (size_t)i] = (double)single[i];                                  \
-        }                                                                                                    \
+        for (size_t block = 0; block < n / (elements); block++)                                              \
+            block_##name(stored + block * (size), values + block * (elements));                              \
     }
 
 DECODER(q4_0, SMALL, 18)
@@ -409,7 +405,7 @@ DECODER(tq1_0, LARGE, 54)
 DECODER(tq2_0, LARGE, 66)
 
 static const struct kind {
-    void (*decode)(bytes *restrict stored, size_t n, double *restrict values);
+    void (*decode)(bytes *restrict stored, size_t n, float *restrict values);
     double (*rounding)(bytes *block);
 } kinds[CG_DTYPE_COUNT] = {
     [CG_Q4_0] = {decode_q4_0, rounding_q4_0},
@@ -437,7 +433,7 @@ static const struct kind {
     [CG_NVFP4] = {cg_decode_nvfp4, cg_rounding_nvfp4},
 };
 
-void cg_ggml_decode(enum cg_dtype dtype, const unsigned char *stored, size_t n, double *values)
+void cg_ggml_decode(enum cg_dtype dtype, const unsigned char *stored, size_t n, float *values)
 {
     assert(n % (size_t)cg_dtype_grain(dtype).elements == 0);
     kinds[dtype].decode(stored, n, values);

@@ -127,14 +127,14 @@ static void group_iq3_s(struct group *out, bytes *b, int k)
  * rather less. */
 
 #define TYPE(name, size, box_by_codes)                                                                       \
-    void cg_decode_##name(bytes *restrict stored, size_t n, double *restrict values)                         \
+    void cg_decode_##name(bytes *restrict stored, size_t n, float *restrict values)                          \
     {                                                                                                        \
         for (size_t k = 0; k < n / GROUP; k++) {                                                             \
             struct group group = {0};                                                                        \
             group_##name(&group, stored + k / GROUPS * (size), (int)(k % GROUPS));                           \
             for (int i = 0; i < GROUP; i++) {                                                                \
                 float value = group.scale * ((float)group.magnitude[i] + group.shift);                       \
-                values[GROUP * k + (size_t)i] = (double)(group.signs >> i & 1 ? -value : value);             \
+                values[GROUP * k + (size_t)i] = group.signs >> i & 1 ? -value : value;                       \
             }                                                                                                \
         }                                                                                                    \
     }                                                                                                        \
@@ -176,12 +176,12 @@ static int code_of_nvfp4(bytes *block, int i)
     return i % NV_PART < 8 ? pair & 15 : pair >> 4;
 }
 
-void cg_decode_nvfp4(bytes *restrict stored, size_t n, double *restrict values)
+void cg_decode_nvfp4(bytes *restrict stored, size_t n, float *restrict values)
 {
     for (size_t k = 0; k < n; k++) {
         bytes *block = stored + k / NV_BLOCK * NV_BYTES;
         int i = (int)(k % NV_BLOCK);
-        values[k] = (double)(scale_of_nvfp4(block[i / NV_PART]) * (float)of_nvfp4[code_of_nvfp4(block, i)]);
+        values[k] = scale_of_nvfp4(block[i / NV_PART]) * (float)of_nvfp4[code_of_nvfp4(block, i)];
     }
 }
 

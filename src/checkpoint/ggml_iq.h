@@ -6,7 +6,7 @@
 
 /* The values of n elements, and the rounding of one block, as in the table there. */
 #define CG_BOOK_TYPE(name)                                                                                   \
-    void cg_decode_##name(const unsigned char *restrict stored, size_t n, double *restrict values);          \
+    void cg_decode_##name(const unsigned char *restrict stored, size_t n, float *restrict values);           \
     double cg_rounding_##name(const unsigned char *block)
 
 CG_BOOK_TYPE(iq1_s);

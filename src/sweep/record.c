@@ -122,7 +122,7 @@ static int walk_losses(const struct walk *walk, size_t first)
 static int walk_panel(const struct walk *walk)
 {
     struct cg_worker *worker = walk->worker;
-    struct cg_panel_shape shape = cg_bundle_panel_shape(worker, walk->bundle);
+    struct cg_panel_shape shape = cg_bundle_panel_shape(worker->anatomy, walk->bundle);
     size_t size = (size_t)(shape.lines * shape.residual);
     if (!walk->bundle->apart)
         return 0;

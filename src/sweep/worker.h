@@ -23,6 +23,7 @@ struct cg_worker {
     const struct cg_anatomy *anatomy;
     const struct cg_plan *plan;
     const struct cg_sweep_options *options;
+    int32_t widest; /* members of a bundle at most */
     struct cg_samples samples;
     struct cg_features features; /* this rank's rows, in the order of its tasks */
     struct cg_sketches sketches; /* likewise */
@@ -62,7 +63,10 @@ void cg_worker_release(struct cg_worker *worker);
 int cg_worker_take(struct cg_worker *worker, const struct cg_piece *piece, struct cg_err *err);
 
 /* The panel of a bundle's members; a slot with one member has nothing to compare it with. */
-struct cg_panel_shape cg_bundle_panel_shape(const struct cg_worker *worker, const struct cg_bundle *bundle);
+struct cg_panel_shape cg_bundle_panel_shape(const struct cg_anatomy *anatomy, const struct cg_bundle *bundle);
+
+/* Stored bytes of all input embeddings: up to CG_KEEP_BYTES they are kept. */
+int64_t cg_embedding_bytes(const struct cg_plan *plan, const struct cg_anatomy *anatomy);
 
 /* The nulls of every two members of a bundle, into the table. values[members]; not read where the shape has
  * no panel. */
