@@ -51,6 +51,26 @@ CG_CLONES double cg_block_product(const double *restrict a, const double *restri
     return fold(sum);
 }
 
+#define WEIGHTED_SQUARES(name, type)                                                                         \
+    CG_CLONES double name(const type *restrict x, const float *restrict weight, size_t n)                    \
+    {                                                                                                        \
+        double sum[CG_LANES] = {0};                                                                          \
+        size_t whole = n - n % CG_LANES;                                                                     \
+        for (size_t i = 0; i < whole; i += CG_LANES)                                                         \
+            for (int l = 0; l < CG_LANES; l++) {                                                             \
+                double v = (double)x[i + (size_t)l] * (double)weight[i + (size_t)l];                         \
+                sum[l] += v * v;                                                                             \
+            }                                                                                                \
+        for (size_t i = whole; i < n; i++) {                                                                 \
+            double v = (double)x[i] * (double)weight[i];                                                     \
+            sum[i - whole] += v * v;                                                                         \
+        }                                                                                                    \
+        return fold(sum);                                                                                    \
+    }
+
+WEIGHTED_SQUARES(cg_block_weighted_squares, double)
+WEIGHTED_SQUARES(cg_single_weighted_squares, float)
+
 #define DIFFERENCE(name, type)                                                                               \
     CG_CLONES double name(const type *restrict a, const type *restrict b, size_t n)                          \
     {                                                                                                        \
@@ -191,11 +211,20 @@ CG_CLONES CONTRACT double cg_single_pair(const float *restrict a, const float *r
     return fold(product);
 }
 
-CG_CLONES void cg_block_signs(const uint64_t *restrict bits, double *restrict signs)
+/* The bits of a 1 whose sign is the one wanted: whole numbers alone, since turning 64-bit ones into doubles
+ * is slow without AVX-512. */
+CG_CLONES static void one_by_sign(const uint64_t *restrict bits, uint64_t *restrict ones)
 {
     for (size_t w = 0; w < CG_BLOCK / 64; w++)
         for (size_t i = 0; i < 64; i++)
-            signs[64 * w + i] = 1.0 - 2.0 * (double)(int64_t)(bits[w] >> i & 1);
+            ones[64 * w + i] = UINT64_C(0x3FF0000000000000) | (bits[w] >> i & 1) << 63;
+}
+
+void cg_block_signs(const uint64_t *bits, double *signs)
+{
+    uint64_t ones[CG_BLOCK];
+    one_by_sign(bits, ones);
+    memcpy(signs, ones, sizeof ones);
 }
 
 #define SIGNED_ADD(name, type)                                                                               \

@@ -44,6 +44,10 @@ double cg_single_product(const float *a, const float *b, size_t n);
 /* The moments of both, out[2], and the product, in one pass. */
 double cg_single_pair(const float *a, const float *b, size_t n, struct cg_block_moments *out);
 
+/* The sum of (x[i] * weight[i])^2; n of any size. */
+double cg_block_weighted_squares(const double *x, const float *weight, size_t n);
+double cg_single_weighted_squares(const float *x, const float *weight, size_t n);
+
 /* The sum of (b[i] - a[i])^2. */
 double cg_block_difference(const double *a, const double *b, size_t n);
 double cg_single_difference(const float *a, const float *b, size_t n);

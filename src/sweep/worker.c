@@ -81,8 +81,10 @@ int cg_worker_init(struct cg_worker *worker, const struct cg_checkpoint *const *
     if (cg_samples_number(&worker->samples, anatomy, models, options, err) < 0 ||
         cg_features_init(&worker->features, &worker->samples, options, count_samples(worker, rank), err) <
             0 ||
-        begin_keeping(worker, err) < 0 || cg_table_init(&worker->table, plan, err) < 0 ||
-        cg_block_init(&worker->block, members, err) < 0 || !(worker->sums = cg_sums_create(members, err)) ||
+        cg_longest_init(&worker->longest, anatomy, options, err) < 0 ||
+        !(worker->files = cg_files_create(rank == 0, err)) || begin_keeping(worker, err) < 0 ||
+        cg_table_init(&worker->table, plan, err) < 0 || cg_block_init(&worker->block, members, err) < 0 ||
+        !(worker->sums = cg_sums_create(members, err)) ||
         !(worker->digests = cg_digests_create((size_t)members, true, err)) ||
         !(worker->dequantiser = cg_new((size_t)members, sizeof *worker->dequantiser, err)) ||
         !(worker->data = cg_new((size_t)members, sizeof *worker->data, err)) ||
@@ -90,6 +92,7 @@ int cg_worker_init(struct cg_worker *worker, const struct cg_checkpoint *const *
         !(worker->panel = cg_new((size_t)members, sizeof *worker->panel, err)) ||
         !(worker->feature = cg_new((size_t)members, sizeof *worker->feature, err)) ||
         !(worker->compared = cg_new((size_t)members, sizeof *worker->compared, err)) ||
+        !(worker->lengths = cg_new((size_t)members, sizeof *worker->lengths, err)) ||
         !(worker->taken = cg_new((size_t)members, sizeof *worker->taken, err)) ||
         !(worker->sketch = cg_new((size_t)(members * worker->most_taken), sizeof *worker->sketch, err)) ||
         !(worker->scratch = cg_new_aligned((size_t)3 * CG_PANEL_ELEMENTS, sizeof(double), err)))
@@ -112,6 +115,11 @@ void cg_worker_release(struct cg_worker *worker)
     free(worker->feature);
     free(worker->compared);
     free(worker->taken);
+    for (int32_t m = 0; worker->lengths && m < worker->widest; m++)
+        cg_row_lengths_release(&worker->lengths[m]);
+    free(worker->lengths);
+    cg_longest_release(&worker->longest);
+    cg_files_destroy(worker->files);
     free(worker->sketch);
     free(worker->cells);
     free(worker->scratch);
@@ -228,13 +236,17 @@ static int64_t length_to_take(const struct cg_worker *worker, int64_t member, bo
     return longer ? wanted : length;
 }
 
-static void begin_features(struct cg_worker *worker, const struct cg_task *task, int32_t m)
+static int begin_features(struct cg_worker *worker, const struct cg_task *task, int32_t m, struct cg_err *err)
 {
     int32_t in_bundle = cg_task_first_member(task) + m;
     worker->feature[m] = row_for(worker, sample_of(worker, task->bundle, in_bundle));
     worker->taken[m] =
         length_to_take(worker, index_of(worker, task->bundle, in_bundle), worker->feature[m] != NULL);
     memset(worker->sketch + m * worker->most_taken, 0, (size_t)worker->taken[m] * sizeof *worker->sketch);
+    const struct cg_bundle *bundle = &worker->plan->bundles[task->bundle];
+    int64_t member = index_of(worker, task->bundle, in_bundle);
+    return cg_row_lengths_begin(&worker->lengths[m], &worker->longest, worker->files, worker->models,
+                                worker->anatomy, bundle->slot, (int)(member % worker->anatomy->models), err);
 }
 
 static void take_features(struct cg_worker *worker, int32_t m, int64_t first, struct cg_values values,
@@ -244,6 +256,7 @@ static void take_features(struct cg_worker *worker, int32_t m, int64_t first, st
         cg_sketch_add(worker->sketch + m * worker->most_taken, worker->taken[m], first, values, (int64_t)n);
     if (worker->feature[m] && !is_folded(worker, m))
         cg_features_take(worker->options, worker->feature[m], first, values, n);
+    cg_row_lengths_add(&worker->lengths[m], first, values, (int64_t)n);
 }
 
 /* The sketch of a member that has ended is folded to the lengths that are wanted. */
@@ -251,6 +264,8 @@ static int end_features(struct cg_worker *worker, const struct cg_task *task, in
 {
     double *sketch = worker->sketch + m * worker->most_taken;
     int64_t member = index_of(worker, task->bundle, cg_task_first_member(task) + m), taken = worker->taken[m];
+    if (cg_row_lengths_end(&worker->lengths[m], &worker->longest, err) < 0)
+        return -1;
     if (taken == 0)
         return 0;
     if (worker->feature[m] && is_folded(worker, m))
@@ -287,11 +302,13 @@ static int begin_task(struct cg_worker *worker, const struct cg_piece *piece, st
     for (int32_t m = 0; m < piece->members; m++) {
         worker->feature[m] = NULL;
         worker->taken[m] = 0;
+        worker->lengths[m].list = -1;
     }
     if (task->work == CG_WORK_SUMS)
         return 0;
     for (int32_t m = 0; m < piece->members; m++)
-        begin_features(worker, task, m);
+        if (begin_features(worker, task, m, err) < 0)
+            return -1;
     if (begin_panels(worker, bundle, piece->members, err) < 0)
         return -1;
     if (cg_digests_begin(worker->digests, (size_t)piece->members, err) < 0)
@@ -302,7 +319,7 @@ static int begin_task(struct cg_worker *worker, const struct cg_piece *piece, st
 static bool has_features(const struct cg_worker *worker, int32_t members)
 {
     for (int32_t m = 0; m < members; m++)
-        if (worker->feature[m] || worker->taken[m] > 0)
+        if (worker->feature[m] || worker->taken[m] > 0 || worker->lengths[m].list >= 0)
             return true;
     return false;
 }

@@ -6,6 +6,7 @@
 #include "dequantise.h"
 #include "digest.h"
 #include "features.h"
+#include "longest.h"
 #include "panel.h"
 #include "sketches.h"
 #include "stream.h"
@@ -27,6 +28,8 @@ struct cg_worker {
     struct cg_samples samples;
     struct cg_features features; /* this rank's rows, in the order of its tasks */
     struct cg_sketches sketches; /* likewise */
+    struct cg_longest longest;
+    struct cg_files *files; /* for gains */
     struct cg_table table;
     uint8_t *
         *kept; /* [models] input embeddings that this rank keeps as it hashes them; NULL for the others */
@@ -44,7 +47,8 @@ struct cg_worker {
     int64_t *taken;   /* [members] buckets of the sketch being taken, 0 for none; and these */
     double *sketch;   /* [members * most_taken] */
     int64_t most_taken;
-    double *cells; /* chunk after chunk, of a bundle summed whole */
+    struct cg_row_lengths *lengths; /* [members] */
+    double *cells;                  /* chunk after chunk, of a bundle summed whole */
     size_t cells_capacity;
     int64_t chunks; /* in cells so far */
     double *scratch;
