@@ -4,6 +4,7 @@
 #define COGNATE_CMD_RUN_H
 
 #include "cognate/comm.h"
+#include "cognate/fingerprint.h"
 #include "cognate/plan.h"
 #include "cognate/result.h"
 #include "cognate/sweep.h"
@@ -45,6 +46,9 @@ int run_load_vocabularies(struct run *run, struct cg_err *err);
 
 /* Notes of a model, line by line with its label, also as warnings. Local: rank 0. */
 int run_note(struct run *run, int model, const struct cg_buf *lines, struct cg_err *err);
+
+/* Sweeps the run's only model for its fingerprint, and takes it, on every rank. */
+int run_take_fingerprint(struct run *run, struct cg_fingerprint *out, struct cg_err *err);
 
 /* No file of the models changed while they were read. */
 int run_check_files(struct run *run, struct cg_err *err);

@@ -9,6 +9,7 @@
 #include "matching.h"
 #include "sweep/mix.h"
 #include "update.h"
+#include <assert.h>
 #include <cblas.h>
 #include <math.h>
 #include <stdlib.h>
@@ -53,7 +54,7 @@ static int64_t count_cells(const struct cg_kinship *out, int32_t step)
     return n;
 }
 
-static int list_cells(struct cg_kinship *out, struct cg_err *err)
+int cg_kinship_cells(struct cg_kinship *out, struct cg_err *err)
 {
     int32_t step = 1;
     int64_t all = (int64_t)out->nblocks[0] * out->nblocks[1], n = all;
@@ -303,14 +304,9 @@ static int find_cells(struct session *session, struct cg_err *err)
     return 0;
 }
 
-int cg_kinship_list(struct cg_kinship *out, const struct cg_checkpoint *const *models,
-                    const struct cg_anatomy *anatomy, const int model[2], struct cg_err *err)
+void cg_kinship_init(struct cg_kinship *out)
 {
     *out = (struct cg_kinship){.update_rank = -1, .planted_raw = -1, .planted_probe = -1, .token_gram = NAN};
-    for (int side = 0; side < 2; side++)
-        if (cg_blocks_list(&out->blocks[side], &out->nblocks[side], models, anatomy, model[side], err) < 0)
-            return -1;
-    return list_cells(out, err);
 }
 
 int cg_kinship_match(const struct cg_comm *comm, struct cg_source *source, const struct cg_places *places,
@@ -339,12 +335,17 @@ static int prepare(struct reading *reading, const struct cg_comm *comm,
                    struct cg_err *err)
 {
     openblas_set_num_threads(1); /* with threads its sums would depend on their number */
-    if (cg_kinship_list(out, models, anatomy, model, err) < 0 ||
+    cg_kinship_init(out);
+    for (int side = 0; side < 2; side++)
+        if (cg_blocks_list(&out->blocks[side], &out->nblocks[side], models, anatomy, model[side], err) < 0)
+            return -1;
+    if (cg_kinship_cells(out, err) < 0 ||
         cg_fetch_init(&reading->fetch, models, anatomy, comm->rank == 0, err) < 0 ||
         cg_places_init(&reading->places, out, err) < 0)
         return -1;
-    reading->models = cg_model_source_create(&reading->source, &reading->fetch, model, out, reading->places.n,
-                                             alignment, err);
+    struct cg_sizes sizes = cg_sizes_for(out, reading->places.n, alignment->shared);
+    reading->models =
+        cg_model_source_create(&reading->source, &reading->fetch, model, out, &sizes, alignment, err);
     return reading->models ? 0 : -1;
 }
 
@@ -375,4 +376,40 @@ void cg_kinship_release(struct cg_kinship *kinship)
     free(kinship->blocks[1]);
     free(kinship->cells);
     *kinship = (struct cg_kinship){0};
+}
+
+int cg_kinship_pack(const struct cg_kinship *kinship, struct cg_buf *buf, struct cg_err *err)
+{
+    if (cg_buf_append(buf, kinship, sizeof *kinship, err) < 0)
+        return -1;
+    for (int side = 0; side < 2; side++)
+        if (cg_buf_append(buf, kinship->blocks[side],
+                          (size_t)kinship->nblocks[side] * sizeof *kinship->blocks[side], err) < 0)
+            return -1;
+    return cg_buf_append(buf, kinship->cells, (size_t)kinship->ncells * sizeof *kinship->cells, err);
+}
+
+/* A copy of the next `bytes` of `from`, on the heap. */
+static void *take_bytes(struct cg_unpacker *from, size_t bytes, struct cg_err *err)
+{
+    void *out = cg_new(bytes, 1, err);
+    assert((size_t)(from->end - from->at) >= bytes);
+    if (out)
+        memcpy(out, from->at, bytes);
+    from->at += bytes;
+    return out;
+}
+
+int cg_kinship_unpack(struct cg_kinship *out, struct cg_unpacker *from, struct cg_err *err)
+{
+    assert((size_t)(from->end - from->at) >= sizeof *out);
+    memcpy(out, from->at, sizeof *out);
+    from->at += sizeof *out;
+    for (int side = 0; side < 2; side++)
+        out->blocks[side] = take_bytes(from, (size_t)out->nblocks[side] * sizeof *out->blocks[side], err);
+    out->cells = take_bytes(from, (size_t)out->ncells * sizeof *out->cells, err);
+    if (out->blocks[0] && out->blocks[1] && out->cells)
+        return 0;
+    cg_kinship_release(out);
+    return -1;
 }

@@ -12,8 +12,9 @@ static int compare_all(struct cg_comparisons *all, const struct cg_findings *fin
     for (int64_t s = 0; s < nslots; s++)
         for (int64_t p = 0; p < findings->npairs; p++)
             all->cell[s * findings->npairs + p] =
-                cg_compare_slot(findings->anatomy, findings->plan, findings->sweep, s, findings->pairs[p][0],
-                                findings->pairs[p][1]);
+                findings->comparisons ? findings->comparisons[s * findings->npairs + p]
+                                      : cg_compare_slot(findings->anatomy, findings->plan, findings->sweep, s,
+                                                        findings->pairs[p][0], findings->pairs[p][1]);
     return 0;
 }
 

@@ -158,7 +158,8 @@ int cg_facts_find(struct cg_facts *facts, const struct cg_findings *findings,
                   const struct cg_comparisons *all, int64_t p, struct cg_err *err)
 {
     const struct cg_anatomy *anatomy = findings->anatomy;
-    *facts = (struct cg_facts){.tests = cg_tests(findings, all, p), .best = NAN, .kin = &all->kins[p]};
+    *facts = (struct cg_facts){
+        .tests = cg_tests(findings, all, p), .best = NAN, .kin = &all->kins[p], .sketch = findings->sketch};
     for (int64_t s = 0; s < anatomy->nslots; s++)
         if (anatomy->slots[s].layer >= facts->layers)
             facts->layers = anatomy->slots[s].layer + 1;

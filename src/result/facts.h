@@ -21,6 +21,7 @@ struct cg_facts {
     struct cg_merge merge;
     const char *merged_with; /* label of the third model */
     const struct cg_kin *kin;
+    int64_t sketch;                    /* as in the findings */
     bool group_passed[CG_GROUP_COUNT]; /* by slots, by blocks or by the embeddings' tokens */
     int32_t layers;
     bool *in_layer; /* [CG_GROUP_COUNT * layers] where it does */

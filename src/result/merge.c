@@ -60,7 +60,7 @@ static struct cg_merge line_through(const struct cg_findings *findings, int c, i
 struct cg_merge cg_find_merge(const struct cg_findings *findings, int64_t pair)
 {
     struct cg_merge best = {.other = -1};
-    for (int side = 0; side < 2; side++)
+    for (int side = 0; findings->sweep->products && side < 2; side++)
         for (int y = 0; y < findings->anatomy->models; y++) {
             int c = findings->pairs[pair][side], x = findings->pairs[pair][1 - side];
             if (y == c || y == x)

@@ -64,6 +64,21 @@ CG_CLONES double cg_block_difference(const double *restrict a, const double *res
     return fold(sum);
 }
 
+CG_CLONES uint64_t cg_block_hash(const double *x, uint64_t first, size_t n)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        double value = x[i] + 0.0; /* of minus 0: 0 */
+        uint64_t hash;
+        __builtin_memcpy(&hash, &value, sizeof hash);
+        hash += (first + i) * UINT64_C(0x9E3779B97F4A7C15);
+        hash = (hash ^ hash >> 32) * UINT64_C(0xD6E8FEB86659FD93);
+        hash = (hash ^ hash >> 32) * UINT64_C(0xD6E8FEB86659FD93);
+        sum += hash ^ hash >> 32;
+    }
+    return sum;
+}
+
 CG_CLONES void cg_block_signs(const uint64_t *restrict bits, double *restrict signs)
 {
     for (size_t w = 0; w < CG_BLOCK / 64; w++)

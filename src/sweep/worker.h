@@ -6,6 +6,7 @@
 #include "dequantise.h"
 #include "digest.h"
 #include "features.h"
+#include "imprint.h"
 #include "panel.h"
 #include "stream.h"
 #include "table.h"
@@ -25,6 +26,7 @@ struct cg_worker {
     struct cg_samples samples;
     struct cg_features features; /* this rank's rows, in the order of its tasks */
     struct cg_table table;
+    struct cg_imprints imprints; /* of the members that this rank streams */
     uint8_t *
         *kept; /* [models] input embeddings that this rank keeps as it hashes them; NULL for the others */
 
@@ -36,9 +38,11 @@ struct cg_worker {
     const uint8_t **data; /* [members] what the digests take next, and how much */
     size_t *bytes;
     struct cg_panel_shape shape;
-    float **panel;    /* [members]; NULL: the bundle has none */
-    double **feature; /* [members] row of the sample, NULL for none */
-    double *cells;    /* chunk after chunk, of a bundle summed whole */
+    float **panel;                  /* [members]; NULL: the bundle has none */
+    double **feature;               /* [members] row of the sample, NULL for none */
+    struct cg_panel_shape *imprint; /* [members] of the imprints' panels */
+    double *sketch;                 /* [members * imprints.sketch] */
+    double *cells;                  /* chunk after chunk, of a bundle summed whole */
     size_t cells_capacity;
     int64_t chunks; /* in cells so far */
     double *scratch;
