@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { CG_MAX_AXES = 8 };
+enum { CG_MAX_AXES = 8, CG_STRIDED_AXES = 4 };
 
 /* One data file, and what it was when its header was read (to notice that it changed since). */
 struct cg_file {
@@ -21,18 +21,18 @@ struct cg_file {
     int64_t device, inode, bytes, mtime_ns;
 };
 
-/* One stored tensor. `bytes` bytes at `offset` (from the start of the file), little-endian, and row-major
- * unless it is `transposed`. */
+/* One stored tensor, little-endian. Row-major from `offset` (from the start of the file) on, or `strided`:
+ * then its first element is there, and others lie as far from their neighbours as `stride` says. */
 struct cg_tensor {
     char *name;
     enum cg_dtype dtype;
     int axes;                   /* 0 for a scalar */
     int64_t shape[CG_MAX_AXES]; /* shape[axes], each >= 0 */
     int64_t elements;           /* product of shape */
-    bool transposed; /* its last two axes of more than one element lie the other way round, column by column;
-                        only in types of whole bytes */
-    int32_t file;    /* index into files */
-    int64_t offset, bytes;
+    bool strided; /* only in types of whole bytes, no element twice, at most CG_STRIDED_AXES joined axes */
+    int64_t stride[CG_MAX_AXES]; /* in elements, where it is strided */
+    int32_t file;                /* index into files */
+    int64_t offset, bytes;       /* bytes of its elements, without what lies between them */
 };
 
 /* The facts of a model's architecture that config.json, or a GGUF file itself, states and that reports show.
@@ -82,7 +82,9 @@ struct cg_config {
     bool quant_by_layer;         /* single layers may differ from what is said here (GPTQModel's `dynamic`) */
     int nquantisations;          /* 0 where there is no quantization_config */
     struct cg_quantisation quantisation[CG_MOST_QUANTISATIONS];
-    int tied; /* tie_word_embeddings: 1, 0, -1 not said */
+    int64_t
+        embedding_size; /* of a token's row where it says another than hidden_size (OPT, ELECTRA); else 0 */
+    int tied;           /* tie_word_embeddings: 1, 0, -1 not said */
 };
 
 /* What bitsandbytes says beside a weight of 4 bits, whose own shape is that of its bytes. */
@@ -107,6 +109,8 @@ struct cg_checkpoint {
     size_t ntensors;
     struct cg_bnb_state *bnb; /* sorted by tensor */
     size_t nbnb;
+    int32_t *padded; /* packed codes whose rows end within a word, by index into tensors, rising */
+    size_t npadded;
     struct cg_buf warnings; /* lines, each ending in \n; what a reader should know and is no error */
 };
 
@@ -137,6 +141,11 @@ const char *cg_checkpoint_vocabulary(const struct cg_checkpoint *checkpoint);
 
 /* How many elements lie between neighbours along each axis of a tensor that is not empty. */
 void cg_tensor_strides(const struct cg_tensor *tensor, int64_t stride[CG_MAX_AXES]);
+
+/* The axes that are left of such a tensor, at least one, when those of one element are dropped and those that
+ * follow each other without a gap are joined. Returns how many. */
+int cg_tensor_joined(const struct cg_tensor *tensor, int64_t extent[CG_MAX_AXES],
+                     int64_t stride[CG_MAX_AXES]);
 
 int64_t cg_checkpoint_bytes(const struct cg_checkpoint *checkpoint); /* bytes of all tensors */
 

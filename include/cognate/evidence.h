@@ -20,6 +20,12 @@ double cg_t_of_log10_tail(double log10_p, double freedom);
 /* Bonferroni: the logarithm of min(1, n p). */
 double cg_bonferroni(double log10_p, int64_t tests);
 
+/* Whether strangers set a role by one formula, and may keep to it: position embeddings, Mamba's decays. */
+bool cg_is_by_formula(enum cg_role role);
+
+/* Elements from which on equal values are no accident. */
+enum { CG_LEAST_SAME = 1024 };
+
 /* A slot in a pair. Absent numbers are NaN. */
 struct cg_comparison {
     bool compared;    /* both models fill the slot with tensors of one shape */

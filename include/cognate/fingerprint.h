@@ -59,6 +59,7 @@ enum cg_print_dimension {
     X(CONFIG_PRESENT, config_present)                                                                        \
     X(QUANT_BY_LAYER, quant_by_layer)                                                                        \
     X(TIED, tied)                                                                                            \
+    X(EMBEDDING_SIZE, embedding_size)                                                                        \
     X(VOCABULARY, vocabulary)                                                                                \
     X(PANEL, panel)                                                                                          \
     X(UNITS, units)                                                                                          \

@@ -13,6 +13,7 @@
     X(CG_PRINT_AXIS, "/checkpoint", "axis")                                                                  \
     X(CG_PRINT_WAY, "/checkpoint", "way")                                                                    \
     X(CG_PRINT_BNB, "/checkpoint", "bnb")                                                                    \
+    X(CG_PRINT_PADDED, "/checkpoint", "padding")                                                             \
     X(CG_PRINT_SLOT, "/slots", "slot")                                                                       \
     X(CG_PRINT_FEATURE, "/slots", "feature")                                                                 \
     X(CG_PRINT_ELEMENT, "/slots", "element")                                                                 \
@@ -49,7 +50,8 @@
     V(dtype, TEXT, STORED, NONE, NONE, "1", "stored type")                                                   \
     V(axes, INT32, STORED, NONE, NONE, "1", "number of its axes")                                            \
     V(shape, INT64, STORED, AXIS, NONE, "1", "its shape, -1 beyond its axes")                                \
-    V(transposed, BOOL, STORED, NONE, NONE, "1", "its last two axes lie column by column")                   \
+    V(strided, BOOL, STORED, NONE, NONE, "1", "its elements do not lie row by row")                          \
+    V(stride, INT64, STORED, AXIS, NONE, "1", "elements between neighbours where it is strided")             \
     V(tensor_file, INT32, STORED, NONE, NONE, "1", "index of the file that holds it")                        \
     V(offset, INT64, STORED, NONE, NONE, "byte", "where it begins there")                                    \
     V(bytes, INT64, STORED, NONE, NONE, "byte", "how long it is")                                            \
@@ -63,7 +65,8 @@
     V(bnb_columns, INT64, BNB, NONE, NONE, "1", "its columns")                                               \
     V(bnb_block, INT64, BNB, NONE, NONE, "1", "elements that share a scale")                                 \
     V(bnb_nested_block, INT64, BNB, NONE, NONE, "1", "scales that share a scale, 0: none do")                \
-    V(bnb_offset, FLOAT64, BNB, NONE, NONE, "1", "what is added to nested scales")
+    V(bnb_offset, FLOAT64, BNB, NONE, NONE, "1", "what is added to nested scales")                           \
+    V(padded, INT32, PADDED, NONE, NONE, "1", "tensors of packed codes whose rows end within a word")
 
 #define CG_PRINT_SLOTS(V)                                                                                    \
     V(name, TEXT, SLOT, NONE, NONE, "1", "canonical name of the slot")                                       \

@@ -14,6 +14,7 @@
     X(CG_DIM_LAYER_B, "/layers", "layer_b")                                                                  \
     X(CG_DIM_ROLE_GROUP, "/layers", "role_group")                                                            \
     X(CG_DIM_EXPERT_MATCH, "/experts", "expert_match")                                                       \
+    X(CG_DIM_IDENTITY, "/identities", "identity")                                                            \
     X(CG_DIM_TOKEN, "/embeddings", "token")                                                                  \
     X(CG_DIM_SAMPLE, "/pca", "sample")                                                                       \
     X(CG_DIM_COMPONENT, "/pca", "component")                                                                 \
@@ -45,6 +46,8 @@
     V(identical_tensors, INT64, PAIR, NONE, NONE, "1", "compared slots of the same type and SHA-256")        \
     V(constant_tensors, INT64, PAIR, NONE, NONE, "1",                                                        \
       "identical slots that hold one value throughout and prove nothing")                                    \
+    V(moved_tensors, INT64, PAIR, NONE, NONE, "1",                                                           \
+      "slots of b that hold the very bytes of another slot of a")                                            \
     V(comparable_fraction, FLOAT64, PAIR, NONE, NONE, "1",                                                   \
       "share of b's parameters in slots where a has the same shape")                                         \
     V(mean_cosine, FLOAT64, PAIR, NONE, NONE, "1", "plain mean of cosine over compared slots")               \
@@ -115,6 +118,13 @@
     V(cosine, FLOAT64, EXPERT_MATCH, NONE, NONE, "1",                                                        \
       "mean cosine of the matched hidden units, or the matrices")                                            \
     V(log10_p, FLOAT64, EXPERT_MATCH, NONE, NONE, "1", "decimal logarithm of the corrected p-value")
+
+#define CG_IDENTITIES_VARIABLES(V)                                                                           \
+    V(pair, INT32, IDENTITY, NONE, NONE, "1",                                                                \
+      "index of the pair; of each the first 65,536 over the number of pairs are listed")                     \
+    V(tensor_b, INT64, IDENTITY, NONE, NONE, "1", "slot of b, as index into /tensors; each stands once")     \
+    V(tensor_a, INT64, IDENTITY, NONE, NONE, "1",                                                            \
+      "first other slot of a that holds the same bytes, as index into /tensors")
 
 #define CG_EMBEDDINGS_VARIABLES(V)                                                                           \
     V(rows_a, INT64, PAIR, NONE, NONE, "1", "rows of a's input embedding")                                   \

@@ -29,9 +29,11 @@
     X(CG_ROLE_ATTN_Q_A_NORM, "attn.q_a.norm", NORM, NONE, LAYER)                                             \
     X(CG_ROLE_ATTN_Q_B, "attn.q_b", ATTENTION, NONE, LAYER)                                                  \
     X(CG_ROLE_ATTN_Q_NORM, "attn.q.norm", NORM, NONE, LAYER)                                                 \
+    X(CG_ROLE_ATTN_Q_NORM_BIAS, "attn.q.norm.bias", NORM, NONE, LAYER)                                       \
     X(CG_ROLE_ATTN_K, "attn.k", ATTENTION, COLUMNS, LAYER)                                                   \
     X(CG_ROLE_ATTN_K_BIAS, "attn.k.bias", ATTENTION, NONE, LAYER)                                            \
     X(CG_ROLE_ATTN_K_NORM, "attn.k.norm", NORM, NONE, LAYER)                                                 \
+    X(CG_ROLE_ATTN_K_NORM_BIAS, "attn.k.norm.bias", NORM, NONE, LAYER)                                       \
     X(CG_ROLE_ATTN_KV_A, "attn.kv_a", ATTENTION, COLUMNS, LAYER)                                             \
     X(CG_ROLE_ATTN_KV_A_BIAS, "attn.kv_a.bias", ATTENTION, NONE, LAYER)                                      \
     X(CG_ROLE_ATTN_KV_A_NORM, "attn.kv_a.norm", NORM, NONE, LAYER)                                           \
@@ -55,6 +57,7 @@
     X(CG_ROLE_MAMBA_DT_BIAS, "mamba.dt.bias", ATTENTION, NONE, LAYER)                                        \
     X(CG_ROLE_MAMBA_A_LOG, "mamba.a_log", ATTENTION, NONE, LAYER)                                            \
     X(CG_ROLE_MAMBA_D, "mamba.d", ATTENTION, NONE, LAYER)                                                    \
+    X(CG_ROLE_MAMBA_NORM, "mamba.norm", NORM, NONE, LAYER)                                                   \
     X(CG_ROLE_MAMBA_OUT, "mamba.out", ATTENTION, ROWS, LAYER)                                                \
     X(CG_ROLE_MAMBA_OUT_BIAS, "mamba.out.bias", ATTENTION, COLUMNS, LAYER)                                   \
     X(CG_ROLE_ATTN_POST_NORM, "attn.post_norm", NORM, COLUMNS, LAYER)                                        \
@@ -71,6 +74,7 @@
     X(CG_ROLE_FFN_GATE_BIAS, "ffn.gate.bias", FFN, NONE, LAYER)                                              \
     X(CG_ROLE_FFN_UP, "ffn.up", FFN, COLUMNS, LAYER)                                                         \
     X(CG_ROLE_FFN_UP_BIAS, "ffn.up.bias", FFN, NONE, LAYER)                                                  \
+    X(CG_ROLE_FFN_INNER_NORM, "ffn.inner_norm", NORM, NONE, LAYER)                                           \
     X(CG_ROLE_FFN_DOWN, "ffn.down", FFN, ROWS, LAYER)                                                        \
     X(CG_ROLE_FFN_DOWN_BIAS, "ffn.down.bias", FFN, COLUMNS, LAYER)                                           \
     X(CG_ROLE_FFN_POST_NORM, "ffn.post_norm", NORM, COLUMNS, LAYER)                                          \

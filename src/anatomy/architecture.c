@@ -1,4 +1,5 @@
 #include "cognate/anatomy.h"
+#include "names.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,6 +27,7 @@ struct survey {
     const struct cg_checkpoint *model;
     const struct cg_anatomy *anatomy;
     const struct cg_config *config;
+    bool own_width; /* intermediate_size is not that of the matrices */
     bool dense_ffn; /* some layer has a feed-forward block that is no expert */
     struct {
         int64_t value;
@@ -106,18 +108,25 @@ static int settle(const struct survey *survey, struct cg_err *err)
     return 0;
 }
 
+/* Embeddings that are projected to the residual stream, and back. */
+static bool has_own_embedding(const struct survey *survey, const struct cg_slot *slot)
+{
+    return survey->config->embedding_size > 0 && cg_role_group(slot->role) == CG_GROUP_EMBEDDING;
+}
+
 static int measure_member(struct survey *survey, const struct cg_slot *slot, const struct cg_member *member,
                           struct cg_err *err)
 {
     enum cg_residual residual = cg_role_residual(slot->role);
     if (!is_plain_matrix(survey, member))
         return 0;
-    if (residual != CG_RESIDUAL_NONE &&
+    if (residual != CG_RESIDUAL_NONE && !has_own_embedding(survey, slot) &&
         measure(survey, CG_HIDDEN_SIZE, residual == CG_RESIDUAL_ROWS ? member->rows : member->columns, member,
                 err) < 0)
         return -1;
     for (size_t i = 0; i < sizeof measures / sizeof *measures; i++) {
-        if (measures[i].role != slot->role)
+        if (measures[i].role != slot->role ||
+            (survey->own_width && cg_role_group(slot->role) == CG_GROUP_FFN))
             continue;
         enum cg_fact fact = slot->expert < 0 ? measures[i].fact : measures[i].fact_of_experts;
         int64_t size = measures[i].axis == CG_RESIDUAL_ROWS ? member->rows : member->columns;
@@ -264,6 +273,7 @@ int cg_architecture_of(struct cg_architecture *out, const struct cg_checkpoint *
                             .model = model,
                             .anatomy = &anatomy,
                             .config = &model->config,
+                            .own_width = cg_naming_of(model).own_width,
                             .dense_ffn = has_dense_ffn(&anatomy)};
     CG_TRY(count_layers(&survey, err));
     for (int64_t s = 0; s < anatomy.nslots; s++)

@@ -92,6 +92,12 @@ static const char *describe_bytes(struct cg_coded_matrix *m)
     return NULL;
 }
 
+static int by_index(const void *key, const void *index)
+{
+    int32_t a = *(const int32_t *)key, b = *(const int32_t *)index;
+    return (a > b) - (a < b);
+}
+
 static const char *describe_words(struct cg_coded_matrix *m)
 {
     struct cg_quantised *how = &m->how;
@@ -100,6 +106,10 @@ static const char *describe_words(struct cg_coded_matrix *m)
     if (!take_axes(m, axis) || scale->axes < 1)
         return "codes that are no matrix";
     int64_t bits = find_bits(&m->model->config, axis[1], scale->shape[scale->axes - 1]);
+    const struct cg_checkpoint *model = m->model;
+    if (model->npadded > 0 &&
+        bsearch(&m->coded->tensor, model->padded, model->npadded, sizeof *model->padded, by_index))
+        return "codes with padding at the end of each row";
     if (bits < 0)
         return "of bits that config.json does not say";
     how->rows = axis[0];
@@ -334,7 +344,7 @@ void cg_coded_describe(struct cg_coded_matrix *out, const struct cg_checkpoint *
     };
     *out = (struct cg_coded_matrix){.model = model, .coded = coded};
     *why = tensor_of(out)->elements == 0 ? "empty"
-           : tensor_of(out)->transposed  ? "codes that are stored transposed"
+           : tensor_of(out)->strided     ? "codes that are a strided view"
                                          : describe_rest(out);
     if (!*why)
         *why = describe[coded->scheme->layout](out);

@@ -1,6 +1,8 @@
 #include "cuts.h"
 #include "cognate/text.h"
+#include <assert.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { NAME_ROOM = 256, MOST_EXPERTS = 65536 };
@@ -79,16 +81,31 @@ static int unstack(struct cutting *c, int64_t axis[2], int *axes, struct cg_err 
     return 0;
 }
 
-/* Which axis is the output: as the cut says, unless its writers disagree and hidden_size settles it. */
+/* Whether the axis that should be hidden_size is not, and the other one is. */
+static bool is_turned(const int64_t axis[2], bool by_rows, bool transposed, int64_t hidden)
+{
+    int expected = by_rows == transposed; /* hidden_size is the output's where the role goes by rows */
+    return axis[expected] != hidden && axis[1 - expected] == hidden;
+}
+
+/* Which axis is the output: as the cut says, unless its writers disagree and hidden_size settles it. Where
+ * gate and up together are square, the down projection beside them settles it. */
 static bool is_transposed(const struct cutting *c, const int64_t axis[2])
 {
     bool transposed = c->site->cut.transposed;
+    bool by_rows = cg_role_residual(c->site->role) == CG_RESIDUAL_ROWS;
     int64_t hidden = c->fact[CG_HIDDEN_SIZE];
+    char name[NAME_ROOM];
     if (!c->site->cut.either || hidden < 0)
         return transposed;
-    bool by_rows = cg_role_residual(c->site->role) == CG_RESIDUAL_ROWS; /* hidden_size is the output's */
-    int expected = by_rows == transposed;                               /* the axis that should have it */
-    return axis[expected] != hidden && axis[1 - expected] == hidden ? !transposed : transposed;
+    const char *at = strstr(c->tensor->name, ".gate_up_proj");
+    if (axis[0] == axis[1] && at) {
+        snprintf(name, sizeof name, "%.*s.down_proj", (int)(at - c->tensor->name), c->tensor->name);
+        const struct cg_tensor *down = cg_checkpoint_find(c->model, name);
+        if (down && down->axes == 3)
+            return is_turned(down->shape + 1, true, transposed, hidden) != transposed;
+    }
+    return is_turned(axis, by_rows, transposed, hidden) != transposed;
 }
 
 static void orient(struct cutting *c, const int64_t axis[2], int axes)
@@ -210,21 +227,14 @@ void cg_view_join(struct cg_view *view)
     view->axes = kept;
 }
 
-struct cg_view cg_transposed_view(const struct cg_tensor *tensor)
+struct cg_view cg_strided_view(const struct cg_tensor *tensor)
 {
-    int64_t stride[CG_MAX_AXES];
-    cg_tensor_strides(tensor, stride);
-    struct cg_view view = {.axes = 3};
-    for (int a = 0; a < tensor->axes; a++)
-        if (tensor->shape[a] != 1) {
-            view.extent[1] = view.extent[2];
-            view.stride[1] = view.stride[2];
-            view.extent[2] = tensor->shape[a];
-            view.stride[2] = stride[a];
-        }
-    view.stride[0] = view.extent[1] * view.extent[2];
-    view.extent[0] = tensor->elements / view.stride[0];
-    cg_view_join(&view);
+    struct cg_view view = {0};
+    int64_t extent[CG_MAX_AXES], stride[CG_MAX_AXES];
+    view.axes = cg_tensor_joined(tensor, extent, stride);
+    assert(view.axes <= CG_VIEW_AXES);
+    memcpy(view.extent, extent, (size_t)view.axes * sizeof *extent);
+    memcpy(view.stride, stride, (size_t)view.axes * sizeof *stride);
     return view;
 }
 

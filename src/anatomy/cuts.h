@@ -17,8 +17,8 @@ struct cg_parts {
     } part[CG_MOST_PARTS];
 };
 
-/* Where the elements of a tensor that is stored transposed lie, as a whole. */
-struct cg_view cg_transposed_view(const struct cg_tensor *tensor);
+/* Where the elements of a strided tensor lie, as a whole. */
+struct cg_view cg_strided_view(const struct cg_tensor *tensor);
 
 /* Whether a site says that its tensor is to be cut. */
 bool cg_is_cut(const struct cg_site *site);

@@ -47,7 +47,10 @@ struct cg_site {
 struct cg_naming {
     bool post_ffn_norm;    /* it has norms behind the feed-forward block */
     bool conv1d;           /* GPT-2's linear layers, stored (in, out) */
+    bool linear;           /* GPT-2's names, for linear layers stored (out, in) */
+    bool linear_qkv;       /* ... whose c_attn is [q; k; v], not head by head */
     bool qkv_by_head;      /* qkv_proj goes head by head */
+    bool own_width;        /* its intermediate_size is not the width of its feed-forward blocks */
     struct cg_cut experts; /* how it packs them */
     /* Of GGUF's names: */
     bool paired;         /* the rows of queries and keys are reordered */

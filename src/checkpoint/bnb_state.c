@@ -5,18 +5,15 @@
 #include "quantisation.h"
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { STATE_LIMIT = 65536, SHOWN_VALUE = 80 };
 
 static const char suffix[] = ".quant_state.bitsandbytes__";
 
-/* One file at a time is open: states of a shard follow each other. */
 struct states {
     struct cg_checkpoint *out;
     size_t capacity;
-    int32_t file; /* -1: none */
-    int descriptor;
+    struct cg_one_file from;
 };
 
 /* The weight that a tensor is the state of, or NULL. */
@@ -34,23 +31,6 @@ static const struct cg_tensor *weight_of(const struct cg_checkpoint *in, const s
     memcpy(name, tensor->name, (size_t)(found - tensor->name));
     name[found - tensor->name] = '\0';
     return cg_checkpoint_find(in, name);
-}
-
-static int open_file(struct states *states, int32_t file, struct cg_err *err)
-{
-    if (states->file == file)
-        return 0;
-    if (states->file >= 0)
-        close(states->descriptor);
-    states->file = -1;
-    const struct cg_file *known = &states->out->files[file];
-    struct cg_file now = {0};
-    states->descriptor = cg_file_open(&now, known->path, err);
-    free(now.path);
-    if (states->descriptor < 0)
-        return -1;
-    states->file = file;
-    return cg_descriptor_unchanged(states->descriptor, known, true, err);
 }
 
 /* The number at a key, which must be there and at least 1. */
@@ -96,8 +76,8 @@ static int read_state(struct states *states, const struct cg_tensor *tensor, con
     if (tensor->dtype != CG_U8 || tensor->bytes > STATE_LIMIT)
         return cg_fail_at(err, CG_EFORMAT, path, tensor->name, tensor->offset,
                           "a quant_state is at most %d bytes of text", STATE_LIMIT);
-    CG_TRY(open_file(states, tensor->file, err));
-    CG_TRY(cg_file_read(states->descriptor, path, text, (size_t)tensor->bytes, tensor->offset, err));
+    CG_TRY(cg_one_file_open(&states->from, out, tensor->file, err));
+    CG_TRY(cg_file_read(states->from.descriptor, path, text, (size_t)tensor->bytes, tensor->offset, err));
     if (!(root = cg_json_parse(text, (size_t)tensor->bytes, tensor->offset, path, err)))
         goto done;
     CG_TRY(cg_grow((void **)&out->bnb, &states->capacity, out->nbnb + 1, sizeof *out->bnb, err));
@@ -120,15 +100,14 @@ static int by_tensor(const void *left, const void *right)
 
 int cg_bnb_read(struct cg_checkpoint *checkpoint, struct cg_err *err)
 {
-    struct states states = {.out = checkpoint, .file = -1, .descriptor = -1};
+    struct states states = {.out = checkpoint};
     int result = 0;
     for (size_t t = 0; t < checkpoint->ntensors && result == 0; t++) {
         const struct cg_tensor *weight = weight_of(checkpoint, &checkpoint->tensors[t]);
         if (weight)
             result = read_state(&states, &checkpoint->tensors[t], weight, err);
     }
-    if (states.file >= 0)
-        close(states.descriptor);
+    cg_one_file_close(&states.from);
     if (checkpoint->nbnb > 0)
         qsort(checkpoint->bnb, checkpoint->nbnb, sizeof *checkpoint->bnb, by_tensor);
     return result;

@@ -110,6 +110,7 @@ int cg_checkpoint_open(struct cg_checkpoint *out, const char *given, struct cg_e
     CG_TRY(take_listing(out, &listing, err));
     CG_TRY(out->config.present ? cg_config_leave(out->folder, &out->warnings, err)
                                : cg_config_read(&out->config, out->folder, &out->warnings, err));
+    CG_TRY(cg_packed_read(out, err));
     result = cg_bnb_read(out, err);
 done:
     cg_listing_release(&listing);
@@ -132,6 +133,7 @@ void cg_checkpoint_release(struct cg_checkpoint *checkpoint)
     free(checkpoint->family);
     free(checkpoint->role);
     free(checkpoint->bnb);
+    free(checkpoint->padded);
     cg_config_release(&checkpoint->config);
     cg_buf_release(&checkpoint->warnings);
     *checkpoint = (struct cg_checkpoint){0};
@@ -161,17 +163,30 @@ const char *cg_checkpoint_vocabulary(const struct cg_checkpoint *checkpoint)
 void cg_tensor_strides(const struct cg_tensor *tensor, int64_t stride[CG_MAX_AXES])
 {
     int64_t step = 1;
-    int turned[2] = {-1, -1}, n = 0; /* the axes that lie the other way round, last first */
     for (int a = tensor->axes - 1; a >= 0; a--) {
-        stride[a] = step;
+        stride[a] = tensor->strided ? tensor->stride[a] : step;
         step *= tensor->shape[a];
-        if (tensor->shape[a] != 1 && n < 2)
-            turned[n++] = a;
     }
-    if (tensor->transposed && n == 2) {
-        stride[turned[0]] = tensor->shape[turned[1]];
-        stride[turned[1]] = 1;
+}
+
+int cg_tensor_joined(const struct cg_tensor *tensor, int64_t extent[CG_MAX_AXES], int64_t stride[CG_MAX_AXES])
+{
+    int64_t step[CG_MAX_AXES];
+    int n = 0;
+    cg_tensor_strides(tensor, step);
+    for (int a = 0; a < tensor->axes; a++) {
+        if (tensor->shape[a] == 1)
+            continue;
+        bool joins = n > 0 && stride[n - 1] == tensor->shape[a] * step[a];
+        n += !joins;
+        extent[n - 1] = joins ? extent[n - 1] * tensor->shape[a] : tensor->shape[a];
+        stride[n - 1] = step[a];
     }
+    if (n == 0) {
+        extent[n] = 1;
+        stride[n++] = 1;
+    }
+    return n;
 }
 
 int64_t cg_checkpoint_bytes(const struct cg_checkpoint *checkpoint)

@@ -22,18 +22,23 @@ static const struct row {
     {CG_INTERMEDIATE_SIZE, "intermediate_size_mlp", 0}, /* Llama-4, whose intermediate_size is its experts' */
     {CG_INTERMEDIATE_SIZE, "intermediate_size", 0},
     {CG_INTERMEDIATE_SIZE, "n_inner", 0},
+    {CG_INTERMEDIATE_SIZE, "ffn_dim", 0},
+    {CG_INTERMEDIATE_SIZE, "decoder_ffn_dim", 0},
     {CG_INTERMEDIATE_SIZE, "ffn_hidden_size", 0},
     {CG_INTERMEDIATE_SIZE, "ffn_config.ffn_hidden_size", 0},
     {CG_MOE_INTERMEDIATE_SIZE, "moe_intermediate_size", 0},
+    {CG_NUM_HIDDEN_LAYERS, "decoder_layers", 0}, /* Bart, whose num_hidden_layers is its encoder's */
     {CG_NUM_HIDDEN_LAYERS, "num_hidden_layers", 0},
     {CG_NUM_HIDDEN_LAYERS, "n_layer", 0},
     {CG_NUM_HIDDEN_LAYERS, "n_layers", 0},
     {CG_NUM_HIDDEN_LAYERS, "num_layers", 0},
+    {CG_NUM_ATTENTION_HEADS, "decoder_attention_heads", 0},
     {CG_NUM_ATTENTION_HEADS, "num_attention_heads", 0},
     {CG_NUM_ATTENTION_HEADS, "n_head", 0},
     {CG_NUM_ATTENTION_HEADS, "n_heads", 0},
     {CG_NUM_KEY_VALUE_HEADS, "num_key_value_heads", 0},
     {CG_NUM_KEY_VALUE_HEADS, "num_kv_heads", 0},
+    {CG_NUM_KEY_VALUE_HEADS, "multi_query_group_num", 0},
     {CG_NUM_KEY_VALUE_HEADS, "attn_config.kv_n_heads", 0},
     {CG_NUM_EXPERTS, "num_experts", 0},
     {CG_NUM_EXPERTS, "num_local_experts", 0},
@@ -167,6 +172,18 @@ static int read_llama4(struct cg_config *config, const json_t *root, const char 
     return read_fact(config, &row, value, path, err);
 }
 
+/* ELECTRA, ALBERT and OPT project their embeddings to and from the residual stream. */
+static int read_embedding(struct cg_config *config, const json_t *root, const char *path, struct cg_err *err)
+{
+    static const char *const keys[] = {"embedding_size", "word_embed_proj_dim"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        const json_t *value = value_of(root, keys[i]);
+        if (value && (!cg_json_count(value, &config->embedding_size) || config->embedding_size < 1))
+            return refuse(path, keys[i], value, "a whole number of at least 1", err);
+    }
+    return 0;
+}
+
 /* Text on the heap, "" where there is none. */
 static int read_text(char **out, const json_t *value, const char *key, const char *path, struct cg_err *err)
 {
@@ -230,6 +247,7 @@ int cg_config_read(struct cg_config *config, const char *folder, struct cg_buf *
         goto done;
     CG_TRY(read_facts(config, root, path, err));
     CG_TRY(read_llama4(config, root, path, err));
+    CG_TRY(read_embedding(config, root, path, err));
     CG_TRY(read_rest(config, root, path, err));
     result = *config->quant_method ? 0 : cg_quantisation_read(config, folder, err);
 done:

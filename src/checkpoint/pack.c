@@ -22,6 +22,7 @@ static int pack_config(const struct cg_config *config, struct cg_buf *buf, struc
         CG_TRY(cg_pack_int(buf, q->block_rows, err));
         CG_TRY(cg_pack_int(buf, q->block_columns, err));
     }
+    CG_TRY(cg_pack_int(buf, config->embedding_size, err));
     return cg_pack_int(buf, config->tied, err);
 done:
     return -1;
@@ -46,7 +47,9 @@ static int pack_tensor(const struct cg_tensor *tensor, struct cg_buf *buf, struc
     for (int axis = 0; axis < tensor->axes; axis++)
         CG_TRY(cg_pack_int(buf, tensor->shape[axis], err));
     CG_TRY(cg_pack_int(buf, tensor->elements, err));
-    CG_TRY(cg_pack_int(buf, tensor->transposed, err));
+    CG_TRY(cg_pack_int(buf, tensor->strided, err));
+    for (int axis = 0; tensor->strided && axis < tensor->axes; axis++)
+        CG_TRY(cg_pack_int(buf, tensor->stride[axis], err));
     CG_TRY(cg_pack_int(buf, tensor->file, err));
     CG_TRY(cg_pack_int(buf, tensor->offset, err));
     return cg_pack_int(buf, tensor->bytes, err);
@@ -85,6 +88,9 @@ int cg_checkpoint_pack(const struct cg_checkpoint *checkpoint, struct cg_buf *bu
     CG_TRY(cg_pack_int(buf, (int64_t)checkpoint->nbnb, err));
     for (size_t i = 0; i < checkpoint->nbnb; i++)
         CG_TRY(pack_bnb(&checkpoint->bnb[i], buf, err));
+    CG_TRY(cg_pack_int(buf, (int64_t)checkpoint->npadded, err));
+    for (size_t i = 0; i < checkpoint->npadded; i++)
+        CG_TRY(cg_pack_int(buf, checkpoint->padded[i], err));
     return cg_pack_text(buf, checkpoint->warnings.data, err);
 done:
     return -1;
@@ -116,6 +122,7 @@ static int unpack_config(struct cg_config *config, struct cg_unpacker *from, str
         q->block_rows = cg_unpack_int(from);
         q->block_columns = cg_unpack_int(from);
     }
+    config->embedding_size = cg_unpack_int(from);
     config->tied = (int)cg_unpack_int(from);
     return 0;
 done:
@@ -142,7 +149,9 @@ static int unpack_tensor(struct cg_tensor *tensor, struct cg_unpacker *from, str
     for (int axis = 0; axis < tensor->axes; axis++)
         tensor->shape[axis] = cg_unpack_int(from);
     tensor->elements = cg_unpack_int(from);
-    tensor->transposed = cg_unpack_int(from) != 0;
+    tensor->strided = cg_unpack_int(from) != 0;
+    for (int axis = 0; tensor->strided && axis < tensor->axes; axis++)
+        tensor->stride[axis] = cg_unpack_int(from);
     tensor->file = (int32_t)cg_unpack_int(from);
     tensor->offset = cg_unpack_int(from);
     tensor->bytes = cg_unpack_int(from);
@@ -199,6 +208,12 @@ int cg_checkpoint_unpack(struct cg_checkpoint *out, struct cg_unpacker *from, st
         goto done;
     for (; out->nbnb < nbnb; out->nbnb++)
         unpack_bnb(&out->bnb[out->nbnb], from);
+    size_t npadded = (size_t)cg_unpack_int(from);
+    out->padded = cg_new(npadded, sizeof *out->padded, err);
+    if (!out->padded)
+        goto done;
+    for (; out->npadded < npadded; out->npadded++)
+        out->padded[out->npadded] = (int32_t)cg_unpack_int(from);
     result = unpack_warnings(&out->warnings, from, err);
 done:
     if (result < 0)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { SHOWN_VALUE = 80 };
 
@@ -158,4 +159,27 @@ done:
     json_decref(root);
     free(path);
     return result;
+}
+
+int cg_one_file_open(struct cg_one_file *one, const struct cg_checkpoint *checkpoint, int32_t file,
+                     struct cg_err *err)
+{
+    const struct cg_file *known = &checkpoint->files[file];
+    struct cg_file now = {0};
+    if (one->is_open && one->file == file)
+        return 0;
+    cg_one_file_close(one);
+    int descriptor = cg_file_open(&now, known->path, err);
+    free(now.path);
+    if (descriptor < 0)
+        return -1;
+    *one = (struct cg_one_file){true, file, descriptor};
+    return cg_descriptor_unchanged(descriptor, known, true, err);
+}
+
+void cg_one_file_close(struct cg_one_file *one)
+{
+    if (one->is_open)
+        close(one->descriptor);
+    *one = (struct cg_one_file){0};
 }

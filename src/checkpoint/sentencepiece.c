@@ -99,7 +99,9 @@ static int add_piece(struct cg_token_list *list, struct message piece, int64_t i
     return cg_token_list_add(list, coding, text, n, id, type == TYPE_UNKNOWN || type == TYPE_CONTROL, err);
 }
 
-int cg_sentencepiece_load(struct cg_token_list *list, struct cg_buf *text, struct cg_err *err)
+/* The first `left_out` pieces are not tokens; the id of piece k is k + shift. */
+static int load_pieces(struct cg_token_list *list, const struct cg_buf *text, int64_t left_out, int64_t shift,
+                       struct cg_err *err)
 {
     struct message model = {text->data, text->data + text->size, text->data};
     struct field field;
@@ -110,10 +112,28 @@ int cg_sentencepiece_load(struct cg_token_list *list, struct cg_buf *text, struc
         if (field.number != MODEL_PIECES || field.wire != WIRE_BYTES)
             continue;
         struct message piece = {field.bytes, field.bytes + field.n, model.start};
-        if (add_piece(list, piece, id++, err) < 0)
+        if (id >= left_out && add_piece(list, piece, id + shift, err) < 0)
             return -1;
+        id++;
     }
     if (id == 0)
         return cg_fail_at(err, CG_EFORMAT, list->path, NULL, -1, "a SentencePiece model without pieces");
     return 0;
+}
+
+int cg_sentencepiece_load(struct cg_token_list *list, struct cg_buf *text, struct cg_err *err)
+{
+    return load_pieces(list, text, 0, 0, err);
+}
+
+/* The model's own <unk>, <s> and </s> give way to fairseq's four, and all others move up by one
+ * (https://github.com/huggingface/transformers, models/nllb/tokenization_nllb.py, fairseq_offset). */
+int cg_fairseq_load(struct cg_token_list *list, struct cg_buf *text, struct cg_err *err)
+{
+    static const char *const specials[] = {"<s>", "<pad>", "</s>", "<unk>"};
+    struct cg_token_coding coding = {CG_TOKEN_SPACED, NULL};
+    for (int64_t id = 0; id < 4; id++)
+        if (cg_token_list_add(list, coding, specials[id], strlen(specials[id]), id, true, err) < 0)
+            return -1;
+    return load_pieces(list, text, 3, 1, err);
 }

@@ -268,8 +268,8 @@ static int check_extent(const struct object *o, const struct cg_pickle_value *ca
     return 0;
 }
 
-/* Whether the elements lie as the tensor says; an axis of one element may have any stride. */
-static bool lies_so(const struct view *view, const struct cg_tensor *tensor)
+/* Whether the elements lie row by row without gaps; an axis of one element may have any stride. */
+static bool lies_in_rows(const struct view *view, const struct cg_tensor *tensor)
 {
     int64_t stride[CG_MAX_AXES];
     if (tensor->elements == 0)
@@ -281,17 +281,31 @@ static bool lies_so(const struct view *view, const struct cg_tensor *tensor)
     return true;
 }
 
-/* Row by row, or what .t() and .mT make of that. */
+/* What .expand() left, and what else has fewer elements than it says. */
+static bool repeats(const struct view *view, const struct cg_tensor *tensor)
+{
+    for (int k = 0; k < tensor->axes; k++)
+        if (tensor->shape[k] > 1 && view->step[k] == 0)
+            return true;
+    return view->extent < tensor->elements;
+}
+
+/* Row by row, or any other way that no element repeats in. */
 static int read_order(const struct object *o, const struct cg_pickle_value *call, const struct view *view,
                       struct cg_tensor *tensor)
 {
-    if (lies_so(view, tensor))
+    int64_t extent[CG_MAX_AXES], stride[CG_MAX_AXES];
+    if (lies_in_rows(view, tensor))
         return 0;
-    tensor->transposed = tensor->dtype != CG_F4;
-    if (tensor->transposed && lies_so(view, tensor))
-        return 0;
-    return refuse(o, call, CG_EUNSUPPORTED,
-                  "is a strided view of its storage, and no transposed matrix: save it with .contiguous()");
+    if (repeats(view, tensor))
+        return refuse(o, call, CG_EUNSUPPORTED,
+                      "is an expanded view that repeats elements of its storage: save it with .contiguous()");
+    tensor->strided = true;
+    memcpy(tensor->stride, view->step, sizeof tensor->stride);
+    if (tensor->dtype == CG_F4 || cg_tensor_joined(tensor, extent, stride) > CG_STRIDED_AXES)
+        return refuse(o, call, CG_EUNSUPPORTED,
+                      "is a strided view that cannot be read as it lies: save it with .contiguous()");
+    return 0;
 }
 
 /* PyTorch counts pairs of 4-bit numbers along the last axis, safetensors and cognate the numbers. */
@@ -327,7 +341,7 @@ static int read_tensor(struct object *o, const struct cg_pickle_value *value)
     if (read_order(o, call, &view, &tensor) < 0)
         return -1;
     tensor.offset = storage->offset + view.first * width;
-    tensor.bytes = view.extent * width;
+    tensor.bytes = tensor.elements * width;
     if (unpack_pairs(o, call, &tensor) < 0)
         return -1;
     return cg_listing_add_tensor(o->listing, &tensor, o->name.data, o->err);

@@ -22,6 +22,9 @@ static const struct cg_vocabulary_source sources[] = {
     {"WordPiece", "vocab.txt", NULL, cg_vocab_txt_load, usual_of_bert, NULL},
     {"tiktoken", "tokenizer.model", cg_tiktoken_recognises, cg_tiktoken_load, none_usual, NULL},
     {"SentencePiece", "tokenizer.model", NULL, cg_sentencepiece_load, none_usual, NULL},
+    {"SentencePiece", "spiece.model", NULL, cg_sentencepiece_load, none_usual, NULL},      /* T5, ALBERT */
+    {"SentencePiece", "spm.model", NULL, cg_sentencepiece_load, none_usual, NULL},         /* DeBERTa */
+    {"SentencePiece", "sentencepiece.bpe.model", NULL, cg_fairseq_load, none_usual, NULL}, /* XLM-R, NLLB */
     {"tiktoken", "tiktoken.model", NULL, cg_tiktoken_load, none_usual, NULL},
     {"tiktoken", "*.tiktoken", NULL, cg_tiktoken_load, none_usual, NULL},
 };

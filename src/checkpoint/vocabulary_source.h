@@ -26,6 +26,7 @@ int cg_tekken_load(struct cg_token_list *list, struct cg_buf *text, struct cg_er
 int cg_vocab_json_load(struct cg_token_list *list, struct cg_buf *text, struct cg_err *err);
 int cg_vocab_txt_load(struct cg_token_list *list, struct cg_buf *text, struct cg_err *err);
 int cg_sentencepiece_load(struct cg_token_list *list, struct cg_buf *text, struct cg_err *err);
+int cg_fairseq_load(struct cg_token_list *list, struct cg_buf *text, struct cg_err *err);
 bool cg_tiktoken_recognises(const char *head, size_t n);
 int cg_tiktoken_load(struct cg_token_list *list, struct cg_buf *text, struct cg_err *err);
 int cg_gguf_vocabulary_read(struct cg_token_list *list, struct cg_err *err);

@@ -31,7 +31,7 @@ static int leave_out_broken(struct run *run, const struct cg_manifest *sound, st
         return 0;
     if (!run->options->skip_broken)
         return cg_models_refuse(
-            broken, broken->n > 1 ? "models are broken; --skip-broken goes on without" : NULL, err);
+            broken, broken->n > 1 ? "models are broken; --skip-broken goes on without them" : NULL, err);
     free(run->pairs);
     run->pairs = NULL;
     run->npairs = 0;
@@ -39,8 +39,11 @@ static int leave_out_broken(struct run *run, const struct cg_manifest *sound, st
         return err->code == CG_ENOMEM
                    ? -1
                    : cg_models_refuse(broken, "without broken models no two are left to compare", err);
-    for (size_t i = 0; i < broken->n; i++)
-        cg_log_warning("%s is left out: %s", broken->entries[i].label, broken->entries[i].error);
+    for (size_t i = 0; i < broken->n; i++) {
+        char label[80];
+        cg_log_warning("%s is left out: %s", cg_printable(label, sizeof label, broken->entries[i].label),
+                       broken->entries[i].error);
+    }
     return 0;
 }
 

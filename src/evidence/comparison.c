@@ -2,6 +2,11 @@
 #include <math.h>
 #include <string.h>
 
+bool cg_is_by_formula(enum cg_role role)
+{
+    return role == CG_ROLE_POSITION_EMBED || role == CG_ROLE_MAMBA_A_LOG;
+}
+
 /* A quotient of rounded sums may leave [-1, 1] by an ulp or two. */
 static double clamp(double cosine)
 {
@@ -123,7 +128,7 @@ struct cg_comparison cg_compare_slot(const struct cg_anatomy *anatomy, const str
 {
     const struct cg_place_in_bundle *place_a = place_of(anatomy, plan, slot, a),
                                     *place_b = place_of(anatomy, plan, slot, b);
-    if (!is_swept_together(plan, place_a, place_b))
+    if (!sweep->products || !is_swept_together(plan, place_a, place_b))
         return cg_compare_products(anatomy, plan, sweep, slot, a, b, NULL, NULL);
     struct cg_products products = products_of(sweep, place_a, place_b);
     const struct cg_shift_null *null =

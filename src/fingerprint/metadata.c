@@ -48,6 +48,7 @@ static int fill_numbers(struct cg_fingerprint *out, const struct cg_checkpoint *
     out->root.size_value[CG_PRINT_CONFIG_PRESENT_NUMBER] = model->config.present;
     out->root.size_value[CG_PRINT_QUANT_BY_LAYER_NUMBER] = model->config.quant_by_layer;
     out->root.size_value[CG_PRINT_TIED_NUMBER] = model->config.tied;
+    out->root.size_value[CG_PRINT_EMBEDDING_SIZE_NUMBER] = model->config.embedding_size;
     return 0;
 }
 
@@ -69,7 +70,9 @@ static int fill_tensor(struct cg_fingerprint *out, size_t i, const struct cg_ten
     out->checkpoint.axes[i] = tensor->axes;
     for (int axis = 0; axis < tensor->axes; axis++)
         out->checkpoint.shape[i * CG_MAX_AXES + (size_t)axis] = tensor->shape[axis];
-    out->checkpoint.transposed[i] = tensor->transposed;
+    out->checkpoint.strided[i] = tensor->strided;
+    for (int axis = 0; tensor->strided && axis < tensor->axes; axis++)
+        out->checkpoint.stride[i * CG_MAX_AXES + (size_t)axis] = tensor->stride[axis];
     out->checkpoint.tensor_file[i] = tensor->file;
     out->checkpoint.offset[i] = tensor->offset;
     out->checkpoint.bytes[i] = tensor->bytes;
@@ -97,6 +100,8 @@ static void fill_quantisation(struct cg_fingerprint *out, const struct cg_checkp
         out->checkpoint.bnb_nested_block[i] = state->nested_block;
         out->checkpoint.bnb_offset[i] = state->nested_offset;
     }
+    for (size_t i = 0; i < model->npadded; i++)
+        out->checkpoint.padded[i] = model->padded[i];
 }
 
 int cg_metadata_fill(struct cg_fingerprint *out, const struct cg_checkpoint *model,
@@ -110,6 +115,7 @@ int cg_metadata_fill(struct cg_fingerprint *out, const struct cg_checkpoint *mod
     out->size[CG_PRINT_AXIS] = CG_MAX_AXES;
     out->size[CG_PRINT_WAY] = model->config.nquantisations;
     out->size[CG_PRINT_BNB] = (int64_t)model->nbnb;
+    out->size[CG_PRINT_PADDED] = (int64_t)model->npadded;
     CG_TRY(cg_record_allocate(&cg_fingerprint_form, out, "/", err));
     CG_TRY(cg_record_allocate(&cg_fingerprint_form, out, "/checkpoint", err));
     CG_TRY(fill_texts(out, model, err));
@@ -188,6 +194,9 @@ static bool root_is_sound(const struct cg_fingerprint *print)
         if (strcmp(print->root.fact[i], cg_fact_name((enum cg_fact)i)) != 0 ||
             print->root.fact_given[i] < -1 || print->root.fact_given[i] > MOST_FACT)
             return false;
+    int64_t embedding_size = print->root.size_value[CG_PRINT_EMBEDDING_SIZE_NUMBER];
+    if (embedding_size < 0 || embedding_size > MOST_FACT)
+        return false;
     return true;
 }
 
@@ -201,17 +210,40 @@ static bool bnb_is_sound(const struct cg_fingerprint *print, int64_t i)
            (i == 0 || print->checkpoint.bnb_tensor[i - 1] < print->checkpoint.bnb_tensor[i]);
 }
 
+/* Strides are of no use without the file; they only must not run over. */
+static bool stride_is_sound(const struct cg_fingerprint *print, int64_t i)
+{
+    const int64_t *shape = print->checkpoint.shape + i * CG_MAX_AXES,
+                  *stride = print->checkpoint.stride + i * CG_MAX_AXES;
+    for (int axis = 0; print->checkpoint.strided[i] && axis < print->checkpoint.axes[i]; axis++) {
+        long long span;
+        if (cg_multiply(shape[axis], stride[axis], &span) < 0 || span > INT64_MAX / CG_MAX_AXES)
+            return false;
+    }
+    return true;
+}
+
+static bool padded_is_sound(const struct cg_fingerprint *print, int64_t i)
+{
+    const int32_t *padded = print->checkpoint.padded;
+    return padded[i] >= 0 && padded[i] < print->size[CG_PRINT_STORED] &&
+           (i == 0 || padded[i - 1] < padded[i]);
+}
+
 int cg_metadata_check(const struct cg_fingerprint *print, struct cg_err *err)
 {
     if (!root_is_sound(print))
         return refuse(err, "/");
     for (int64_t i = 0; i < print->size[CG_PRINT_STORED]; i++)
-        if (!tensor_is_sound(print, i))
+        if (!tensor_is_sound(print, i) || !stride_is_sound(print, i))
             return cg_fail(err, CG_EFORMAT,
                            "/checkpoint: stored tensor %" PRId64 ": its shape, type and place do not fit", i);
     for (int64_t i = 0; i < print->size[CG_PRINT_BNB]; i++)
         if (!bnb_is_sound(print, i))
             return refuse(err, "/checkpoint/bnb_tensor");
+    for (int64_t i = 0; i < print->size[CG_PRINT_PADDED]; i++)
+        if (!padded_is_sound(print, i))
+            return refuse(err, "/checkpoint/padded");
     return 0;
 }
 
@@ -229,6 +261,7 @@ static int restore_config(struct cg_config *out, const struct cg_fingerprint *pr
     out->quant_by_layer = number[CG_PRINT_QUANT_BY_LAYER_NUMBER] != 0;
     int64_t tied = number[CG_PRINT_TIED_NUMBER];
     out->tied = tied < 0 ? -1 : tied > 0;
+    out->embedding_size = number[CG_PRINT_EMBEDDING_SIZE_NUMBER];
     memcpy(out->fact, print->root.fact_given, sizeof out->fact);
     out->nquantisations = (int)print->size[CG_PRINT_WAY];
     for (int i = 0; i < out->nquantisations; i++)
@@ -250,11 +283,14 @@ static int restore_tensor(struct cg_tensor *out, const struct cg_fingerprint *pr
     *out = (struct cg_tensor){.dtype = (enum cg_dtype)dtype_of(print->checkpoint.dtype[i]),
                               .axes = print->checkpoint.axes[i],
                               .elements = elements_of(print, i),
-                              .transposed = print->checkpoint.transposed[i] != 0,
+                              .strided = print->checkpoint.strided[i] != 0,
                               .file = print->checkpoint.tensor_file[i],
                               .offset = print->checkpoint.offset[i],
                               .bytes = print->checkpoint.bytes[i]};
     memcpy(out->shape, print->checkpoint.shape + i * CG_MAX_AXES, (size_t)out->axes * sizeof *out->shape);
+    if (out->strided)
+        memcpy(out->stride, print->checkpoint.stride + i * CG_MAX_AXES,
+               (size_t)out->axes * sizeof *out->stride);
     return copy(&out->name, print->checkpoint.name[i], err);
 }
 
@@ -272,6 +308,16 @@ static int restore_files(struct cg_checkpoint *out, const struct cg_fingerprint 
     for (; out->ntensors < tensors; out->ntensors++)
         if (restore_tensor(&out->tensors[out->ntensors], print, (int64_t)out->ntensors, err) < 0)
             return -1;
+    return 0;
+}
+
+static int restore_padded(struct cg_checkpoint *out, const struct cg_fingerprint *print, struct cg_err *err)
+{
+    size_t n = (size_t)print->size[CG_PRINT_PADDED];
+    if (!(out->padded = cg_new(n, sizeof *out->padded, err)))
+        return -1;
+    for (; out->npadded < n; out->npadded++)
+        out->padded[out->npadded] = print->checkpoint.padded[out->npadded];
     return 0;
 }
 
@@ -305,6 +351,7 @@ int cg_metadata_restore(struct cg_checkpoint *out, const struct cg_fingerprint *
     CG_TRY(restore_config(&out->config, print, err));
     CG_TRY(restore_files(out, print, err));
     CG_TRY(restore_bnb(out, print, err));
+    CG_TRY(restore_padded(out, print, err));
     result = 0;
 done:
     if (result < 0)

@@ -1,5 +1,6 @@
 #include "collect.h"
 #include "cognate/mem.h"
+#include "origins.h"
 #include <stdlib.h>
 
 static int compare_all(struct cg_comparisons *all, const struct cg_findings *findings, struct cg_err *err)
@@ -29,6 +30,7 @@ static int judge_blocks(struct cg_comparisons *all, const struct cg_findings *fi
         silent[p] = true;
         for (int64_t s = 0; s < findings->anatomy->nslots; s++)
             silent[p] &= !cg_slot_passes(&findings->anatomy->slots[s], cg_comparison_at(all, s, p), tests);
+        silent[p] &= all->identities[p].n == 0;
     }
     int result = cg_kins_judge(&all->kins, findings, silent, err);
     free(silent);
@@ -43,11 +45,15 @@ int cg_result_collect(struct cg_result *out, const struct cg_findings *findings,
     out->size[CG_DIM_PAIR] = findings->npairs;
     out->size[CG_DIM_SKIPPED] = (int64_t)findings->skipped->n;
     CG_TRY(compare_all(&all, findings, err));
+    CG_TRY(cg_identities_find(&all.identities, findings->anatomy, findings->plan, findings->sweep,
+                              findings->pairs, findings->npairs, err));
     CG_TRY(judge_blocks(&all, findings, err));
+    CG_TRY(cg_origins_find(&all.origins, findings, &all, err));
     CG_TRY(cg_collect_models(out, findings, err));
     CG_TRY(cg_collect_tensors(out, findings, &all, err));
     CG_TRY(cg_collect_layers(out, findings, &all, err));
     CG_TRY(cg_collect_experts(out, findings, &all, err));
+    CG_TRY(cg_collect_identities(out, findings, &all, err));
     CG_TRY(cg_collect_embeddings(out, findings, err));
     CG_TRY(cg_collect_pca(out, findings, err));
     CG_TRY(cg_collect_pairs(out, findings, &all, err));
@@ -56,6 +62,8 @@ int cg_result_collect(struct cg_result *out, const struct cg_findings *findings,
 done:
     free(all.cell);
     cg_kins_release(all.kins, findings->npairs);
+    cg_identities_release(all.identities, findings->npairs);
+    cg_origins_release(all.origins, findings->npairs);
     if (result < 0)
         cg_result_release(out);
     return result;

@@ -8,6 +8,7 @@ struct match {
     int32_t pair, layer, expert, layer_a, expert_a;
     double sum, log10_p;
     int64_t cosines;
+    bool bytes; /* the very bytes say so: then nothing else is asked */
 };
 
 struct matches {
@@ -25,6 +26,13 @@ static int by_place(const void *a, const void *b)
     if (x->layer != y->layer)
         return x->layer < y->layer ? -1 : 1;
     return x->expert < y->expert ? -1 : x->expert > y->expert;
+}
+
+/* Those by bytes first. */
+static int by_place_and_kind(const void *a, const void *b)
+{
+    int order = by_place(a, b);
+    return order != 0 ? order : ((const struct match *)b)->bytes - ((const struct match *)a)->bytes;
 }
 
 static int list_slots(struct matches *matches, const struct cg_findings *findings,
@@ -56,10 +64,12 @@ static int list_slots(struct matches *matches, const struct cg_findings *finding
 static void join(struct matches *matches)
 {
     size_t kept = 0, end;
-    qsort(matches->list, matches->n, sizeof *matches->list, by_place);
+    qsort(matches->list, matches->n, sizeof *matches->list, by_place_and_kind);
     for (size_t i = 0; i < matches->n; i = end) {
         struct match match = matches->list[i];
-        for (end = i + 1; end < matches->n && by_place(&matches->list[i], &matches->list[end]) == 0; end++) {
+        for (end = i + 1; end < matches->n && by_place(&match, &matches->list[end]) == 0; end++) {
+            if (match.bytes)
+                continue;
             match.sum += matches->list[end].sum;
             match.cosines++;
             match.log10_p = fmin(match.log10_p, matches->list[end].log10_p);
@@ -94,14 +104,41 @@ static int list_blocks(struct matches *matches, const struct cg_kin *kin, int64_
     return 0;
 }
 
+/* Experts whose up projection moved with its bytes. */
+static int list_identities(struct matches *matches, const struct cg_findings *findings,
+                           const struct cg_identities *identities, int64_t p, struct cg_err *err)
+{
+    for (int64_t i = 0; i < identities->n; i++) {
+        const struct cg_slot *a = &findings->anatomy->slots[identities->list[i].slot_a],
+                             *b = &findings->anatomy->slots[identities->list[i].slot_b];
+        if (b->role != CG_ROLE_FFN_UP || b->expert < 0)
+            continue;
+        if (cg_grow((void **)&matches->list, &matches->capacity, matches->n + 1, sizeof *matches->list, err) <
+            0)
+            return -1;
+        matches->list[matches->n++] = (struct match){.pair = (int32_t)p,
+                                                     .layer = b->layer,
+                                                     .expert = b->expert,
+                                                     .layer_a = a->layer,
+                                                     .expert_a = a->expert,
+                                                     .sum = 1,
+                                                     .cosines = 1,
+                                                     .log10_p = identities->log10_p,
+                                                     .bytes = true};
+    }
+    return 0;
+}
+
 int cg_collect_experts(struct cg_result *out, const struct cg_findings *findings,
                        const struct cg_comparisons *all, struct cg_err *err)
 {
     struct matches matches = {0};
     int result = -1;
-    for (int64_t p = 0; p < findings->npairs; p++)
+    for (int64_t p = 0; p < findings->npairs; p++) {
         CG_TRY(all->kins[p].of && all->kins[p].of->ncells > 0 ? list_blocks(&matches, &all->kins[p], p, err)
                                                               : list_slots(&matches, findings, all, p, err));
+        CG_TRY(list_identities(&matches, findings, &all->identities[p], p, err));
+    }
     if (matches.n > 0)
         join(&matches);
     out->size[CG_DIM_EXPERT_MATCH] = (int64_t)matches.n;

@@ -1,13 +1,15 @@
 #include "cognate/mem.h"
 #include "collect.h"
+#include "origins.h"
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { GROUP_ATTENTION, GROUP_FFN, GROUP_NORM, GROUP_ALL, GROUPS };
 
 /* Sums over the slots of one layer. */
 struct layer {
-    double sum[GROUPS], matrix_sum, log10_p;
+    double sum[GROUPS], matrix_sum;
     int64_t n[GROUPS], matrices;
 };
 
@@ -25,12 +27,8 @@ static int report_group(enum cg_role role)
     }
 }
 
-static void add_slot(struct layer *layer, const struct cg_slot *slot, const struct cg_comparison *comparison,
-                     int64_t tests)
+static void add_slot(struct layer *layer, const struct cg_slot *slot, const struct cg_comparison *comparison)
 {
-    double p = cg_corrected_log10_p(slot, comparison, tests);
-    if (p < layer->log10_p || (isnan(layer->log10_p) && !isnan(p)))
-        layer->log10_p = p;
     if (isnan(comparison->cosine))
         return;
     int group = report_group(slot->role);
@@ -54,35 +52,29 @@ static void set_layer(struct cg_result *out, int64_t p, int64_t l, const struct 
     if (layer->matrices > 0 && l < out->size[CG_DIM_LAYER_A])
         out->layers.similarity[(p * out->size[CG_DIM_LAYER_A] + l) * layers + l] =
             layer->matrix_sum / (double)layer->matrices;
-    out->layers.layer_log10_p[at] = layer->log10_p;
-    out->layers.layer_map[at] = layer->log10_p < CG_PASS_LOG10_P ? (int32_t)l : -1;
 }
 
 static void set_pair(struct cg_result *out, const struct cg_findings *findings,
                      const struct cg_comparisons *all, int64_t p, struct layer *layers)
 {
-    int64_t n = out->size[CG_DIM_LAYER_B], tests = cg_tests(findings, all, p);
-    for (int64_t l = 0; l < n; l++)
-        layers[l] = (struct layer){.log10_p = NAN};
+    int64_t n = out->size[CG_DIM_LAYER_B];
+    memset(layers, 0, (size_t)n * sizeof *layers);
     for (int64_t s = 0; s < findings->anatomy->nslots; s++) {
         const struct cg_slot *slot = &findings->anatomy->slots[s];
         if (slot->layer >= 0 && slot->layer < n)
-            add_slot(&layers[slot->layer], slot, cg_comparison_at(all, s, p), tests);
+            add_slot(&layers[slot->layer], slot, cg_comparison_at(all, s, p));
     }
     for (int64_t l = 0; l < n; l++)
         set_layer(out, p, l, &layers[l]);
 }
 
-/* What the blocks say of a layer goes before what slots of the same index say; a layer whose block was
- * replaced may still have the attention of its index. */
-static void set_origins(struct cg_result *out, const struct cg_kin *kin, int64_t p)
+static void set_origins(struct cg_result *out, const struct cg_origins *origins, const struct cg_kin *kin,
+                        int64_t p)
 {
     int64_t layers_a = out->size[CG_DIM_LAYER_A], layers_b = out->size[CG_DIM_LAYER_B];
-    for (int32_t l = 0; l < kin->layers; l++) {
-        int64_t at = p * layers_b + l;
-        if (kin->from[l] >= 0)
-            out->layers.layer_map[at] = kin->from[l];
-        out->layers.layer_log10_p[at] = fmin(out->layers.layer_log10_p[at], kin->layer_log10_p[l]);
+    for (int32_t l = 0; l < origins->layers; l++) {
+        out->layers.layer_map[p * layers_b + l] = origins->from[l];
+        out->layers.layer_log10_p[p * layers_b + l] = origins->log10_p[l];
     }
     for (int64_t c = 0; kin->of && c < kin->of->ncells; c++) {
         const struct cg_cell *cell = &kin->of->cells[c];
@@ -91,16 +83,6 @@ static void set_origins(struct cg_result *out, const struct cg_kin *kin, int64_t
         if (a != b || isnan(*similarity))
             *similarity = fmax(*similarity, cg_cell_likeness(cell));
     }
-}
-
-/* One more than the highest layer that model m fills. */
-static int64_t layers_of(const struct cg_findings *findings, int m)
-{
-    int64_t layers = 0;
-    for (int64_t s = 0; s < findings->anatomy->nslots; s++)
-        if (cg_member_of(findings->anatomy, s, m)->tensor >= 0 && findings->anatomy->slots[s].layer >= layers)
-            layers = findings->anatomy->slots[s].layer + 1;
-    return layers;
 }
 
 /* How the mean cosine of a layer's matrices runs over depth; norms say nothing. Alike is 0.8, low is 0.5. */
@@ -142,11 +124,10 @@ int cg_collect_layers(struct cg_result *out, const struct cg_findings *findings,
 {
     static const char *const names[GROUPS] = {"attention", "ffn", "norm", "all"};
     int64_t most[2] = {0, 0};
-    for (int64_t p = 0; p < findings->npairs; p++)
-        for (int k = 0; k < 2; k++) {
-            int64_t layers = layers_of(findings, findings->pairs[p][k]);
-            most[k] = layers > most[k] ? layers : most[k];
-        }
+    for (int64_t p = 0; p < findings->npairs; p++) {
+        most[0] = all->origins[p].layers_a > most[0] ? all->origins[p].layers_a : most[0];
+        most[1] = all->origins[p].layers > most[1] ? all->origins[p].layers : most[1];
+    }
     out->size[CG_DIM_LAYER_A] = most[0];
     out->size[CG_DIM_LAYER_B] = most[1];
     out->size[CG_DIM_ROLE_GROUP] = GROUPS;
@@ -162,7 +143,7 @@ int cg_collect_layers(struct cg_result *out, const struct cg_findings *findings,
     for (int64_t p = 0; p < findings->npairs; p++) {
         set_pair(out, findings, all, p, layers);
         CG_TRY(set_pattern(out, p, diagonal, err));
-        set_origins(out, &all->kins[p], p);
+        set_origins(out, &all->origins[p], &all->kins[p], p);
     }
     result = 0;
 done:

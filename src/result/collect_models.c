@@ -103,6 +103,7 @@ static int set_pair(struct cg_result *out, const struct cg_findings *findings,
     out->root.compared_tensors[p] = tally.compared;
     out->root.identical_tensors[p] = tally.identical;
     out->root.constant_tensors[p] = tally.constant;
+    out->root.moved_tensors[p] = all->identities[p].n;
     out->root.comparable_fraction[p] = tally.elements_b > 0 ? tally.comparable_b / tally.elements_b : NAN;
     out->root.mean_cosine[p] = tally.cosines > 0 ? tally.sum / (double)tally.cosines : NAN;
     out->root.weighted_cosine[p] = tally.weight > 0 ? tally.weighted / tally.weight : NAN;

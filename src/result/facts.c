@@ -62,6 +62,7 @@ static void count_pass(struct cg_facts *facts, const struct cg_slot *slot)
     facts->passing++;
     facts->role_passed[slot->role] = true;
     facts->passed[group]++;
+    facts->ups += slot->role == CG_ROLE_FFN_UP;
     mark(facts, group, slot->layer);
 }
 
@@ -90,6 +91,23 @@ static void count_blocks(struct cg_facts *facts)
         mark(facts, CG_GROUP_EMBEDDING, -1);
         facts->role_passed[CG_ROLE_EMBED] = true;
     }
+}
+
+/* Equal bytes in another place weigh as equal values in the same do. */
+static void count_identities(struct cg_facts *facts, const struct cg_identities *identities)
+{
+    const struct cg_anatomy *anatomy = facts->findings->anatomy;
+    for (int64_t i = 0; i < identities->n; i++) {
+        int64_t s = identities->list[i].slot_b;
+        if (!cg_member_counts(anatomy, s, facts->findings->pairs[facts->pair][1]))
+            continue;
+        facts->role_passed[anatomy->slots[s].role] = true;
+        mark(facts, cg_role_group(anatomy->slots[s].role), anatomy->slots[s].layer);
+        facts->matrices++;
+        facts->matrix_sum += 1;
+        facts->moved_log10_p = identities->log10_p;
+    }
+    facts->moves = cg_moves_of(facts->findings, identities);
 }
 
 /* Whether two members lie alike in tensors of their own. */
@@ -158,8 +176,14 @@ int cg_facts_find(struct cg_facts *facts, const struct cg_findings *findings,
                   const struct cg_comparisons *all, int64_t p, struct cg_err *err)
 {
     const struct cg_anatomy *anatomy = findings->anatomy;
-    *facts = (struct cg_facts){
-        .tests = cg_tests(findings, all, p), .best = NAN, .kin = &all->kins[p], .sketch = findings->sketch};
+    *facts = (struct cg_facts){.findings = findings,
+                               .all = all,
+                               .pair = p,
+                               .tests = cg_tests(findings, all, p),
+                               .best = NAN,
+                               .moved_log10_p = NAN,
+                               .kin = &all->kins[p],
+                               .origins = &all->origins[p]};
     for (int64_t s = 0; s < anatomy->nslots; s++)
         if (anatomy->slots[s].layer >= facts->layers)
             facts->layers = anatomy->slots[s].layer + 1;
@@ -170,6 +194,7 @@ int cg_facts_find(struct cg_facts *facts, const struct cg_findings *findings,
         return -1;
     for (int64_t s = 0; s < anatomy->nslots; s++)
         count_slot(facts, findings, cg_comparison_at(all, s, p), s, p);
+    count_identities(facts, &all->identities[p]);
     if (facts->kin->of)
         count_blocks(facts);
     narrow_foreign(facts);

@@ -3,10 +3,14 @@
 #define COGNATE_RESULT_FACTS_H
 
 #include "merge.h"
+#include "origins.h"
 #include "rounding.h"
 #include "weigh.h"
 
 struct cg_facts {
+    const struct cg_findings *findings;
+    const struct cg_comparisons *all;
+    int64_t pair;
     int64_t slots; /* that either model fills; of them: */
     int64_t compared, equal, identical, same_type, same_name;
     int64_t constant, telling; /* one value throughout; equal and not so */
@@ -14,15 +18,19 @@ struct cg_facts {
     int64_t weighed, passing;  /* slots with a p-value or equal values; those that pass */
     int64_t weighed_in[CG_GROUP_COUNT], passed[CG_GROUP_COUNT];
     bool role_passed[CG_ROLE_COUNT];
-    double best, limit; /* log10 p of the strongest slot, corrected; cosine that would have been seen */
-    double matrix_sum;  /* of the cosines of those that pass */
+    double best, limit;   /* log10 p of the strongest slot, corrected; cosine that would have been seen */
+    double moved_log10_p; /* of equal bytes in another place; NaN: none that weigh */
+    double matrix_sum;    /* of the cosines of those that pass */
     int64_t matrices;
     struct cg_rounding rounding;
     struct cg_merge merge;
     const char *merged_with; /* label of the third model */
     const struct cg_kin *kin;
-    int64_t sketch;                    /* as in the findings */
-    bool group_passed[CG_GROUP_COUNT]; /* by slots, by blocks or by the embeddings' tokens */
+    const struct cg_origins *origins;
+    struct cg_moves moves;
+    int64_t ups;                       /* up projections that pass in their own place */
+    bool group_passed[CG_GROUP_COUNT]; /* by slots, in whatever place, by blocks or by the embeddings' tokens
+                                        */
     int32_t layers;
     bool *in_layer; /* [CG_GROUP_COUNT * layers] where it does */
     bool *hinted;   /* [CG_GROUP_COUNT * layers] a slot there has p < 1e-4 at least */

@@ -80,8 +80,10 @@ static int put_pair(FILE *out, const struct cg_result *result, int64_t pair, str
     put_plain_method(out, result, pair);
     put_tensors(out, result, pair);
     fputs("</dl>\n<div class=\"grid\">\n", out);
-    if (cg_html_layers(out, result, pair, err) < 0 || cg_html_experts(out, result, pair, err) < 0 ||
-        cg_html_norms(out, result, pair, err) < 0 || cg_html_embedding(out, result, pair, err) < 0)
+    if (cg_html_layers(out, result, pair, err) < 0 || cg_html_experts(out, result, pair, err) < 0)
+        return -1;
+    cg_html_identities(out, result, pair);
+    if (cg_html_norms(out, result, pair, err) < 0 || cg_html_embedding(out, result, pair, err) < 0)
         return -1;
     fputs("</div></div></details>\n", out);
     return 0;

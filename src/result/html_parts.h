@@ -78,6 +78,7 @@ void cg_html_models(FILE *out, const struct cg_result *result);
 int cg_html_pairs(FILE *out, const struct cg_result *result, struct cg_err *err);
 int cg_html_layers(FILE *out, const struct cg_result *result, int64_t pair, struct cg_err *err);
 int cg_html_experts(FILE *out, const struct cg_result *result, int64_t pair, struct cg_err *err);
+void cg_html_identities(FILE *out, const struct cg_result *result, int64_t pair);
 int cg_html_norms(FILE *out, const struct cg_result *result, int64_t pair, struct cg_err *err);
 int cg_html_embedding(FILE *out, const struct cg_result *result, int64_t pair, struct cg_err *err);
 int cg_html_pca(FILE *out, const struct cg_result *result, struct cg_err *err);

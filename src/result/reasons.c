@@ -232,23 +232,24 @@ static int reason_update(struct cg_buf *text, const char *verdict, const struct 
 /* What a reader must know of a verdict without weights. */
 static int reason_sketch(struct cg_buf *text, const struct cg_facts *facts, struct cg_err *err)
 {
-    if (facts->sketch == 0)
+    if (facts->findings->sketch == 0)
         return 0;
     return cg_buf_printf(
         text, err,
         "From fingerprints: the cosine c of a slot of more than %" PRId64
         " elements is an estimate with a standard error of %.3f (1 - c^2); low-rank updates and merges take "
         "the weights and are not looked for.\n",
-        facts->sketch, 1 / sqrt((double)facts->sketch));
+        facts->findings->sketch, 1 / sqrt((double)facts->findings->sketch));
 }
 
 int cg_give_reasons(struct cg_buf *text, const char *verdict, const struct cg_facts *facts, double cover,
                     struct cg_err *err)
 {
-    if (reason_identity(text, facts, err) < 0 || reason_rounding(text, verdict, &facts->rounding, err) < 0 ||
-        reason_passing(text, facts, err) < 0 || reason_blocks(text, facts->kin, err) < 0 ||
-        reason_tokens(text, facts->kin, err) < 0 || reason_merge(text, verdict, facts, err) < 0 ||
-        reason_update(text, verdict, facts->kin, err) < 0)
+    if (reason_identity(text, facts, err) < 0 ||
+        cg_moves_say(text, facts->findings, facts->all, facts->pair, err) < 0 ||
+        reason_rounding(text, verdict, &facts->rounding, err) < 0 || reason_passing(text, facts, err) < 0 ||
+        reason_blocks(text, facts->kin, err) < 0 || reason_tokens(text, facts->kin, err) < 0 ||
+        reason_merge(text, verdict, facts, err) < 0 || reason_update(text, verdict, facts->kin, err) < 0)
         return -1;
     if (reason_power(text, verdict, facts, cover, err) < 0)
         return -1;

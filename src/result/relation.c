@@ -78,33 +78,41 @@ static void add_block(struct arrangement *all, const struct cg_kin *kin, const s
     }
 }
 
-static void add_layers(struct arrangement *all, const struct cg_kin *kin)
+static void add_layers(struct arrangement *all, const struct cg_origins *origins)
 {
-    all->layers = kin->layers;
-    for (int32_t i = 0; i < kin->of->nblocks[0]; i++)
-        if (kin->of->blocks[0][i].layer >= all->layers_a)
-            all->layers_a = kin->of->blocks[0][i].layer + 1;
-    for (int32_t l = 0; l < kin->layers; l++) {
-        if (kin->from[l] < 0)
+    all->layers = origins->layers;
+    all->layers_a = origins->layers_a;
+    for (int32_t l = 0; l < origins->layers; l++) {
+        if (origins->from[l] < 0)
             continue;
         all->mapped++;
-        all->moved += kin->from[l] != l;
+        all->moved += origins->from[l] != l;
         bool again = false;
         for (int32_t before = 0; before < l; before++)
-            again |= kin->from[before] == kin->from[l];
+            again |= origins->from[before] == origins->from[l];
         all->repeated += again;
     }
 }
 
-static struct arrangement arrange(const struct cg_kin *kin)
+/* Without matched blocks the very bytes still say where experts went. */
+static void add_moves(struct arrangement *all, const struct cg_facts *facts)
+{
+    all->matched = (int32_t)(facts->ups + facts->moves.blocks);
+    all->from_dense = (int32_t)facts->moves.from_dense;
+    all->to_dense = (int32_t)facts->moves.to_dense;
+    all->other_expert = (int32_t)facts->moves.other_expert;
+}
+
+static struct arrangement arrange(const struct cg_facts *facts)
 {
     struct arrangement all = {0};
-    if (!kin->of)
-        return all;
-    for (int32_t i = 0; i < kin->of->nblocks[1]; i++)
+    const struct cg_kin *kin = facts->kin;
+    if (!kin->of || kin->of->ncells == 0)
+        add_moves(&all, facts);
+    for (int32_t i = 0; kin->of && i < kin->of->nblocks[1]; i++)
         if (kin->origin[i] >= 0)
             add_block(&all, kin, &kin->of->cells[kin->origin[i]]);
-    add_layers(&all, kin);
+    add_layers(&all, facts->origins);
     return all;
 }
 
@@ -184,7 +192,7 @@ int cg_relate(struct cg_buf *text, const char *verdict, const struct cg_facts *f
         return name_parts(text, facts, err);
     if (strcmp(verdict, "DERIVED") != 0)
         return cg_buf_append(text, "", 0, err);
-    struct arrangement all = arrange(facts->kin);
+    struct arrangement all = arrange(facts);
     bool reshaped;
     if (name_traits(text, &all, &reshaped, err) < 0 || (!reshaped && name_replaced(text, facts, err) < 0))
         return -1;

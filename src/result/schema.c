@@ -2,7 +2,8 @@
 #include "cognate/mem.h"
 #include <string.h>
 
-static const char *const groups[] = {"/", "/tensors", "/layers", "/experts", "/embeddings", "/pca", "/run"};
+static const char *const groups[] = {"/",           "/tensors",    "/layers", "/experts",
+                                     "/identities", "/embeddings", "/pca",    "/run"};
 
 static const struct cg_axis axes[CG_DIMENSION_COUNT] = {
 #define AXIS(id, group, name) {group, name},
@@ -22,6 +23,7 @@ static const struct cg_axis axes[CG_DIMENSION_COUNT] = {
 #define TENSORS(...)    ROW("/tensors", tensors, __VA_ARGS__)
 #define LAYERS(...)     ROW("/layers", layers, __VA_ARGS__)
 #define EXPERTS(...)    ROW("/experts", experts, __VA_ARGS__)
+#define IDENTITIES(...) ROW("/identities", identities, __VA_ARGS__)
 #define EMBEDDINGS(...) ROW("/embeddings", embeddings, __VA_ARGS__)
 #define PCA(...)        ROW("/pca", pca, __VA_ARGS__)
 
@@ -29,6 +31,7 @@ const struct cg_variable cg_variables[] = {CG_ROOT_VARIABLES(ROOT)             /
                                            CG_TENSORS_VARIABLES(TENSORS)       /* */
                                            CG_LAYERS_VARIABLES(LAYERS)         /* */
                                            CG_EXPERTS_VARIABLES(EXPERTS)       /* */
+                                           CG_IDENTITIES_VARIABLES(IDENTITIES) /* */
                                            CG_EMBEDDINGS_VARIABLES(EMBEDDINGS) /* */
                                            CG_PCA_VARIABLES(PCA)};
 

@@ -11,6 +11,11 @@ const char *cg_model_label(const struct cg_result *result, int64_t model)
     return known ? result->root.model_label[model] : "?";
 }
 
+const char *cg_slot_name(const struct cg_result *result, int64_t slot)
+{
+    return slot >= 0 && slot < result->size[CG_DIM_TENSOR] ? result->tensors.name[slot] : "?";
+}
+
 int cg_text_table_add_model(struct cg_text_table *table, const struct cg_result *result, int64_t model,
                             struct cg_err *err)
 {

@@ -77,6 +77,23 @@ static void print_plain_method(struct cg_page page, const struct cg_result *resu
     cg_page_field(page, "", "(for comparison; it carries no weight in the verdict)");
 }
 
+/* Slots whose bytes another slot of a holds, the first few by name. */
+static void print_moved(struct cg_page page, const struct cg_result *result, int64_t pair)
+{
+    int64_t moved = result->root.moved_tensors[pair], shown = 0;
+    if (moved <= 0)
+        return;
+    cg_page_field(page, "", "%s hold the very bytes of other slots of a:", cg_show_count(moved).text);
+    for (int64_t i = 0; i < result->size[CG_DIM_IDENTITY] && shown < NAMES_SHOWN; i++)
+        if (result->identities.pair[i] == pair) {
+            cg_page_field(page, "", "%s %s %s of a", cg_slot_name(result, result->identities.tensor_b[i]),
+                          cg_page_arrow(page.style), cg_slot_name(result, result->identities.tensor_a[i]));
+            shown++;
+        }
+    if (moved > shown)
+        cg_page_field(page, "", "and %s more", cg_show_count(moved - shown).text);
+}
+
 static void print_tensors(struct cg_page page, const struct cg_result *result, int64_t pair)
 {
     int64_t constant = result->root.constant_tensors[pair];
@@ -86,6 +103,7 @@ static void print_tensors(struct cg_page page, const struct cg_result *result, i
     cg_page_field(page, "Tensors", "%s of %s compared are identical%s",
                   cg_show_count(result->root.identical_tensors[pair]).text,
                   cg_show_count(result->root.compared_tensors[pair]).text, apart);
+    print_moved(page, result, pair);
     cg_page_field(page, "", "%s of b's parameters stand where a has the same shape",
                   cg_show_share(result->root.comparable_fraction[pair]).text);
     if (!result->root.same_architecture[pair])

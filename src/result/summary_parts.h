@@ -137,6 +137,9 @@ int cg_score_range(const struct cg_result *result, int64_t component, struct cg_
 int64_t cg_scores_of(const struct cg_result *result, int64_t model, int64_t component, double *mean,
                      double *spread);
 
+/* The canonical name of a slot, "?" when there is none of this index. */
+const char *cg_slot_name(const struct cg_result *result, int64_t slot);
+
 /* The label of a model, "?" when there is none of this index. */
 const char *cg_model_label(const struct cg_result *result, int64_t model);
 

@@ -1,6 +1,6 @@
 /* The verdict of a pair, from identity, the shift null and the matched blocks. A slot or a cell passes with
- * p < 1e-12 after correction for all tested, a slot also by equal values. A block speaks for the feed-forward
- * group; its answers to tokens for the embedding, too.
+ * p < 1e-12 after correction for all tested, a slot also by equal values, and by equal bytes in another slot
+ * of a. A block speaks for the feed-forward group; its answers to tokens for the embedding, too.
  *
  *   IDENTICAL:    every slot of both models has equal values.
  *
@@ -72,7 +72,9 @@ static int judge_pair(struct cg_result *out, const struct cg_findings *findings,
     CG_TRY(cg_give_reasons(&reasons, verdict, &facts, cover, err));
     if (reasons.size > 0)
         reasons.data[--reasons.size] = '\0'; /* lines are separated, not ended */
-    out->root.log10_p[p] = facts.kin->of ? fmin(facts.best, facts.kin->strongest) : facts.best;
+    out->root.log10_p[p] = fmin(facts.best, facts.moved_log10_p);
+    if (facts.kin->of)
+        out->root.log10_p[p] = fmin(out->root.log10_p[p], facts.kin->strongest);
     out->root.detection_limit[p] = facts.limit;
     out->root.rounding_ratio[p] = cg_rounding_ratio(&facts.rounding);
     CG_TRY(cg_result_text(&out->root.verdict[p], verdict, err));

@@ -4,22 +4,28 @@
 /* One false accusation in 10^12 pairs: none that will ever be compared. */
 const double CG_PASS_LOG10_P = -12;
 
-/* Elements from which on equal values are no accident. */
-enum { LEAST_SAME = 1024 };
+static bool role_counts(enum cg_role role)
+{
+    return cg_role_group(role) != CG_GROUP_NORM && !cg_is_by_formula(role);
+}
 
-/* Strangers set position embeddings and Mamba's decays by the same formula; they may keep to it. */
 bool cg_slot_counts(const struct cg_slot *slot, const struct cg_comparison *comparison)
 {
-    return comparison->compared && comparison->matrix && !comparison->constant &&
-           cg_role_group(slot->role) != CG_GROUP_NORM && slot->role != CG_ROLE_POSITION_EMBED &&
-           slot->role != CG_ROLE_MAMBA_A_LOG;
+    return comparison->compared && comparison->matrix && !comparison->constant && role_counts(slot->role);
 }
 
 bool cg_slot_same(const struct cg_slot *slot, const struct cg_comparison *comparison)
 {
     bool plain = !isnan(comparison->cosine); /* values that are known not to be constant */
     return cg_slot_counts(slot, comparison) && slot->role != CG_ROLE_OTHER && comparison->equal && plain &&
-           comparison->elements >= LEAST_SAME;
+           comparison->elements >= CG_LEAST_SAME;
+}
+
+bool cg_member_counts(const struct cg_anatomy *anatomy, int64_t slot, int model)
+{
+    const struct cg_member *member = cg_member_of(anatomy, slot, model);
+    return member->tensor >= 0 && !member->tied && member->rows > 1 && member->columns > 1 &&
+           role_counts(anatomy->slots[slot].role);
 }
 
 int64_t cg_tests(const struct cg_findings *findings, const struct cg_comparisons *all, int64_t pair)

@@ -3,14 +3,19 @@
 #ifndef COGNATE_RESULT_WEIGH_H
 #define COGNATE_RESULT_WEIGH_H
 
+#include "cognate/identities.h"
 #include "kin.h"
+
+struct cg_origins;
 
 /* All slots of all pairs compared once: [nslots * npairs], the comparison of pair p in slot s is [s * npairs
  * + p]; and the pairs' blocks, judged. */
 struct cg_comparisons {
     struct cg_comparison *cell;
     int64_t npairs;
-    struct cg_kin *kins; /* [npairs] */
+    struct cg_kin *kins;              /* [npairs] */
+    struct cg_identities *identities; /* [npairs] */
+    struct cg_origins *origins;       /* [npairs] */
 };
 
 static inline const struct cg_comparison *cg_comparison_at(const struct cg_comparisons *all, int64_t slot,
@@ -27,6 +32,10 @@ bool cg_slot_counts(const struct cg_slot *slot, const struct cg_comparison *comp
 /* Whether a slot that counts is evidence by equal values alone, whatever its t: 1,024 elements or more, in a
  * role that is trained (role other may hold masks and tables that many models compute alike). */
 bool cg_slot_same(const struct cg_slot *slot, const struct cg_comparison *comparison);
+
+/* The same of a member alone: whether its bytes in another place of the other model (identities.h) are
+ * evidence, as equal values in its own are. */
+bool cg_member_counts(const struct cg_anatomy *anatomy, int64_t slot, int model);
 
 /* Slots of the pair whose t is judged: the number of tests that p-values are corrected for. */
 int64_t cg_tests(const struct cg_findings *findings, const struct cg_comparisons *all, int64_t pair);

@@ -117,6 +117,9 @@ static int gather_rectangle(struct cg_gather *from, const struct core *core, con
     int64_t width = cg_dtype_bytes(from->tensor->dtype, 1), line = CG_TRANSPOSE_LINE / width;
     int64_t span = CG_GATHER_SCRATCH / width / line - line, rows = whole->end_row - whole->first_row;
     int64_t bands = rows / ((span - 1) / core->row_stride + 1) + 1, band = (rows + bands - 1) / bands;
+    if (core->columns > 1 &&
+        core->row_stride > core->column_stride) /* rows lie apart: each by itself, with its gaps */
+        band = 1;
     struct rectangle part = *whole;
     for (; whole->first_column < whole->end_column && part.first_row < whole->end_row;
          part.first_row += band) {

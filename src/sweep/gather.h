@@ -5,9 +5,10 @@
  * segment that the range wants is read to a scratch, and the scratch is transposed while it is in the cache.
  * Every byte of the range is read once. Where the elements of a segment are themselves apart (the even
  * columns of a matrix whose odd columns are another slot), or a cache line or less lies between two segments
- * of a KiB at most, what lies between is read, too. How long segments are depends on how many rows of the
- * view a piece holds: a piece of 2^21 elements and 4096 columns has 512, of bf16 in 1 KiB. The pages around
- * them come from the system's cache when the next piece asks for its part.
+ * of a KiB at most, what lies between is read, too; so it is in rows that lie further apart than their
+ * elements, each of which is read by itself. How long segments are depends on how many rows of the view a
+ * piece holds: a piece of 2^21 elements and 4096 columns has 512, of bf16 in 1 KiB. The pages around them
+ * come from the system's cache when the next piece asks for its part.
  */
 #ifndef COGNATE_SWEEP_GATHER_H
 #define COGNATE_SWEEP_GATHER_H

@@ -61,6 +61,19 @@ struct cg_tensor *model_add(struct cg_checkpoint *model, enum cg_dtype dtype, in
     return tensor;
 }
 
+void model_turn(struct cg_tensor *tensor)
+{
+    int a = tensor->axes - 1, b;
+    cg_tensor_strides(tensor, tensor->stride);
+    while (a > 0 && tensor->shape[a] == 1)
+        a--;
+    for (b = a - 1; b > 0 && tensor->shape[b] == 1;)
+        b--;
+    tensor->stride[a] = tensor->shape[b];
+    tensor->stride[b] = 1;
+    tensor->strided = true;
+}
+
 static int compare(const void *a, const void *b)
 {
     return strcmp(((const struct cg_tensor *)a)->name, ((const struct cg_tensor *)b)->name);

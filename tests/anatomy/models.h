@@ -16,6 +16,10 @@ struct cg_tensor *model_add(struct cg_checkpoint *model, enum cg_dtype dtype, in
     model_add(model, CG_BF16, 2, (int64_t[]){rows, columns}, __VA_ARGS__)
 
 /* Sorts the tensors by name, as readers do. Call it last. */
+
+/* Makes its last two axes of more than one element lie the other way round. */
+void model_turn(struct cg_tensor *tensor);
+
 void model_sort(struct cg_checkpoint *model);
 
 /* The tensor of that name; it must be there. */

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -371,6 +372,38 @@ static void test_same(void **state)
     }
 }
 
+/* Embeddings of another width than hidden_size, and widths that intermediate_size does not state. */
+static void test_own_sizes(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t embedding_size;
+        const char *model_type, *says;
+    } rows[] = {
+        {HIDDEN / 2, "lfm2", NULL},
+        {0, "lfm2", "model.embed_tokens.weight: hidden_size is 64, but the tensor's shape [300, 32] says 32"},
+        {HIDDEN / 2, "llama", "model.layers.0.mlp.gate_proj.weight: intermediate_size is 161"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct cg_checkpoint *model = sound(DENSE);
+        struct cg_architecture found;
+        struct cg_err err = {0};
+        for (size_t t = 0; t < model->ntensors; t++)
+            if (model->tensors[t].shape[0] == ROWS) {
+                model->tensors[t].shape[1] /= 2;
+                model->tensors[t].elements /= 2;
+            }
+        free(model->config.model_type);
+        model->config.model_type = strdup(rows[i].model_type);
+        model->config.embedding_size = rows[i].embedding_size;
+        model->config.fact[CG_INTERMEDIATE_SIZE] = WIDTH + 1;
+        assert_int_equal(cg_architecture_of(&found, model, &err), rows[i].says ? -1 : 0);
+        if (rows[i].says && !strstr(err.text, rows[i].says))
+            fail_msg("row %zu: %s", i, err.text);
+        model_free(model);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -382,6 +415,7 @@ int main(void)
         cmocka_unit_test(test_nothing),
         cmocka_unit_test(test_first_and_largest),
         cmocka_unit_test(test_same),
+        cmocka_unit_test(test_own_sizes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

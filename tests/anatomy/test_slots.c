@@ -337,24 +337,30 @@ static void test_nothing(void **state)
     model_free(model);
 }
 
-/* Tensors that no row cuts, stored transposed: views of their own. */
-static void test_whole_transposed(void **state)
+/* Tensors that no row cuts, stored transposed or with gaps: views of their own. */
+static void test_whole_strided(void **state)
 {
     (void)state;
     static const struct {
         int axes;
-        int64_t shape[4], rows, columns;
+        int64_t shape[4], stride[4], rows, columns;
         struct cg_view view;
     } rows[] = {
-        {2, {3, 5}, 3, 5, {0, 2, {3, 5}, {1, 3}}},
-        {3, {3, 1, 5}, 3, 5, {0, 2, {3, 5}, {1, 3}}},
-        {4, {1, 3, 5, 1}, 1, 15, {0, 2, {3, 5}, {1, 3}}},
-        {3, {2, 3, 5}, 2, 15, {0, 3, {2, 3, 5}, {15, 1, 3}}},
-        {4, {2, 4, 3, 5}, 2, 60, {0, 3, {8, 3, 5}, {15, 1, 3}}},
+        {2, {3, 5}, {1, 3}, 3, 5, {0, 2, {3, 5}, {1, 3}}},
+        {3, {3, 1, 5}, {1, 7, 3}, 3, 5, {0, 2, {3, 5}, {1, 3}}},
+        {4, {1, 3, 5, 1}, {9, 1, 3, 9}, 1, 15, {0, 2, {3, 5}, {1, 3}}},
+        {3, {2, 3, 5}, {15, 1, 3}, 2, 15, {0, 3, {2, 3, 5}, {15, 1, 3}}},
+        {4, {2, 4, 3, 5}, {60, 15, 1, 3}, 2, 60, {0, 3, {8, 3, 5}, {15, 1, 3}}},
+        {2, {3, 5}, {20, 1}, 3, 5, {0, 2, {3, 5}, {20, 1}}},
+        {2, {3, 5}, {10, 2}, 3, 5, {0, 1, {15}, {2}}},
+        {1, {5}, {7}, 1, 5, {0, 1, {5}, {7}}},
+        {4, {2, 3, 4, 5}, {1, 2, 6, 24}, 2, 60, {0, 4, {2, 3, 4, 5}, {1, 2, 6, 24}}},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct cg_checkpoint *model = model_new("", 0);
-        model_add(model, CG_F32, rows[i].axes, rows[i].shape, "mystery")->transposed = true;
+        struct cg_tensor *tensor = model_add(model, CG_F32, rows[i].axes, rows[i].shape, "mystery");
+        tensor->strided = true;
+        memcpy(tensor->stride, rows[i].stride, sizeof rows[i].stride);
         struct cg_anatomy anatomy;
         build(&anatomy, &model, 1);
         const struct cg_member *member = &anatomy.members[0];
@@ -411,7 +417,7 @@ int main(void)
         cmocka_unit_test(test_union),      cmocka_unit_test(test_naming_by_model),
         cmocka_unit_test(test_collisions), cmocka_unit_test(test_names_stay_unique),
         cmocka_unit_test(test_tied),       cmocka_unit_test(test_large),
-        cmocka_unit_test(test_nothing),    cmocka_unit_test(test_whole_transposed),
+        cmocka_unit_test(test_nothing),    cmocka_unit_test(test_whole_strided),
         cmocka_unit_test(test_buffers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

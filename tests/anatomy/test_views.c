@@ -269,6 +269,44 @@ static const struct part parts[] = {
      I,
      stacked_down},
 
+    /* clang-format off */
+    {"gpt_bigcode", "transformer.h.1.attn.c_attn.weight", 2, {(A + 2 * K) * D, H}, "layers.1.attn.q", A * D, H, grouped_q},
+    {.slot = "layers.1.attn.k", .rows = K * D, .columns = H, .element = grouped_k},
+    {.slot = "layers.1.attn.v", .rows = K * D, .columns = H, .element = grouped_v},
+    {"qwen", "transformer.h.1.attn.c_attn.weight", 2, {(A + 2 * K) * D, H}, "layers.1.attn.q", A * D, H, q},
+    {.slot = "layers.1.attn.k", .rows = K * D, .columns = H, .element = k},
+    {.slot = "layers.1.attn.v", .rows = K * D, .columns = H, .element = v},
+    {"persimmon", "model.layers.1.self_attn.query_key_value.weight", 2, {(A + 2 * K) * D, H}, "layers.1.attn.q", A * D, H, grouped_q},
+    {.slot = "layers.1.attn.k", .rows = K * D, .columns = H, .element = grouped_k},
+    {.slot = "layers.1.attn.v", .rows = K * D, .columns = H, .element = grouped_v},
+    {"internlm2", "model.layers.1.attention.wqkv.weight", 2, {(A + 2 * K) * D, H}, "layers.1.attn.q", A * D, H, grouped_q},
+    {.slot = "layers.1.attn.k", .rows = K * D, .columns = H, .element = grouped_k},
+    {.slot = "layers.1.attn.v", .rows = K * D, .columns = H, .element = grouped_v},
+    {"baichuan", "model.layers.1.self_attn.W_pack.weight", 2, {(A + 2 * K) * D, H}, "layers.1.attn.q", A * D, H, q},
+    {.slot = "layers.1.attn.k", .rows = K * D, .columns = H, .element = k},
+    {.slot = "layers.1.attn.v", .rows = K * D, .columns = H, .element = v},
+    {"mpt", "transformer.blocks.1.attn.Wqkv.weight", 2, {(A + 2 * K) * D, H}, "layers.1.attn.q", A * D, H, q},
+    {.slot = "layers.1.attn.k", .rows = K * D, .columns = H, .element = k},
+    {.slot = "layers.1.attn.v", .rows = K * D, .columns = H, .element = v},
+    {"modernbert", "model.layers.1.attn.Wqkv.weight", 2, {(A + 2 * K) * D, H}, "layers.1.attn.q", A * D, H, q},
+    {.slot = "layers.1.attn.k", .rows = K * D, .columns = H, .element = k},
+    {.slot = "layers.1.attn.v", .rows = K * D, .columns = H, .element = v},
+    {"chatglm", "transformer.encoder.layers.1.self_attention.query_key_value.weight", 2, {(A + 2 * K) * D, H}, "layers.1.attn.q", A * D, H, q},
+    {.slot = "layers.1.attn.k", .rows = K * D, .columns = H, .element = k},
+    {.slot = "layers.1.attn.v", .rows = K * D, .columns = H, .element = v},
+    {"modernbert", "model.layers.1.mlp.Wi.weight", 2, {2 * I, H}, "layers.1.ffn.gate", I, H, gate},
+    {.slot = "layers.1.ffn.up", .rows = I, .columns = H, .element = up},
+    {"chatglm", "transformer.encoder.layers.1.mlp.dense_h_to_4h.weight", 2, {2 * I, H}, "layers.1.ffn.gate", I, H, gate},
+    {.slot = "layers.1.ffn.up", .rows = I, .columns = H, .element = up},
+    {"granitemoeshared", "model.layers.1.shared_mlp.input_linear.weight", 2, {2 * I, H}, "layers.1.shared.gate", I, H, gate},
+    {.slot = "layers.1.shared.up", .rows = I, .columns = H, .element = up},
+    {"granitemoe", "model.layers.1.block_sparse_moe.input_linear.weight", 3, {E, 2 * I, H}, PACKED_SLOT "ffn.gate", I, H, out_gate},
+    {.slot = PACKED_SLOT "ffn.up", .rows = I, .columns = H, .element = out_up},
+    {"granitemoe", "model.layers.1.block_sparse_moe.output_linear.weight", 3, {E, H, I}, PACKED_SLOT "ffn.down", H, I, out_down},
+    {"llama", "layers.1.attention.wq.weight", 2, {H, H}, "layers.1.attn.q", H, H, paired},
+    {"llama", "layers.1.attention.wk.weight", 2, {8, H}, "layers.1.attn.k", 8, H, paired},
+    /* clang-format on */
+
     {"llama", "blk.1.attn_q.weight", 2, {H, H}, "layers.1.attn.q", H, H, paired},
     {"llama", "blk.1.attn_k.weight", 2, {8, H}, "layers.1.attn.k", 8, H, paired},
     {"llama", "blk.1.attn_k.bias", 1, {8}, "layers.1.attn.k.bias", 1, 8, paired_bias},
@@ -329,7 +367,7 @@ static void check_member(const struct cg_member *member, const struct cg_tensor 
         for (int a = 0; a < view->axes; a++)
             found += at[a] * view->stride[a];
         int64_t expected = part->element(expert, i / part->columns, i % part->columns);
-        assert_int_equal(found, tensor->transposed ? turned(tensor, expected) : expected);
+        assert_int_equal(found, tensor->strided ? turned(tensor, expected) : expected);
         for (int a = view->axes - 1; a >= 0 && ++at[a] == view->extent[a]; a--)
             at[a] = 0;
     }
@@ -341,8 +379,9 @@ static void check_parts(bool transposed)
 {
     for (size_t i = 0, next; i < sizeof parts / sizeof *parts; i = next) {
         struct cg_checkpoint *model = model_of(parts[i].model_type);
-        model_add(model, CG_BF16, parts[i].axes, parts[i].shape, "%s", parts[i].tensor)->transposed =
-            transposed && parts[i].axes > 1;
+        model_add(model, CG_BF16, parts[i].axes, parts[i].shape, "%s", parts[i].tensor);
+        if (transposed && parts[i].axes > 1)
+            model_turn(&model->tensors[0]);
         const struct cg_checkpoint *models[] = {model};
         struct cg_anatomy anatomy;
         struct cg_err err = {0};
@@ -514,13 +553,37 @@ static void test_meetings(void **state)
     model_free(model);
 }
 
+/* Gate and up together square, so that only the down projection tells which axis is the output. */
+static void test_square(void **state)
+{
+    (void)state;
+    for (int by_columns = 0; by_columns < 2; by_columns++) {
+        struct cg_checkpoint *model = model_of("qwen3_vl_moe");
+        const struct cg_checkpoint *models[] = {model};
+        struct cg_anatomy anatomy;
+        struct cg_err err = {0};
+        model_add(model, CG_BF16, 3, (int64_t[]){E, by_columns ? H / 2 : H, by_columns ? H : H / 2},
+                  "model.layers.1.mlp.experts.down_proj");
+        model_add(model, CG_BF16, 3, (int64_t[]){E, H, H}, "model.layers.1.mlp.experts.gate_up_proj");
+        assert_int_equal(cg_anatomy_build(&anatomy, models, 1, &err), 0);
+        for (int64_t s = 0; s < anatomy.nslots; s++) {
+            const struct cg_view *view = cg_member_of(&anatomy, s, 0)->view;
+            if (anatomy.slots[s].role == CG_ROLE_FFN_UP)
+                assert_int_equal(view->base % (H * H), by_columns ? H / 2 : H / 2 * H);
+        }
+        assert_int_equal(anatomy.nslots, 3 * E);
+        cg_anatomy_release(&anatomy);
+        model_free(model);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_parts),          cmocka_unit_test(test_parts_of_transposed),
 
         cmocka_unit_test(test_contradictions), cmocka_unit_test(test_whole),
-        cmocka_unit_test(test_meetings),
+        cmocka_unit_test(test_meetings),       cmocka_unit_test(test_square),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

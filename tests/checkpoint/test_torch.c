@@ -60,14 +60,21 @@ static const struct {
     {"empty", P(ONE(V2(FLOATS, "K\6", "K\0K\7\x86", "K\7K\1\x86"))), "a F32 [0,7] 24-24;", NULL},
     {"axes of one element", P(ONE(V2(FLOATS, "K\2", "(K\1K\2K\1K\2t", "(M\0\1K\2K\7K\1t"))),
      "a F32 [1,2,1,2] 8-24;", NULL},
-    {"transposed", P(ONE(V2(FLOATS, "K\0", "K\3K\2\x86", "K\1K\3\x86"))), "a F32 [3,2] 0-24 transposed;",
+    {"transposed", P(ONE(V2(FLOATS, "K\0", "K\3K\2\x86", "K\1K\3\x86"))), "a F32 [3,2] 0-24 by 1,3;", NULL},
+    {"transposed square", P(ONE(V2(FLOATS, "K\1", "K\2K\2\x86", "K\1K\2\x86"))), "a F32 [2,2] 4-20 by 1,2;",
      NULL},
-    {"transposed square", P(ONE(V2(FLOATS, "K\1", "K\2K\2\x86", "K\1K\2\x86"))),
-     "a F32 [2,2] 4-20 transposed;", NULL},
     {"transposed around an axis of one", P(ONE(V2(FLOATS, "K\0", "K\3K\1K\2\x87", "K\1K\0K\3\x87"))),
-     "a F32 [3,1,2] 0-24 transposed;", NULL},
+     "a F32 [3,1,2] 0-24 by 1,0,3;", NULL},
     {"two transposed", P(ONE(STRIDED("K\2K\4K\3\x87", "K\14K\1K\4\x87", "uint8"))),
-     "a U8 [2,4,3] 0-24 transposed;", NULL},
+     "a U8 [2,4,3] 0-24 by 12,1,4;", NULL},
+    {"all axes turned round", P(ONE(STRIDED("K\4K\3K\2\x87", "K\1K\4K\14\x87", "uint8"))),
+     "a U8 [4,3,2] 0-24 by 1,4,12;", NULL},
+    {"the first two axes turned round", P(ONE(STRIDED("K\3K\2K\4\x87", "K\4K\14K\1\x87", "uint8"))),
+     "a U8 [3,2,4] 0-24 by 4,12,1;", NULL},
+    {"transposed, with gaps", P(ONE(V2(FLOATS, "K\0", "K\2K\2\x86", "K\1K\3\x86"))),
+     "a F32 [2,2] 0-16 by 1,3;", NULL},
+    {"columns", P(ONE(V2(FLOATS, "K\1", "K\2K\2\x86", "K\3K\1\x86"))), "a F32 [2,2] 4-20 by 3,1;", NULL},
+    {"every other", P(ONE(V2(FLOATS, "K\0", "K\3\x85", "K\2\x85"))), "a F32 [3] 0-12 by 2;", NULL},
     {"untyped storage", P(ONE(BYTES("K\30", "K\14", "uint16"))), "a U16 [12] 0-24;", NULL},
     {"float8", P(ONE(BYTES("K\30", "K\3", "float8_e4m3fn"))), "a F8_E4M3 [3] 0-3;", NULL},
     {"pairs of float4", P(ONE(BYTES("K\30", "K\3", "float4_e2m1fn_x2"))), "a F4 [6] 0-3;", NULL},
@@ -95,16 +102,19 @@ static const struct {
     {"None", P(OBJECT("N")), NULL, "its object is no dict or list of tensors (at byte 42)"},
     {"a call of os.system", P(ONE("cos\nsystem\n(X\4\0\0\0truetR")), NULL, "os.system is not a global"},
     {"something behind", P(ONE(TWO_BY_THREE) "N."), NULL, "m/data.pkl: something follows the pickle's end"},
-    {"all axes turned round", P(ONE(STRIDED("K\4K\3K\2\x87", "K\1K\4K\14\x87", "uint8"))), NULL,
-     "a: is a strided view of its storage, and no transposed matrix"},
-    {"the first two axes turned round", P(ONE(STRIDED("K\3K\2K\4\x87", "K\4K\14K\1\x87", "uint8"))), NULL,
-     "a: is a strided view"},
-    {"transposed, with gaps", P(ONE(V2(FLOATS, "K\0", "K\2K\2\x86", "K\1K\3\x86"))), NULL,
-     "a: is a strided view"},
     {"pairs of float4, transposed", P(ONE(STRIDED("K\6K\4\x86", "K\1K\6\x86", "float4_e2m1fn_x2"))), NULL,
-     "a: is a strided view"},
-    {"columns", P(ONE(V2(FLOATS, "K\0", "K\2K\2\x86", "K\3K\1\x86"))), NULL, "a: is a strided view"},
-    {"expanded", P(ONE(V2(FLOATS, "K\0", "K\5\x85", "K\0\x85"))), NULL, "a: is a strided view"},
+     "a: is a strided view that cannot be read as it lies"},
+    {"five axes turned round",
+     P(ONE(STRIDED("(K\2K\1K\2K\2K\1K\3K\1t", "(K\1K\1K\2K\4K\1K\10K\1t", "uint8"))),
+     "a U8 [2,1,2,2,1,3,1] 0-24 by 1,1,2,4,1,8,1;", NULL},
+    {"six axes turned round",
+     P(ONE(STRIDED("(K\1K\2K\1K\2K\1K\2K\1K\3t", "(K\1K\1K\1K\2K\1K\4K\1K\10t", "uint8"))),
+     "a U8 [1,2,1,2,1,2,1,3] 0-24 by 1,1,1,2,1,4,1,8;", NULL},
+    {"expanded", P(ONE(V2(FLOATS, "K\0", "K\5\x85", "K\0\x85"))), NULL,
+     "a: is an expanded view that repeats elements"},
+    {"expanded rows", P(ONE(V2(FLOATS, "K\0", "K\2K\3\x86", "K\0K\1\x86"))), NULL, "a: is an expanded view"},
+    {"a window that slides", P(ONE(V2(FLOATS, "K\0", "K\3K\3\x86", "K\1K\1\x86"))), NULL,
+     "a: is an expanded view"},
     {"offset beyond", P(ONE(V2(FLOATS, "K\1", "K\2K\3\x86", "K\3K\1\x86"))), NULL,
      "a: its offset and strides lead out of its storage"},
     {"offset beyond, empty", P(ONE(V2(FLOATS, "K\7", "K\0\x85", "K\1\x85"))), NULL,
@@ -163,9 +173,9 @@ static const struct {
     {"a name twice, by two ways",
      P(OBJECT(DICT(ITEM("a", DICT(ITEM("b", TWO_BY_THREE))) "X\3\0\0\0a.b" TWO_BY_THREE))), NULL,
      "m.bin: a.b: is in m.bin too"},
-    {"strided, name with an escape",
-     P(OBJECT(DICT("X\4\0\0\0\x1b[2J" V2(FLOATS, "K\0", "K\2\x85", "K\2\x85")))), NULL,
-     "\\x1B[2J: is a strided view"},
+    {"expanded, name with an escape",
+     P(OBJECT(DICT("X\4\0\0\0\x1b[2J" V2(FLOATS, "K\0", "K\2\x85", "K\0\x85")))), NULL,
+     "\\x1B[2J: is an expanded view"},
 };
 
 static void open_file(struct scratch *scratch, const struct bytes *bytes, struct cg_checkpoint *checkpoint,
@@ -190,8 +200,11 @@ static void show(char *out, size_t size, const struct cg_checkpoint *checkpoint,
         }
         assert_int_equal(t->elements, elements);
         assert_int_equal(t->bytes, cg_dtype_bytes(t->dtype, elements));
-        at += snprintf(out + at, size - (size_t)at, "] %d-%d%s;", (int)(t->offset - start),
-                       (int)(t->offset + t->bytes - start), t->transposed ? " transposed" : "");
+        at += snprintf(out + at, size - (size_t)at, "] %d-%d", (int)(t->offset - start),
+                       (int)(t->offset + t->bytes - start));
+        for (int k = 0; t->strided && k < t->axes; k++)
+            at += snprintf(out + at, size - (size_t)at, "%s%d", k > 0 ? "," : " by ", (int)t->stride[k]);
+        at += snprintf(out + at, size - (size_t)at, ";");
     }
 }
 

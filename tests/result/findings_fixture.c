@@ -110,6 +110,14 @@ void fixture_set(struct fixture *f, int64_t slot, const struct finding *finding)
     f->sweep.null[pair] = (struct cg_shift_null){finding->cosine, 0, finding->sd, finding->t};
 }
 
+void fixture_digest(struct fixture *f, int64_t slot, int model, int number)
+{
+    const struct cg_place_in_bundle *place = &f->plan.places[slot * 2 + model];
+    uint8_t *digest = f->sweep.digest[f->plan.bundles[place->bundle].first_member + place->position];
+    memset(digest, 0, CG_SHA256);
+    memcpy(digest, &number, sizeof number);
+}
+
 void fixture_collect(struct fixture *f)
 {
     struct cg_err err = {0};

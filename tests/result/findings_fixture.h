@@ -35,6 +35,8 @@ void fixture_begin(struct fixture *f);
 void fixture_slot(struct fixture *f, enum cg_role role, int32_t layer, int64_t rows, int64_t columns);
 void fixture_settle(struct fixture *f);
 void fixture_set(struct fixture *f, int64_t slot, const struct finding *finding);
+/* What a member's digest begins with; those of equal numbers are equal. */
+void fixture_digest(struct fixture *f, int64_t slot, int model, int number);
 void fixture_collect(struct fixture *f);
 void fixture_release(struct fixture *f);
 

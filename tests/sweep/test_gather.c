@@ -201,6 +201,7 @@ static void bytes_read(void **state)
         {{1, 2, {200, 100}, {2, 400}}, 39999},  /* and one element between short rows */
         {{1, 2, {400, 100}, {2, 800}}, 79900},  /* not so between longer ones */
         {{0, 1, {500}, {2}}, 999},
+        {{0, 2, {50, 70}, {1000, 3}}, 10400}, /* rows apart, their elements close */
     };
     struct fixture *f = *state;
     f->tensor.dtype = CG_BF16;

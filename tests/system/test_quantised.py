@@ -244,3 +244,16 @@ def test_split_over_ranks(cognate, tmp_path, name):
     for path, ranks in zip(paths, (1, 3)):
         check_equal(cognate.compare(path, *pair, "--pca", "none", "--buffer", "20M", ranks=ranks))
     assert results.fingerprint(paths[0]) == results.fingerprint(paths[1])
+
+
+def test_padded_rows(cognate, tmp_path):
+    """Rows that end within a word stay whole, with a warning; all else is compared."""
+    make, quantization = quantised.packed(4, None, True), compressed("pack-quantized", num_bits=4, type="int")
+    shapes = SHAPES | {"mlp.up_proj": (INTER - 4, HIDDEN), "mlp.gate_proj": (INTER - 4, HIDDEN), "mlp.down_proj": (HIDDEN, INTER - 4)}
+    coded, values = make_pair(tmp_path, make, quantization, shapes)
+    pair = write_pair(tmp_path, coded, values, quantization, intermediate_size=INTER - 4)
+    found = cognate.compare(tmp_path / "r.h5", *pair, "--pca", "none", ranks=2)["tensors"]
+    whole = np.char.find(found["name"].astype(str), "down") >= 0
+    assert found["equal_values"][~whole, 0].all() and not found["present"][whole].all(axis=1).any()
+    done = cognate.run("inspect", pair[0])
+    assert "mlp.down_proj.weight_packed: codes with padding at the end of each row" in " ".join(done.stdout.split())

@@ -171,6 +171,23 @@ def test_transposed_matrices(cognate, tensors, safetensors, tmp_path, write, ran
         assert result["tensors"]["sha256"][rows[name], 1] == hashlib.sha256(tensors[name].data).hexdigest()
 
 
+def apart(tensor, row, column):
+    """The same matrix in a larger one, an element after each `column` elements of each `row` rows."""
+    codes = np.frombuffer(tensor.data, f"V{len(tensor.data) // math.prod(tensor.shape)}").reshape(tensor.shape)
+    room = np.zeros((row * tensor.shape[0], column * tensor.shape[1]), codes.dtype)
+    room[::row, ::column] = codes
+    return View(checkpoints.Tensor(tensor.dtype, tensor.shape, room.tobytes()), strides=(row * room.shape[1], column))
+
+
+@pytest.mark.parametrize("row, column, ranks", [(2, 1, 1), (1, 3, 2), (2, 5, 3)])
+def test_matrices_with_gaps(cognate, tensors, safetensors, tmp_path, row, column, ranks):
+    """Slices of larger tensors, as torch.save keeps them."""
+    turned = {n: apart(t, row, column) for n, t in tensors.items() if len(t.shape) == 2 and t.dtype not in ("F4", *NEW_TYPES)}
+    write_zip(tmp_path / "m.pt", views(tensors) | turned)
+    result = cognate.compare(tmp_path / "r.h5", safetensors, tmp_path / "m.pt", ranks=ranks)
+    assert_identical(result, len(tensors))
+
+
 # -- what is refused ----------------------------------------------------------------------------------------------
 
 
@@ -181,13 +198,11 @@ def refusal(cognate, path, tmp_path):
     return done.stderr
 
 
-def test_a_strided_view_is_refused(cognate, tensors, tmp_path):
-    """Every other row of a matrix; a transposed one is read."""
+def test_an_expanded_view_is_refused(cognate, tensors, tmp_path):
+    """One row that stands for all."""
     tensor = tensors["model.layers.0.mlp.up_proj.weight"]
-    rows, columns = tensor.shape
-    half = checkpoints.Tensor(tensor.dtype, (rows // 2, columns), tensor.data)
-    write_zip(tmp_path / "m.pt", {"w": View(half, strides=(2 * columns, 1))})
-    assert "m.pt: w: is a strided view" in refusal(cognate, tmp_path / "m.pt", tmp_path)
+    write_zip(tmp_path / "m.pt", {"w": View(tensor, strides=(0, 1))})
+    assert "m.pt: w: is an expanded view" in refusal(cognate, tmp_path / "m.pt", tmp_path)
 
 
 class Payload:
@@ -271,6 +286,25 @@ def test_what_torch_saves_transposed(cognate, torch, tensors, safetensors, tmp_p
     # From streams PyTorch 2.15 cannot load bytes without a type, which it writes there.
     for name, read in torch.load(tmp_path / "m.pt", weights_only=True).items() if zipped else ():
         assert read.contiguous().view(torch.uint8).numpy().tobytes() == tensors[name].data, name
+    assert_identical(cognate.compare(tmp_path / "r.h5", safetensors, tmp_path / "m.pt", ranks=2), len(tensors))
+
+
+def test_what_torch_saves_of_slices(cognate, torch, tensors, safetensors, tmp_path):
+    """Views of one larger tensor in all ways that slices, permutations and unbind make."""
+    kinds = [
+        lambda v: torch.cat([v, v])[: v.shape[0]],
+        lambda v: torch.cat([v, v], 1)[:, v.shape[1] :],
+        lambda v: torch.stack([v, v], -1)[..., 1],
+        lambda v: torch.stack([v.t(), v.t()], 1)[:, 0].t(),
+        lambda v: torch.stack([v, v], 1).unbind(1)[1],
+        lambda v: v.flip(0).contiguous()[torch.arange(v.shape[0]).flip(0)].t().contiguous().t(),
+    ]
+    whole = of_torch(torch, tensors)
+    plain = [name for name, v in whole.items() if v.dim() == 2 and v.dtype in (torch.bfloat16, torch.float32)]
+    for k, name in enumerate(plain):
+        whole[name] = kinds[k % len(kinds)](whole[name])
+    assert sum(not whole[name].is_contiguous() for name in plain) > len(plain) / 2
+    torch.save(whole, tmp_path / "m.pt")
     assert_identical(cognate.compare(tmp_path / "r.h5", safetensors, tmp_path / "m.pt", ranks=2), len(tensors))
 
 
