@@ -19,6 +19,7 @@
 #define cg_block_difference         plain_difference
 #define cg_block_signs              plain_signs
 #define cg_block_signed_add         plain_signed_add
+#define cg_block_hash               plain_hash
 #define fold                        plain_fold
 #define CG_CLONES                   static
 #include "sweep/kernels.c"
@@ -35,12 +36,14 @@
 #undef cg_block_difference
 #undef cg_block_signs
 #undef cg_block_signed_add
+#undef cg_block_hash
 #undef fold
 #define cg_block_moments(x, n, out) wide_moments(x, n, out)
 #define cg_block_product            wide_product
 #define cg_block_difference         wide_difference
 #define cg_block_signs              wide_signs
 #define cg_block_signed_add         wide_signed_add
+#define cg_block_hash               wide_hash
 #define fold                        wide_fold
 #include "sweep/kernels.c"
 #undef cg_block_moments
@@ -48,6 +51,7 @@
 #undef cg_block_difference
 #undef cg_block_signs
 #undef cg_block_signed_add
+#undef cg_block_hash
 #undef fold
 
 struct copy {
@@ -57,12 +61,14 @@ struct copy {
     double (*difference)(const double *a, const double *b, size_t n);
     void (*signs)(const uint64_t *bits, double *signs);
     void (*signed_add)(double *sums, const double *x, const double *signs, size_t n);
+    uint64_t (*hash)(const double *x, uint64_t first, size_t n);
 };
 
 static const struct copy copies[] = {
-    {"library", cg_block_moments, cg_block_product, cg_block_difference, cg_block_signs, cg_block_signed_add},
-    {"plain", plain_moments, plain_product, plain_difference, plain_signs, plain_signed_add},
-    {"wide", wide_moments, wide_product, wide_difference, wide_signs, wide_signed_add},
+    {"library", cg_block_moments, cg_block_product, cg_block_difference, cg_block_signs, cg_block_signed_add,
+     cg_block_hash},
+    {"plain", plain_moments, plain_product, plain_difference, plain_signs, plain_signed_add, plain_hash},
+    {"wide", wide_moments, wide_product, wide_difference, wide_signs, wide_signed_add, wide_hash},
 };
 
 static size_t count_copies(void)
@@ -204,12 +210,29 @@ static void alarm_by_squares(void **state)
             }
 }
 
+/* By the formula of the header, in Python's integers; and whatever the order and the parts. */
+static void hash_of_values(void **state)
+{
+    (void)state;
+    static const double x[] = {1.0, -0.0, 2.5, 1e-300, -3.0};
+    for (size_t c = 0; c < count_copies(); c++) {
+        assert_true(copies[c].hash(x, 7, 5) == UINT64_C(0xF8497A1FE4029449));
+        assert_true(copies[c].hash(x, 0, 1) == UINT64_C(0xE1E0C94D49D9B6C1));
+        assert_true(copies[c].hash(x, 7, 2) + copies[c].hash(x + 2, 9, 3) == copies[c].hash(x, 7, 5));
+        assert_true(copies[c].hash(x, 8, 5) != copies[c].hash(x, 7, 5));
+        assert_true(copies[c].hash(x, 7, 0) == 0);
+        double zero = 0;
+        assert_true(copies[c].hash(&zero, 8, 1) == copies[c].hash(x + 1, 8, 1));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sums_in_lanes),
         cmocka_unit_test(signs_of_bits),
         cmocka_unit_test(alarm_by_squares),
+        cmocka_unit_test(hash_of_values),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
