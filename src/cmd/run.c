@@ -324,9 +324,8 @@ int run_publish(struct run *run, struct cg_err *err)
     return cg_agree(run->comm, publish_on_root(run, err), err);
 }
 
-void run_release(struct run *run)
+void run_forget_models(struct run *run)
 {
-    cg_result_release(&run->result);
     for (int m = 0; run->vocabularies && m < run->models.n; m++)
         cg_vocabulary_release(&run->vocabularies[m]);
     free(run->vocabularies);
@@ -334,6 +333,15 @@ void run_release(struct run *run)
     cg_plan_release(&run->plan);
     free(run->pairs);
     cg_models_release(&run->models);
+    run->vocabularies = NULL;
+    run->pairs = NULL;
+    run->npairs = 0;
+}
+
+void run_release(struct run *run)
+{
+    cg_result_release(&run->result);
+    run_forget_models(run);
     cg_manifest_release(&run->skipped);
     cg_buf_release(&run->notes);
     free(run->journal);

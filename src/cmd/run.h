@@ -59,6 +59,9 @@ int run_describe(struct run *run, int argc, char **argv, struct cg_err *err);
 /* Writes the result, drops the journal, prints the summary. */
 int run_publish(struct run *run, struct cg_err *err);
 
+/* Releases the models and what was made of them. Local. */
+void run_forget_models(struct run *run);
+
 void run_release(struct run *run);
 
 /* The program's exit status for what a run returned. */

@@ -121,9 +121,7 @@ static int study(struct search *search, struct cg_err *err)
     CG_TRY(cg_checkpoint_pack(&query, &buf, err));
     for (size_t i = 0; i < n; i++)
         CG_TRY(cg_buf_append(&buf, search->library.metadata[i].data, search->library.metadata[i].size, err));
-    cg_plan_release(&run->plan);
-    cg_sweep_release(&run->sweep);
-    cg_models_release(&run->models);
+    run_forget_models(run);
     struct cg_unpacker from = {buf.data, buf.data + buf.size};
     CG_TRY(cg_models_unpack(&run->models, &from, err));
     CG_TRY(name_models(search, err));
@@ -140,7 +138,6 @@ static int allocate(struct search *search, struct cg_err *err)
 {
     struct run *run = &search->run;
     size_t n = run->npairs = search->library.sound.n, members = (size_t)run->plan.nmembers;
-    free(run->pairs);
     if (!(run->pairs = cg_new(n, sizeof *run->pairs, err)) ||
         !(run->sweep.digest = cg_new(members, sizeof *run->sweep.digest, err)) ||
         !(run->sweep.moments = cg_new(members, sizeof *run->sweep.moments, err)) ||
