@@ -3,7 +3,7 @@
  *
  * What is kept (fingerprint_schema.h has every dataset):
  *   metadata of the checkpoint, from which slots are named as in any run;
- *   of every slot SHA-256, moments, a hash of its decoded values, a sign sketch of CG_PRINT_SKETCH numbers
+ *   of every slot SHA-256, moments, a hash of its decoded values, a sign sketch of 2,048 numbers
  *     or as many as 4 Mi numbers leave for each slot, a power of two (sketches of two lengths meet in the
  *     shorter: it is the longer one folded);
  *   panels of the shift null of up to 16 Ki elements, 8 Mi in all: experts come last, in an order of
@@ -26,6 +26,7 @@
 #include "cognate/blocks.h"
 #include "cognate/evidence.h"
 #include "cognate/fingerprint_schema.h"
+#include "cognate/maps.h"
 #include "cognate/plan.h"
 #include "cognate/result.h"
 #include "cognate/sweep.h"
@@ -164,6 +165,10 @@ struct cg_print_pair {
 
 /* Local: all slots of the pair, [nslots], as cg_compare_slot. */
 int cg_fingerprint_compare(const struct cg_print_pair *pair, struct cg_comparison *out, struct cg_err *err);
+
+/* Local: the layers of the pair held against each other, as cg_maps_find; without layers where one of the
+ * sketches is shorter than that wants. */
+int cg_fingerprint_maps(const struct cg_print_pair *pair, struct cg_maps *out, struct cg_err *err);
 
 /* Local: the vocabularies of the two aligned, the cosines of the tokens that both have sampled (none is
  * listed), and the kinship of their blocks, without updates. *aligned: both have a vocabulary. */

@@ -14,6 +14,7 @@
     X(CG_DIM_LAYER_B, "/layers", "layer_b")                                                                  \
     X(CG_DIM_ROLE_GROUP, "/layers", "role_group")                                                            \
     X(CG_DIM_EXPERT_MATCH, "/experts", "expert_match")                                                       \
+    X(CG_DIM_MERGE_ROW, "/merges", "merge_row")                                                              \
     X(CG_DIM_IDENTITY, "/identities", "identity")                                                            \
     X(CG_DIM_TOKEN, "/embeddings", "token")                                                                  \
     X(CG_DIM_SAMPLE, "/pca", "sample")                                                                       \
@@ -105,7 +106,7 @@
     V(role_group, TEXT, ROLE_GROUP, NONE, NONE, "1", "attention, ffn, norm, all")                            \
     V(cosine, FLOAT64, PAIR, LAYER_B, ROLE_GROUP, "1", "mean cosine of layers of the same index")            \
     V(similarity, FLOAT64, PAIR, LAYER_A, LAYER_B, "1",                                                      \
-      "mean cosine of the matrices of two layers; off the diagonal of their matched hidden units")           \
+      "mean cosine of two layers' matrices; off the diagonal by sketches or by matched hidden units")        \
     V(layer_map, INT32, PAIR, LAYER_B, NONE, "1", "layer of a that the layer of b comes from, -1 none")      \
     V(layer_log10_p, FLOAT64, PAIR, LAYER_B, NONE, "1", "decimal logarithm of the layer's corrected p-value")
 
@@ -118,6 +119,24 @@
     V(cosine, FLOAT64, EXPERT_MATCH, NONE, NONE, "1",                                                        \
       "mean cosine of the matched hidden units, or the matrices")                                            \
     V(log10_p, FLOAT64, EXPERT_MATCH, NONE, NONE, "1", "decimal logarithm of the corrected p-value")
+
+/* A row a child, parent and layer; the formulas stand in merges.h. */
+#define CG_MERGES_VARIABLES(V)                                                                               \
+    V(child, INT32, MERGE_ROW, NONE, NONE, "1", "index of the model that is a weighted sum of others")       \
+    V(base, INT32, MERGE_ROW, NONE, NONE, "1",                                                               \
+      "index of the model whose weight is one minus the parents', -1: none, their weights sum to one")       \
+    V(parent, INT32, MERGE_ROW, NONE, NONE, "1", "index of the parent")                                      \
+    V(layer, INT32, MERGE_ROW, NONE, NONE, "1", "layer, -1: the matrices outside layers")                    \
+    V(matrices, INT64, MERGE_ROW, NONE, NONE, "1", "matrices that the weight was fitted to")                 \
+    V(weight, FLOAT64, MERGE_ROW, NONE, NONE, "1",                                                           \
+      "weight of the parent in the child, by least squares; absent where parents cannot be told apart")      \
+    V(standard_error, FLOAT64, MERGE_ROW, NONE, NONE, "1", "of the weight, between the layer's matrices")    \
+    V(unexplained, FLOAT64, MERGE_ROW, NONE, NONE, "1",                                                      \
+      "share of the layer's squared distance to the nearest of the models that the sum leaves")              \
+    V(unexplained_in_all, FLOAT64, MERGE_ROW, NONE, NONE, "1", "the same over all layers of the child")      \
+    V(alike, INT32, MERGE_ROW, NONE, NONE, "1",                                                              \
+      "index of a model that in the parent's place explains as much, -1: none")                              \
+    V(ambiguous, BOOL, MERGE_ROW, NONE, NONE, "1", "another of these models would do as well as the child")
 
 #define CG_IDENTITIES_VARIABLES(V)                                                                           \
     V(pair, INT32, IDENTITY, NONE, NONE, "1",                                                                \

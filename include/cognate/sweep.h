@@ -35,6 +35,7 @@ struct cg_sweep_options {
     double stall_timeout; /* seconds without a read completed, or without a sign of life from a rank */
     enum cg_feature_kind feature_kind;
     int64_t feature_length; /* the N of head:N or sketch:N */
+    bool sketches;          /* whether to keep sketches, for maps */
 };
 
 /* Smallest buffer that the widest bundle of the plan can be swept with. */
@@ -83,7 +84,8 @@ struct cg_imprints {
     float *panels;         /* lines x residual axis, as in src/sweep/panel.h */
 };
 
-/* All that the sweep found; the same on every rank, but for `features` and the rank's own figures. */
+/* All that the sweep found; the same on every rank, but for `features`, `sketches` and the rank's own
+ * figures. */
 struct cg_sweep {
     uint8_t (*digest)[CG_SHA256]; /* [nmembers] */
     struct cg_moments *moments;   /* [nmembers], elements 0 where the member has no plain values */
@@ -92,6 +94,7 @@ struct cg_sweep {
     struct cg_shift_null *null;   /* by pair */
     struct cg_features features;  /* this rank's rows */
     struct cg_imprints imprints;  /* empty unless asked for */
+    struct cg_sketches sketches;  /* this rank's */
     uint8_t **kept; /* [models] the bytes of small input embeddings, in canonical order, for the tokens; NULL:
                        not kept */
     int models;

@@ -63,9 +63,8 @@ int cg_command_fingerprint(const struct cg_comm *comm, int argc, char **argv)
         run.narguments = argc - options.first_model;
         result = fingerprint(&run, &print, argc, argv, &err);
     }
-    if (result < 0 && comm->rank == 0)
-        cg_log_error(err.text);
+    int status = result < 0 ? run_failed(&run, &err) : 0;
     cg_fingerprint_release(&print);
     run_release(&run);
-    return run_status(result, &err);
+    return status;
 }

@@ -129,9 +129,7 @@ static int examine_own(const struct cg_comm *comm, struct cg_buf *found, const s
                        struct cg_err *err)
 {
     for (size_t i = (size_t)comm->rank; i < paths->n; i += (size_t)comm->size) {
-        if (cg_interrupted())
-            return cg_fail(err, CG_EINTERRUPTED, "stopped by a signal");
-        if (examine(&found[i], paths->list[i], err) < 0)
+        if (cg_interrupt_check(err) < 0 || examine(&found[i], paths->list[i], err) < 0)
             return -1;
     }
     return 0;

@@ -248,6 +248,7 @@ int run_take_fingerprint(struct run *run, struct cg_fingerprint *out, struct cg_
     int64_t reread = 0;
     run->sweeping.feature_kind = CG_FEATURES_NONE;
     run->sweeping.feature_length = 0;
+    run->sweeping.sketches = false; /* imprints hold them all */
     run->sweeping.imprint = cg_fingerprint_imprint(&run->models.anatomy);
     if (run_sweep(run, err) < 0 || run_load_vocabularies(run, err) < 0 ||
         cg_fingerprint_take(run->comm, &subject, out, &reread, err) < 0)
@@ -348,7 +349,43 @@ void run_release(struct run *run)
     cg_result_unlock(run->options->output, run->lock);
 }
 
-int run_status(int result, const struct cg_err *err)
+int run_failed(const struct run *run, const struct cg_err *err)
 {
-    return result == 0 ? 0 : err->code == CG_EUSAGE ? 2 : err->code == CG_EINTERRUPTED ? TEMPORARY : 1;
+    struct cg_err told = *err;
+    if (err->code == CG_EINTERRUPTED)
+        cg_fail(&told, err->code, "%s; %s", err->text,
+                run->journal ? "the same command goes on from here" : "no journal is kept");
+    if (run->comm->rank == 0)
+        cg_log_error(told.text);
+    return err->code == CG_EUSAGE ? 2 : err->code == CG_EINTERRUPTED ? TEMPORARY : 1;
+}
+
+struct watched {
+    struct run *run;
+    run_stage *stage;
+    void *context;
+};
+
+static int enter_stage(const struct cg_comm *comm, void *context, struct cg_err *err)
+{
+    struct watched *watched = context;
+    const struct cg_comm *plain = watched->run->comm;
+    watched->run->comm = comm;
+    int result = watched->stage(watched->context, err);
+    watched->run->comm = plain;
+    return result;
+}
+
+int run_watched(struct run *run, const char *name, bool apart, run_stage *stage, void *context,
+                struct cg_err *err)
+{
+    struct watched watched = {run, stage, context};
+    struct cg_pulse *pulse = cg_pulse_create(run->comm, name, 0, run->options->sweep.stall_timeout, err);
+    if (!pulse)
+        return -1;
+    int result = apart ? cg_pulse_run(pulse, enter_stage, &watched, err)
+                       : enter_stage(cg_pulse_comm(pulse), &watched, err);
+    cg_pulse_end(pulse, result < 0);
+    cg_pulse_destroy(pulse);
+    return result;
 }

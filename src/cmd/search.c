@@ -25,6 +25,7 @@ struct search {
     bool *aligned;
     struct cg_token_cosines *tokens;
     struct cg_kinship *kinships;
+    struct cg_maps *maps;
 };
 
 /* A model that is a fingerprint is read by every rank; another is swept by all. */
@@ -146,7 +147,8 @@ static int allocate(struct search *search, struct cg_err *err)
         !(search->alignments = cg_new(n, sizeof *search->alignments, err)) ||
         !(search->aligned = cg_new(n, sizeof *search->aligned, err)) ||
         !(search->tokens = cg_new(n, sizeof *search->tokens, err)) ||
-        !(search->kinships = cg_new(n, sizeof *search->kinships, err)))
+        !(search->kinships = cg_new(n, sizeof *search->kinships, err)) ||
+        !(search->maps = cg_new(n, sizeof *search->maps, err)))
         return -1;
     for (size_t p = 0; p < n; p++)
         run->pairs[p][1] = (int32_t)p + 1;
@@ -165,6 +167,7 @@ static int match(const struct cg_print_pair *pair, struct cg_buf *out, struct cg
     struct cg_alignment alignment = {0};
     struct cg_token_cosines tokens = {0};
     struct cg_kinship kinship = {0};
+    struct cg_maps maps = {0};
     struct outcome outcome = {0};
     int result = cg_fingerprint_kinship(pair, &alignment, &outcome.aligned, &tokens, &kinship, err);
     outcome.shared = alignment.shared;
@@ -172,9 +175,14 @@ static int match(const struct cg_print_pair *pair, struct cg_buf *out, struct cg
     outcome.cosine = tokens.whole_cosine;
     outcome.centred = tokens.whole_centred;
     if (result == 0)
+        result = cg_fingerprint_maps(pair, &maps, err);
+    if (result == 0)
         result = cg_buf_append(out, &outcome, sizeof outcome, err);
     if (result == 0)
         result = cg_kinship_pack(&kinship, out, err);
+    if (result == 0)
+        result = cg_maps_pack(&maps, out, err);
+    cg_maps_release(&maps);
     cg_alignment_release(&alignment);
     cg_token_cosines_release(&tokens);
     cg_kinship_release(&kinship);
@@ -225,15 +233,15 @@ static int keep_on_root(struct search *search, size_t first, const struct cg_buf
     for (size_t i = 0; search->run.comm->rank == 0 && i < n; i++) {
         struct cg_unpacker from = {bufs[i].data, bufs[i].data + bufs[i].size};
         struct outcome outcome;
-        memcpy(&outcome, from.at, sizeof outcome);
-        from.at += sizeof outcome;
+        cg_unpack_bytes(&outcome, &from, sizeof outcome);
         size_t p = first + i;
         search->alignments[p].shared = outcome.shared;
         search->alignments[p].same_id = outcome.same_id;
         search->aligned[p] = outcome.aligned;
         search->tokens[p] = (struct cg_token_cosines){
             .shared = outcome.shared, .whole_cosine = outcome.cosine, .whole_centred = outcome.centred};
-        if (cg_kinship_unpack(&search->kinships[p], &from, err) < 0)
+        if (cg_kinship_unpack(&search->kinships[p], &from, err) < 0 ||
+            cg_maps_unpack(&search->maps[p], &from, err) < 0)
             return -1;
     }
     return 0;
@@ -247,8 +255,8 @@ static int take_batch(struct search *search, size_t first, struct cg_buf *bufs, 
     for (size_t i = 0; i < n; i++) {
         if ((first + i) % (size_t)comm->size != (size_t)comm->rank)
             continue;
-        if (cg_interrupted())
-            return cg_fail(err, CG_EINTERRUPTED, "stopped by a signal; nothing was lost, begin anew");
+        if (cg_interrupt_check(err) < 0)
+            return -1;
         if (!cg_pulse_beat(pulse, 0, search->library.sound.entries[first + i].path))
             return 0; /* the rank that failed will say why */
         if (take_pair(search, first + i, &bufs[i], err) < 0)
@@ -318,6 +326,7 @@ static int collect(struct search *search, struct cg_err *err)
                                          .aligned = search->aligned,
                                          .tokens = search->tokens,
                                          .kinships = search->kinships,
+                                         .maps = search->maps,
                                          .options = &run->options->sweep};
     return cg_result_collect(&run->result, &findings, err);
 }
@@ -339,6 +348,7 @@ static int rank_on_root(struct search *search, struct cg_err *err)
             {search->aligned, sizeof *search->aligned, 1},
             {search->tokens, sizeof *search->tokens, 1},
             {search->kinships, sizeof *search->kinships, 1},
+            {search->maps, sizeof *search->maps, 1},
             {search->comparisons, sizeof *search->comparisons, run->models.anatomy.nslots}};
         for (size_t k = 0; k < sizeof arrays / sizeof *arrays && result == 0; k++)
             result = ranking_apply(order, (int64_t)run->npairs, &arrays[k], err);
@@ -372,9 +382,14 @@ static int search_library(struct search *search, int argc, char **argv, struct c
 
 static void search_release(struct search *search)
 {
-    for (size_t p = 0; search->kinships && p < search->run.npairs; p++)
-        cg_kinship_release(&search->kinships[p]);
+    for (size_t p = 0; p < search->run.npairs; p++) {
+        if (search->kinships)
+            cg_kinship_release(&search->kinships[p]);
+        if (search->maps)
+            cg_maps_release(&search->maps[p]);
+    }
     free(search->kinships);
+    free(search->maps);
     free(search->comparisons);
     free(search->alignments);
     free(search->aligned);
@@ -403,8 +418,7 @@ int cg_command_search(const struct cg_comm *comm, int argc, char **argv)
         search.run.narguments = argc - options.first_model;
         result = search_library(&search, argc, argv, &err);
     }
-    if (result < 0 && comm->rank == 0)
-        cg_log_error(err.text);
+    int status = result < 0 ? run_failed(&search.run, &err) : 0;
     search_release(&search);
-    return run_status(result, &err);
+    return status;
 }

@@ -9,7 +9,6 @@
 #include "matching.h"
 #include "sweep/mix.h"
 #include "update.h"
-#include <assert.h>
 #include <cblas.h>
 #include <math.h>
 #include <stdlib.h>
@@ -129,11 +128,33 @@ static int64_t half_size(const struct session *session)
     return session->source->sizes.units * session->length;
 }
 
-/* What one block takes of the store; gate and up of a signature follow each other. */
+static int64_t length_of(const struct session *session, const struct cg_ffn_block *block,
+                         enum cg_statistic what)
+{
+    if (what != CG_STATISTIC_RAW)
+        return session->source->sizes.tokens;
+    return block->width < session->source->sizes.columns ? block->width : session->source->sizes.columns;
+}
+
+/* What one block takes of the store; the projections of a signature follow each other. */
 static int64_t place_size(const struct session *session, enum cg_statistic what)
 {
     int64_t square = session->source->sizes.square;
     return what == CG_STATISTIC_GRAM ? square * square : 2 * half_size(session);
+}
+
+/* Takes one block; of a signature's second vectors only what the first do not say already. */
+static int take_block(struct session *session, enum cg_statistic what, int side, int32_t i, float *out,
+                      struct cg_err *err)
+{
+    struct cg_source *source = session->source;
+    int64_t half = half_size(session);
+    if (source->take(source, what, side, i, out, half, err) < 0)
+        return -1;
+    if (what != CG_STATISTIC_GRAM)
+        cg_rows_apart(out, out + half, source->units(source, side, i),
+                      length_of(session, block_of(session, side, i), what));
+    return 0;
 }
 
 /* This rank's blocks, then every rank has all. */
@@ -147,8 +168,7 @@ static int fill_store(struct session *session, enum cg_statistic what, struct cg
         for (int32_t i = 0; result == 0 && i < session->out->nblocks[side]; i++) {
             int32_t place = session->places->of[side][i];
             if (place >= 0 && place % session->comm->size == session->comm->rank)
-                result = session->source->take(session->source, what, side, i, session->store + place * size,
-                                               half_size(session), err);
+                result = take_block(session, what, side, i, session->store + place * size, err);
         }
     if (cg_agree(session->comm, result, err) < 0)
         return -1;
@@ -158,24 +178,16 @@ static int fill_store(struct session *session, enum cg_statistic what, struct cg
 
 static struct cg_signature signature(const struct session *session, int side, int32_t i)
 {
-    const float *gate = session->store + session->places->of[side][i] * 2 * half_size(session);
-    return (struct cg_signature){gate, gate + half_size(session),
+    const float *first = session->store + session->places->of[side][i] * 2 * half_size(session);
+    return (struct cg_signature){{first, first + half_size(session)},
                                  session->source->units(session->source, side, i)};
 }
 
 /* Whether the two blocks of a cell can be held against each other: raw rows need one basis. */
 static bool comparable(const struct session *session, const struct cg_cell *cell, enum cg_statistic what)
 {
-    return what == CG_STATISTIC_PROBE ||
-           block_of(session, 0, cell->a)->width == block_of(session, 1, cell->b)->width;
-}
-
-static int64_t length_of(const struct session *session, const struct cg_ffn_block *block,
-                         enum cg_statistic what)
-{
-    if (what != CG_STATISTIC_RAW)
-        return session->source->sizes.tokens;
-    return block->width < session->source->sizes.columns ? block->width : session->source->sizes.columns;
+    const struct cg_ffn_block *a = block_of(session, 0, cell->a), *b = block_of(session, 1, cell->b);
+    return cg_blocks_comparable(a, b) && (what == CG_STATISTIC_PROBE || a->width == b->width);
 }
 
 /* Near-normal noise of variance 1: the sum of twelve uniform numbers, less 6. */
@@ -199,13 +211,15 @@ static void plant(float *out, const float *rows, int64_t n, int64_t length, uint
 /* A block of a against its planted relative. */
 static void match_planted(struct session *session, enum cg_statistic what)
 {
-    struct cg_signature block = signature(session, 0, session->out->cells[0].a);
-    int64_t length = length_of(session, block_of(session, 0, session->out->cells[0].a), what);
-    float *gate = session->planted, *up = gate + block.n * length;
-    plant(gate, block.gate, block.n, length, 0);
-    plant(up, block.up, block.n, length, UINT64_C(1) << 40);
+    const struct cg_ffn_block *block = block_of(session, 0, session->out->cells[0].a);
+    struct cg_signature of = signature(session, 0, session->out->cells[0].a);
+    int64_t length = length_of(session, block, what);
+    float *first = session->planted, *second = first + of.n * length;
+    plant(first, of.by[0], of.n, length, 0);
+    plant(second, of.by[1], of.n, length, UINT64_C(1) << 40);
+    cg_rows_apart(first, second, of.n, length);
     struct cg_agreement found =
-        cg_agree_twice(block, (struct cg_signature){gate, up, block.n}, length, session->room);
+        cg_agree_twice(of, (struct cg_signature){{first, second}, of.n}, length, block->gated, session->room);
     session->table[session->out->ncells * FIELDS + COUNT] = found.units;
 }
 
@@ -219,9 +233,10 @@ static void match_cells(struct session *session, enum cg_statistic what)
         row[COUNT] = -1;
         if (!comparable(session, cell, what))
             continue;
+        const struct cg_ffn_block *block = block_of(session, 0, cell->a);
         struct cg_agreement found =
             cg_agree_twice(signature(session, 0, cell->a), signature(session, 1, cell->b),
-                           length_of(session, block_of(session, 0, cell->a), what), session->room);
+                           length_of(session, block, what), block->gated, session->room);
         row[COUNT] = found.units;
         row[COSINE] = found.units > 0 ? found.cosine / found.units : 0;
     }
@@ -234,10 +249,11 @@ static void correlate_grams(struct session *session)
     int64_t square = session->source->sizes.square;
     for (int64_t c = session->comm->rank; c < session->out->ncells; c += session->comm->size) {
         const struct cg_cell *cell = &session->out->cells[c];
-        int64_t units = block_of(session, 0, cell->a)->units;
+        const struct cg_ffn_block *of = block_of(session, 0, cell->a), *other = block_of(session, 1, cell->b);
+        int64_t units = of->units;
         const float *a = session->store + session->places->of[0][cell->a] * square * square,
                     *b = session->store + session->places->of[1][cell->b] * square * square;
-        session->table[c * FIELDS] = units == block_of(session, 1, cell->b)->units
+        session->table[c * FIELDS] = cg_blocks_comparable(of, other) && units == other->units
                                          ? cg_square_t(a, b, units < square ? units : square)
                                          : NAN;
     }
@@ -343,6 +359,7 @@ static int prepare(struct reading *reading, const struct cg_comm *comm,
         cg_fetch_init(&reading->fetch, models, anatomy, comm->rank == 0, err) < 0 ||
         cg_places_init(&reading->places, out, err) < 0)
         return -1;
+    cg_files_watch(reading->fetch.files, comm);
     struct cg_sizes sizes = cg_sizes_for(out, reading->places.n, alignment->shared);
     reading->models =
         cg_model_source_create(&reading->source, &reading->fetch, model, out, &sizes, alignment, err);
@@ -393,23 +410,24 @@ int cg_kinship_pack(const struct cg_kinship *kinship, struct cg_buf *buf, struct
 static void *take_bytes(struct cg_unpacker *from, size_t bytes, struct cg_err *err)
 {
     void *out = cg_new(bytes, 1, err);
-    assert((size_t)(from->end - from->at) >= bytes);
     if (out)
-        memcpy(out, from->at, bytes);
-    from->at += bytes;
+        cg_unpack_bytes(out, from, bytes);
     return out;
 }
 
 int cg_kinship_unpack(struct cg_kinship *out, struct cg_unpacker *from, struct cg_err *err)
 {
-    assert((size_t)(from->end - from->at) >= sizeof *out);
-    memcpy(out, from->at, sizeof *out);
-    from->at += sizeof *out;
+    cg_unpack_bytes(out, from, sizeof *out);
     for (int side = 0; side < 2; side++)
-        out->blocks[side] = take_bytes(from, (size_t)out->nblocks[side] * sizeof *out->blocks[side], err);
-    out->cells = take_bytes(from, (size_t)out->ncells * sizeof *out->cells, err);
-    if (out->blocks[0] && out->blocks[1] && out->cells)
+        out->blocks[side] = NULL;
+    out->cells = NULL;
+    for (int side = 0; side < 2; side++)
+        if (!(out->blocks[side] =
+                  take_bytes(from, (size_t)out->nblocks[side] * sizeof *out->blocks[side], err)))
+            goto done;
+    if ((out->cells = take_bytes(from, (size_t)out->ncells * sizeof *out->cells, err)))
         return 0;
+done:
     cg_kinship_release(out);
     return -1;
 }

@@ -71,23 +71,32 @@ int cg_fetch_gain(float *out, struct cg_fetch *fetch, const struct cg_ffn_block 
     return block->norm < 0 ? 0 : cg_fetch_rows(fetch, block->norm, model, NULL, 1, out, err);
 }
 
-struct gained {
+struct taken {
     const float *gain;
-    const int64_t *columns;
-    int64_t ncolumns;
+    const int64_t *units, *columns;
+    int64_t n, ncolumns;
     float *out;
     double *squares; /* [rows] instead of out: the rows' lengths, squared */
 };
 
 static void take_gained(void *context, int64_t k, const double *values, int64_t columns)
 {
-    struct gained *gained = context;
+    struct taken *taken = context;
     (void)columns;
-    float *out = gained->out + k * gained->ncolumns;
-    for (int64_t i = 0; i < gained->ncolumns; i++) {
-        int64_t c = gained->columns ? gained->columns[i] : i;
-        out[i] = (float)(values[c] * (double)gained->gain[c]);
+    float *out = taken->out + k * taken->ncolumns;
+    for (int64_t i = 0; i < taken->ncolumns; i++) {
+        int64_t c = taken->columns ? taken->columns[i] : i;
+        out[i] = (float)(values[c] * (double)taken->gain[c]);
     }
+}
+
+/* One element of every wanted unit. */
+static void take_across(void *context, int64_t k, const double *values, int64_t columns)
+{
+    struct taken *taken = context;
+    (void)columns;
+    for (int64_t i = 0; i < taken->n; i++)
+        taken->out[i * taken->ncolumns + k] = (float)values[taken->units[i]];
 }
 
 /* The squared length of a row times the gain, in 16 lanes. */
@@ -106,19 +115,23 @@ CG_CLONES static double squared_length(const double *values, const float *gain, 
 
 static void take_squares(void *context, int64_t k, const double *values, int64_t columns)
 {
-    struct gained *gained = context;
-    gained->squares[k] = squared_length(values, gained->gain, columns);
+    struct taken *taken = context;
+    taken->squares[k] = squared_length(values, taken->gain, columns);
 }
 
-int cg_fetch_gained(float *out, struct cg_fetch *fetch, const struct cg_ffn_block *block, int64_t slot,
-                    int model, const int64_t *rows, int64_t n, const int64_t *columns, int64_t ncolumns,
-                    struct cg_err *err)
+int cg_fetch_units(float *out, struct cg_fetch *fetch, const struct cg_ffn_block *block, int half, int model,
+                   const int64_t *units, int64_t n, const int64_t *columns, int64_t ncolumns,
+                   struct cg_err *err)
 {
+    const struct cg_projection *by = &block->by[half];
+    struct taken taken = {.units = units, .columns = columns, .n = n, .ncolumns = ncolumns, .out = out};
+    if (by->by_columns)
+        return cg_fetch_each(fetch, by->slot, model, columns, ncolumns, take_across, &taken, err);
     float *gain = cg_new((size_t)block->width, sizeof *gain, err);
-    struct gained gained = {.gain = gain, .columns = columns, .ncolumns = ncolumns, .out = out};
     int result = gain ? cg_fetch_gain(gain, fetch, block, model, err) : -1;
+    taken.gain = gain;
     if (result == 0)
-        result = cg_fetch_each(fetch, slot, model, rows, n, take_gained, &gained, err);
+        result = cg_fetch_each(fetch, by->slot, model, units, n, take_gained, &taken, err);
     free(gain);
     return result;
 }
@@ -132,10 +145,11 @@ int cg_choose_units(int64_t *out, struct cg_fetch *fetch, const struct cg_ffn_bl
         return 0;
     float *gain = cg_new((size_t)block->width, sizeof *gain, err);
     double *squares = gain ? cg_new((size_t)block->units, sizeof *squares, err) : NULL;
-    struct gained gained = {.gain = gain, .squares = squares};
+    struct taken taken = {.gain = gain, .squares = squares};
     int result = squares ? cg_fetch_gain(gain, fetch, block, model, err) : -1;
     if (result == 0)
-        result = cg_fetch_each(fetch, block->gate, model, NULL, block->units, take_squares, &gained, err);
+        result =
+            cg_fetch_each(fetch, block->by[0].slot, model, NULL, block->units, take_squares, &taken, err);
     if (result == 0)
         result = cg_pick_largest(out, squares, block->units, n, err);
     free(gain);

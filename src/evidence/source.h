@@ -21,14 +21,14 @@ struct cg_source {
     /* How many units the signature of a block has, at most sizes.units. */
     int64_t (*units)(const struct cg_source *source, int side, int32_t block);
 
-    /* The block's signature: unit rows of gate from out on and of up from out + half on, units x
-     * min(width, sizes.columns) or units x sizes.tokens. Of CG_STATISTIC_GRAM the unit square alone, of the
-     * first cg_pick(units, sizes.square, 2). Raw comes before the others. */
+    /* The block's signature: unit rows by its first projection from out on and by the second from out + half
+     * on, units x min(width, sizes.columns) or units x sizes.tokens, whole. Of CG_STATISTIC_GRAM the unit
+     * square alone, of the first cg_pick(units, sizes.square, 2). Raw comes before the others. */
     int (*take)(struct cg_source *source, enum cg_statistic what, int side, int32_t block, float *out,
                 int64_t half, struct cg_err *err);
 
-    /* Rows of gate (half 0) or up (half 1) with the gain, not centred: n x ncolumns, rows and columns as
-     * cg_pick picks them with the seeds CG_PICK_ROWS and CG_PICK_COLUMNS. */
+    /* Units' vectors by one of the projections, with the gain where it reads, not centred: n x ncolumns,
+     * units and elements as cg_pick picks them with the seeds CG_PICK_ROWS and CG_PICK_COLUMNS. */
     int (*rows)(struct cg_source *source, int side, int32_t block, int half, int64_t n, int64_t ncolumns,
                 float *out, struct cg_err *err);
 

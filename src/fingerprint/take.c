@@ -6,12 +6,13 @@
 #include "metadata.h"
 #include "pack.h"
 #include "sweep/imprint.h"
+#include "sweep/sketches.h"
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* The lengths of sketches, and numbers in all of them; elements of a panel, and of all. */
-enum { MOST_SKETCH = 1024, LEAST_SKETCH = 32, ALL_SKETCHES = 1 << 22 };
+enum { MOST_SKETCH = CG_MOST_SKETCH, LEAST_SKETCH = 32, ALL_SKETCHES = 1 << 22 };
 enum { PANEL = 1 << 14, ALL_PANELS = 1 << 23 };
 
 struct cg_imprint_options cg_fingerprint_imprint(const struct cg_anatomy *anatomy)

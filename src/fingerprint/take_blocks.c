@@ -20,7 +20,7 @@ enum { ALL_BLOCKS = 32 << 20, LEAST_PROBES = 64 };
 struct taking {
     const struct cg_comm *comm;
     struct cg_fingerprint *out;
-    struct cg_kinship of; /* all blocks of the model */
+    struct cg_kinship of; /* all blocks of the model, on both sides */
     int64_t width;        /* of the input embedding; 0: none */
     int32_t *kept;        /* [kept blocks] which */
     struct cg_fetch fetch;
@@ -140,6 +140,8 @@ static int settle(struct taking *taking, const struct cg_print_subject *subject,
     if (cg_blocks_list(&taking->of.blocks[0], &taking->of.nblocks[0], subject->models, subject->anatomy, 0,
                        err) < 0)
         return -1;
+    taking->of.blocks[1] = taking->of.blocks[0];
+    taking->of.nblocks[1] = taking->of.nblocks[0];
     int64_t tokens = answering(taking, out->size[CG_PRINT_SAMPLE]);
     struct cg_sizes sizes = fit(wanted, &taking->of, tokens);
     if (taking->of.nblocks[0] * bytes_of(&sizes) > ALL_BLOCKS)

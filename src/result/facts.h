@@ -2,7 +2,7 @@
 #ifndef COGNATE_RESULT_FACTS_H
 #define COGNATE_RESULT_FACTS_H
 
-#include "merge.h"
+#include "cognate/merges.h"
 #include "origins.h"
 #include "rounding.h"
 #include "weigh.h"
@@ -23,8 +23,7 @@ struct cg_facts {
     double matrix_sum;    /* of the cosines of those that pass */
     int64_t matrices;
     struct cg_rounding rounding;
-    struct cg_merge merge;
-    const char *merged_with; /* label of the third model */
+    const struct cg_merge *merge; /* of which the two are child and parent or base; NULL: none */
     const struct cg_kin *kin;
     const struct cg_origins *origins;
     struct cg_moves moves;
@@ -53,6 +52,6 @@ extern const double CG_LEAST_COVER;
 int cg_relate(struct cg_buf *text, const char *verdict, const struct cg_facts *facts,
               const struct cg_result *out, int64_t p, struct cg_err *err);
 int cg_give_reasons(struct cg_buf *text, const char *verdict, const struct cg_facts *facts, double cover,
-                    struct cg_err *err);
+                    const struct cg_result *out, int64_t p, struct cg_err *err);
 
 #endif

@@ -37,6 +37,7 @@ int cg_summary_html(FILE *out, const struct cg_result *result, struct cg_err *er
     put_title(out, result);
     if (cg_html_overview(out, result, err) < 0)
         return -1;
+    cg_html_merges(out, result);
     bool single = result->size[CG_DIM_PAIR] == 1; /* its verdict is what one opens the page for */
     if (single && cg_html_pairs(out, result, err) < 0)
         return -1;

@@ -74,6 +74,7 @@ void cg_html_badge(FILE *out, const char *verdict);
 
 /* The sections, in the order of the page. */
 int cg_html_overview(FILE *out, const struct cg_result *result, struct cg_err *err);
+void cg_html_merges(FILE *out, const struct cg_result *result);
 void cg_html_models(FILE *out, const struct cg_result *result);
 int cg_html_pairs(FILE *out, const struct cg_result *result, struct cg_err *err);
 int cg_html_layers(FILE *out, const struct cg_result *result, int64_t pair, struct cg_err *err);

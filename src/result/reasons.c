@@ -1,4 +1,5 @@
 #include "facts.h"
+#include "summary_parts.h"
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
@@ -112,8 +113,10 @@ static int reason_power(struct cg_buf *text, const char *verdict, const struct c
 /* The methods by which blocks pass, and in how many layers. */
 static int reason_methods(struct cg_buf *text, const struct cg_kin *kin, struct cg_err *err)
 {
-    static const char *const names[CG_METHODS] = {"by their rows", "by their answers to tokens",
-                                                  "by the products of gate and up", "by the exact test"};
+    const char *const names[CG_METHODS] = {
+        cg_kin_gated(kin) ? "by their rows" : "by their rows and columns", "by their answers to tokens",
+        cg_kin_gated(kin) ? "by the products of gate and up" : "by the products of up and down",
+        "by the exact test"};
     const char *before = ": ";
     for (int method = 0; method < CG_METHODS; method++)
         if (kin->passing[method] > 0) {
@@ -138,7 +141,7 @@ static int32_t largest_count(const struct cg_kin *kin, enum cg_method method)
 
 static int reason_no_block(struct cg_buf *text, const struct cg_kin *kin, struct cg_err *err)
 {
-    static const char *const names[] = {"rows", "answers to tokens"};
+    const char *const names[] = {cg_kin_gated(kin) ? "rows" : "rows and columns", "answers to tokens"};
     int32_t planted[] = {kin->of->planted_raw, kin->of->planted_probe};
     if (cg_buf_printf(
             text, err,
@@ -183,9 +186,29 @@ static int reason_blocks(struct cg_buf *text, const struct cg_kin *kin, struct c
     return kin->tested_exactly == 0
                ? 0
                : cg_buf_printf(text, err,
-                               "Exact test, in the order stored: the gate of %" PRId32
-                               " and the up projection of %" PRId32 " of %" PRId32 " blocks pass.\n",
-                               kin->exact[0], kin->exact[1], kin->tested_exactly);
+                               "Exact test, in the order stored: the %s of %" PRId32
+                               " and the %s projection of %" PRId32 " of %" PRId32 " blocks pass.\n",
+                               cg_kin_gated(kin) ? "gate" : "up projection", kin->exact[0],
+                               cg_kin_gated(kin) ? "up" : "down", kin->exact[1], kin->tested_exactly);
+}
+
+/* What sketches say of layers in whatever place: attention, and feed-forward parts that have no gate. */
+static int reason_maps(struct cg_buf *text, const struct cg_mapped *mapped, struct cg_err *err)
+{
+    static const char *const names[CG_MAP_GROUPS] = {"attention", "feed-forward matrices"};
+    for (int group = 0; mapped->of && group < CG_MAP_GROUPS; group++) {
+        if (mapped->passing[group] == 0)
+            continue;
+        if (cg_buf_printf(text, err,
+                          "By sketches the %s of %" PRId32 " of b's %" PRId32
+                          " layers %s a's, above a cosine of %.2f",
+                          names[group], mapped->passing[group], mapped->layers, group == 0 ? "is" : "are",
+                          mapped->floor) < 0 ||
+            cg_put_runs(text, mapped->from[group], mapped->layers, err) < 0 ||
+            cg_buf_printf(text, err, ".\n") < 0)
+            return -1;
+    }
+    return 0;
 }
 
 static int reason_tokens(struct cg_buf *text, const struct cg_kin *kin, struct cg_err *err)
@@ -203,19 +226,74 @@ static int reason_tokens(struct cg_buf *text, const struct cg_kin *kin, struct c
                                kin->of->token_gram, kin->token_bound);
 }
 
+static int reason_parent(struct cg_buf *text, const struct cg_result *out, const struct cg_merge_line *line,
+                         const char *before, struct cg_err *err)
+{
+    if (cg_buf_printf(text, err, "%s%s of %s", before, cg_show_weight(line->mean).text,
+                      cg_model_label(out, line->parent)) < 0)
+        return -1;
+    return line->told == 0 ? 0
+                           : cg_buf_printf(text, err, " (%s to %s by layer, standard error at most %s)",
+                                           cg_show_weight(line->least).text, cg_show_weight(line->most).text,
+                                           cg_show_score(line->error).text);
+}
+
+/* What the weights leave open. */
+static int reason_doubt(struct cg_buf *text, const struct cg_result *out, const struct cg_merge_line *line,
+                        int64_t first, bool again, struct cg_err *err)
+{
+    int32_t alike = out->merges.alike[first];
+    if (!again && line->told < line->layers &&
+        cg_buf_printf(
+            text, err,
+            "In %" PRId64 " of %" PRId64
+            " layers these models are equal or too nearly on one line for their weights to be told.\n",
+            line->layers - line->told, line->layers) < 0)
+        return -1;
+    if (!again && out->merges.ambiguous[first] &&
+        cg_buf_printf(
+            text, err,
+            "Another of these models would do as well as the sum of the rest: the weights do not say "
+            "which was made from the others.\n") < 0)
+        return -1;
+    return alike < 0
+               ? 0
+               : cg_buf_printf(text, err,
+                               "%s in the place of %s explains as much: which of the two took part cannot "
+                               "be told, the weight is that of either.\n",
+                               cg_model_label(out, alike), cg_model_label(out, line->parent));
+}
+
 /* Only of relatives, as above. */
 static int reason_merge(struct cg_buf *text, const char *verdict, const struct cg_facts *facts,
-                        struct cg_err *err)
+                        const struct cg_result *out, int64_t p, struct cg_err *err)
 {
-    const struct cg_merge *merge = &facts->merge;
-    if (strcmp(verdict, "DERIVED") != 0 || merge->other < 0)
+    const struct cg_merge *merge = facts->merge;
+    if (strcmp(verdict, "DERIVED") != 0 || !merge)
         return 0;
-    return cg_buf_printf(
-        text, err,
-        "%s lies between %s and %s: weights %.3f and %.3f, each within %.3f from matrix to matrix "
-        "(%" PRId64 " of them); the line leaves %.1f%% of its distance unexplained.\n",
-        merge->of_b ? "b" : "a", merge->of_b ? "a" : "b", facts->merged_with, 1 - merge->weight,
-        merge->weight, merge->deviation, merge->matrices, 100 * merge->unexplained);
+    const char *before = "";
+    int64_t start = 0;
+    struct cg_merge_line line;
+    while ((line = cg_merge_line_at(out, start)).child != merge->child)
+        start += line.rows;
+    if (cg_buf_printf(text, err, "%s is a weighted sum of models of this run: ",
+                      out->root.pair_a[p] == merge->child ? "a" : "b") < 0)
+        return -1;
+    for (int64_t at = start; (line = cg_merge_line_at(out, at)).child == merge->child; at += line.rows) {
+        if (reason_parent(text, out, &line, before, err) < 0)
+            return -1;
+        before = " and ";
+    }
+    if (merge->base >= 0 && cg_buf_printf(text, err, " and the rest of %s, to which these lie nearest",
+                                          cg_model_label(out, merge->base)) < 0)
+        return -1;
+    if (cg_buf_printf(text, err, "; it leaves %s of its squared distance to the nearest unexplained.\n",
+                      cg_show_share(merge->unexplained).text) < 0)
+        return -1;
+    for (int64_t at = start; (line = cg_merge_line_at(out, at)).child == merge->child; at += line.rows)
+        if (reason_doubt(text, out, &line, at, at > start, err) < 0)
+            return -1;
+    return 0;
 }
 
 static int reason_update(struct cg_buf *text, const char *verdict, const struct cg_kin *kin,
@@ -243,13 +321,15 @@ static int reason_sketch(struct cg_buf *text, const struct cg_facts *facts, stru
 }
 
 int cg_give_reasons(struct cg_buf *text, const char *verdict, const struct cg_facts *facts, double cover,
-                    struct cg_err *err)
+                    const struct cg_result *out, int64_t p, struct cg_err *err)
 {
     if (reason_identity(text, facts, err) < 0 ||
         cg_moves_say(text, facts->findings, facts->all, facts->pair, err) < 0 ||
         reason_rounding(text, verdict, &facts->rounding, err) < 0 || reason_passing(text, facts, err) < 0 ||
+        reason_maps(text, &facts->all->mapped[facts->pair], err) < 0 ||
         reason_blocks(text, facts->kin, err) < 0 || reason_tokens(text, facts->kin, err) < 0 ||
-        reason_merge(text, verdict, facts, err) < 0 || reason_update(text, verdict, facts->kin, err) < 0)
+        reason_merge(text, verdict, facts, out, p, err) < 0 ||
+        reason_update(text, verdict, facts->kin, err) < 0)
         return -1;
     if (reason_power(text, verdict, facts, cover, err) < 0)
         return -1;

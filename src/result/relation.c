@@ -174,6 +174,22 @@ static int name_replaced(struct cg_buf *text, const struct cg_facts *facts, stru
     return 0;
 }
 
+/* The parents besides the pair's own; all of them, where the other of the pair is their base. */
+static int name_merge(struct cg_buf *text, const struct cg_merge *merge, const struct cg_result *out,
+                      int64_t p, struct cg_err *err)
+{
+    int other = out->root.pair_a[p] == merge->child ? out->root.pair_b[p] : out->root.pair_a[p];
+    const char *before = merge->base == other ? "merge of " : "merged with ";
+    for (int i = 0; i < merge->parents; i++) {
+        if (merge->parent[i] == other)
+            continue;
+        if (cg_buf_printf(text, err, "%s%s", before, out->root.model_label[merge->parent[i]]) < 0)
+            return -1;
+        before = " and ";
+    }
+    return cg_buf_append(text, ", ", 2, err);
+}
+
 /* How far training went. Where the form changed, slots of one name do not say it, the matched units do. */
 static const char *distance(const struct cg_facts *facts, const struct arrangement *all, bool reshaped)
 {
@@ -196,7 +212,7 @@ int cg_relate(struct cg_buf *text, const char *verdict, const struct cg_facts *f
     bool reshaped;
     if (name_traits(text, &all, &reshaped, err) < 0 || (!reshaped && name_replaced(text, facts, err) < 0))
         return -1;
-    if (facts->merge.other >= 0 && cg_buf_printf(text, err, "merged with %s, ", facts->merged_with) < 0)
+    if (facts->merge && name_merge(text, facts->merge, out, p, err) < 0)
         return -1;
     int64_t rows_a = out->embeddings.rows_a[p], rows_b = out->embeddings.rows_b[p];
     bool vocabulary = rows_a >= 0 && rows_b >= 0 && rows_a != rows_b;

@@ -215,6 +215,11 @@ static int put_objects(FILE *out, const char *key, const struct cg_result *resul
     return 0;
 }
 
+static int put_merge_row(FILE *out, const struct cg_result *result, int64_t row, struct cg_err *err)
+{
+    return put_variables(out, result, "/merges", CG_DIM_MERGE_ROW, row, err);
+}
+
 static void put_pca(FILE *out, const struct cg_result *result)
 {
     int64_t components = result->size[CG_DIM_COMPONENT];
@@ -240,7 +245,8 @@ int cg_summary_json(FILE *out, const struct cg_result *result, struct cg_err *er
     cg_json_string(out, result->source ? result->source : "");
     if (put_objects(out, "models", result, CG_DIM_MODEL, put_model, err) < 0 ||
         put_objects(out, "skipped", result, CG_DIM_SKIPPED, put_skipped, err) < 0 ||
-        put_objects(out, "pairs", result, CG_DIM_PAIR, put_pair, err) < 0)
+        put_objects(out, "pairs", result, CG_DIM_PAIR, put_pair, err) < 0 ||
+        put_objects(out, "merges", result, CG_DIM_MERGE_ROW, put_merge_row, err) < 0)
         return -1;
     put_pca(out, result);
     fputs(",\n\"notes\": ", out);

@@ -95,6 +95,15 @@ struct cg_number cg_show_size(int64_t bytes)
 }
 
 /* "100 %" and "0 %" are kept for all and nothing. */
+struct cg_number cg_show_weight(double weight)
+{
+    struct cg_number out;
+    if (isnan(weight))
+        return absent();
+    snprintf(out.text, sizeof out.text, "%.3f", fabs(weight) < 0.0005 ? 0.0 : weight);
+    return out;
+}
+
 struct cg_number cg_show_share(double share)
 {
     struct cg_number out;

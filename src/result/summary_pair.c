@@ -149,7 +149,7 @@ static void warn_nonfinite(struct cg_page page, const struct cg_result *result, 
 int cg_summary_pairs(struct cg_page page, const struct cg_result *result, struct cg_err *err)
 {
     int64_t pairs = result->size[CG_DIM_PAIR];
-    if (pairs > 1 && print_verdicts(page, result, err) < 0)
+    if (pairs > 1 && (print_verdicts(page, result, err) < 0 || cg_summary_merges(page, result, err) < 0))
         return -1;
     for (int64_t p = 0; p < pairs && p < PAIRS_IN_FULL; p++) {
         if (print_title(page, result, p, err) < 0)

@@ -63,6 +63,7 @@ struct cg_number cg_show_p(double log10_p, struct cg_style style); /* rounded up
 struct cg_number cg_show_count(int64_t count);                     /* 102,651,799,552 */
 struct cg_number cg_show_size(int64_t bytes);                      /* 205.3 GB, decimal */
 struct cg_number cg_show_share(double share);                      /* 99.1 %; 100 % only when it is */
+struct cg_number cg_show_weight(double weight);                    /* 3 decimals */
 
 /* A table whose columns are as wide as their contents; the first row is the head. A column with nothing
  * under its head is left out. `kinds`: one letter a column, l or r for its side; upper case: may be cut
@@ -122,6 +123,16 @@ struct cg_tokens {
 int cg_tokens_of(struct cg_tokens *out, const struct cg_result *result, int64_t pair, struct cg_err *err);
 double cg_tokens_quantile(const struct cg_tokens *tokens, double share); /* linear between two; NaN of none */
 
+/* One parent of one child in /merges, from its first row on: the weight over the layers inside the model, or
+ * outside where there are no others. */
+struct cg_merge_line {
+    int64_t rows;                    /* of this line; 0 at the end of /merges */
+    int32_t child, base, parent;     /* base -1: none */
+    int64_t layers, told;            /* of these the weight could be told in */
+    double mean, least, most, error; /* error: the largest standard error; NaN where none was told */
+};
+struct cg_merge_line cg_merge_line_at(const struct cg_result *result, int64_t first);
+
 /* Layers of b up to the last that has a value in the depth profile. */
 int64_t cg_profile_layers(const struct cg_result *result, int64_t pair);
 
@@ -147,6 +158,7 @@ const char *cg_model_label(const struct cg_result *result, int64_t model);
 int cg_summary_models(struct cg_page page, const struct cg_result *result, struct cg_err *err);
 int cg_summary_skipped(struct cg_page page, const struct cg_result *result, struct cg_err *err);
 int cg_summary_architecture(struct cg_page page, const struct cg_result *result, struct cg_err *err);
+int cg_summary_merges(struct cg_page page, const struct cg_result *result, struct cg_err *err);
 int cg_summary_pairs(struct cg_page page, const struct cg_result *result, struct cg_err *err);
 void cg_summary_profile(struct cg_page page, const struct cg_result *result, int64_t pair);
 int cg_summary_maps(struct cg_page page, const struct cg_result *result, int64_t pair, struct cg_err *err);

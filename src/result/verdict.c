@@ -69,10 +69,12 @@ static int judge_pair(struct cg_result *out, const struct cg_findings *findings,
     CG_TRY(cg_facts_find(&facts, findings, all, p, err));
     const char *verdict = verdict_of(&facts, cover);
     CG_TRY(cg_relate(&relation, verdict, &facts, out, p, err));
-    CG_TRY(cg_give_reasons(&reasons, verdict, &facts, cover, err));
+    CG_TRY(cg_give_reasons(&reasons, verdict, &facts, cover, out, p, err));
     if (reasons.size > 0)
         reasons.data[--reasons.size] = '\0'; /* lines are separated, not ended */
     out->root.log10_p[p] = fmin(facts.best, facts.moved_log10_p);
+    if (all->mapped[p].of)
+        out->root.log10_p[p] = fmin(out->root.log10_p[p], all->mapped[p].strongest);
     if (facts.kin->of)
         out->root.log10_p[p] = fmin(out->root.log10_p[p], facts.kin->strongest);
     out->root.detection_limit[p] = facts.limit;

@@ -4,18 +4,22 @@
 #define COGNATE_RESULT_WEIGH_H
 
 #include "cognate/identities.h"
+#include "cognate/merges.h"
 #include "kin.h"
+#include "mapped.h"
 
 struct cg_origins;
 
 /* All slots of all pairs compared once: [nslots * npairs], the comparison of pair p in slot s is [s * npairs
- * + p]; and the pairs' blocks, judged. */
+ * + p]; and the pairs' blocks, judged; and the models that are sums of others. */
 struct cg_comparisons {
     struct cg_comparison *cell;
     int64_t npairs;
     struct cg_kin *kins;              /* [npairs] */
+    struct cg_mapped *mapped;         /* [npairs] */
     struct cg_identities *identities; /* [npairs] */
     struct cg_origins *origins;       /* [npairs] */
+    struct cg_merges merges;
 };
 
 static inline const struct cg_comparison *cg_comparison_at(const struct cg_comparisons *all, int64_t slot,

@@ -1,8 +1,5 @@
-/* What the PCA sees of each matrix: its first N elements, or a seeded sign sketch of all of them.
- *
- * sketch[k] is the sum over all elements e = k mod N of s(e) x(e), where the signs s are pseudo-random and
- * depend on e alone: inner products of sketches are, in expectation over the signs, those of the matrices.
- */
+/* What the PCA sees of each matrix: its first N elements, or a seeded sign sketch of all of them
+ * (sketches.h). */
 #ifndef COGNATE_SWEEP_FEATURES_H
 #define COGNATE_SWEEP_FEATURES_H
 

@@ -1,8 +1,8 @@
 #include "imprint.h"
 #include "cognate/mem.h"
-#include "features.h"
 #include "kernels.h"
 #include "mix.h"
+#include "sketches.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -111,10 +111,8 @@ struct cg_panel_shape cg_imprint_shape(const struct cg_imprints *imprints, const
 void cg_imprint_take(struct cg_imprints *imprints, int64_t member, const struct cg_panel_shape *shape,
                      double *sketch, int64_t first, const double *values, size_t n)
 {
-    const struct cg_sweep_options how = {.feature_kind = CG_FEATURES_SKETCH,
-                                         .feature_length = imprints->sketch};
     imprints->values[member] += cg_block_hash(values, (uint64_t)first, n);
-    cg_features_take(&how, sketch, first, values, n);
+    cg_sketch_add(sketch, imprints->sketch, first, values, (int64_t)n);
     if (shape->residual > 0)
         cg_panel_take(shape, imprints->panels + imprints->first[member], first, values, n);
 }

@@ -71,8 +71,8 @@ static int take_all(struct cg_worker *worker, struct cg_resume *resume, struct c
             (piece.ends_task && cg_resume_remember(resume, worker, piece.task, &begun, err) < 0))
             return -1;
         done += bytes;
-        if (cg_interrupted())
-            return cg_resume_stop(resume, err);
+        if (cg_interrupt_check(err) < 0)
+            return -1;
         char position[480] = "";
         if (cg_pulse_due(pulse))
             cg_stream_position(stream, position, sizeof position);
@@ -88,8 +88,7 @@ static int sweep_own(const struct cg_comm *comm, struct cg_worker *worker, struc
     struct cg_stream *stream = cg_stream_create(worker->models, worker->plan, comm->rank, resume->done,
                                                 worker->options->buffer, err);
     int result = stream ? take_all(worker, resume, stream, pulse, err) : -1;
-    if (result == -1 && err->code == CG_EINTERRUPTED)
-        cg_resume_flush(resume);
+    cg_resume_flush(resume); /* whatever ended it, here or later: the next start need not do this again */
     if (result == -2)
         cg_comm_abort(comm, "%s", err->text);
     if (result == 0)
@@ -146,6 +145,8 @@ int cg_sweep_run(const struct cg_comm *comm, const struct cg_checkpoint *const *
     worker.imprints = (struct cg_imprints){0};
     out->features = worker.features;
     worker.features = (struct cg_features){0};
+    out->sketches = worker.sketches;
+    worker.sketches = (struct cg_sketches){0};
 done:
     cg_pulse_destroy(pulse);
     cg_resume_release(&resume);
@@ -168,5 +169,6 @@ void cg_sweep_release(struct cg_sweep *sweep)
     cg_imprints_release(&sweep->imprints);
     free(sweep->features.sample);
     free(sweep->features.value);
+    cg_sketches_release(&sweep->sketches);
     *sweep = (struct cg_sweep){0};
 }

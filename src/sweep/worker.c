@@ -15,12 +15,18 @@ static int32_t widest_bundle(const struct cg_plan *plan)
     return widest;
 }
 
-/* The sample that a bundle's member is, or -1. */
-static int64_t sample_of(const struct cg_worker *worker, int64_t bundle, int32_t member)
+/* The anatomy's member that a bundle's member is. */
+static int64_t index_of(const struct cg_worker *worker, int64_t bundle, int32_t member)
 {
     const struct cg_bundle *of = &worker->plan->bundles[bundle];
     int model = worker->plan->members[of->first_member + member].model;
-    return worker->samples.index[of->slot * worker->anatomy->models + model];
+    return of->slot * worker->anatomy->models + model;
+}
+
+/* The sample that a bundle's member is, or -1. */
+static int64_t sample_of(const struct cg_worker *worker, int64_t bundle, int32_t member)
+{
+    return worker->samples.index[index_of(worker, bundle, member)];
 }
 
 static int64_t count_samples(const struct cg_worker *worker, int rank)
@@ -71,6 +77,7 @@ int cg_worker_init(struct cg_worker *worker, const struct cg_checkpoint *const *
 {
     *worker = (struct cg_worker){.models = models, .anatomy = anatomy, .plan = plan, .options = options};
     int32_t members = widest_bundle(plan);
+    worker->most_taken = options->feature_length > CG_MOST_SKETCH ? options->feature_length : CG_MOST_SKETCH;
     if (cg_samples_number(&worker->samples, anatomy, models, options, err) < 0 ||
         cg_features_init(&worker->features, &worker->samples, options, count_samples(worker, rank), err) <
             0 ||
@@ -84,8 +91,11 @@ int cg_worker_init(struct cg_worker *worker, const struct cg_checkpoint *const *
         !(worker->panel = cg_new((size_t)members, sizeof *worker->panel, err)) ||
         !(worker->feature = cg_new((size_t)members, sizeof *worker->feature, err)) ||
         !(worker->imprint = cg_new((size_t)members, sizeof *worker->imprint, err)) ||
-        !(worker->sketch = cg_new((size_t)members * (size_t)options->imprint.sketch, sizeof(double), err)) ||
+        !(worker->gathered =
+              cg_new((size_t)members * (size_t)options->imprint.sketch, sizeof(double), err)) ||
         !(worker->compared = cg_new((size_t)members, sizeof *worker->compared, err)) ||
+        !(worker->taken = cg_new((size_t)members, sizeof *worker->taken, err)) ||
+        !(worker->sketch = cg_new((size_t)(members * worker->most_taken), sizeof *worker->sketch, err)) ||
         !(worker->scratch = cg_new_aligned((size_t)3 * CG_PANEL_ELEMENTS, sizeof(double), err)))
         return -1;
     return 0;
@@ -106,8 +116,10 @@ void cg_worker_release(struct cg_worker *worker)
     free(worker->feature);
     free(worker->compared);
     free(worker->imprint);
-    free(worker->sketch);
+    free(worker->gathered);
     cg_imprints_release(&worker->imprints);
+    free(worker->taken);
+    free(worker->sketch);
     free(worker->cells);
     free(worker->scratch);
     free(worker->data);
@@ -124,6 +136,7 @@ void cg_worker_release(struct cg_worker *worker)
     cg_table_release(&worker->table);
     free(worker->features.sample);
     free(worker->features.value);
+    cg_sketches_release(&worker->sketches);
     for (int m = 0; worker->kept && m < worker->anatomy->models; m++)
         free(worker->kept[m]);
     free(worker->kept);
@@ -209,10 +222,68 @@ static void begin_imprints(struct cg_worker *worker, const struct cg_task *task,
 {
     int64_t length = worker->imprints.sketch;
     for (int32_t m = 0; length > 0 && m < members; m++) {
-        memset(worker->sketch + m * length, 0, (size_t)length * sizeof *worker->sketch);
+        memset(worker->gathered + m * length, 0, (size_t)length * sizeof *worker->gathered);
         worker->imprint[m] = cg_imprint_shape(&worker->imprints, worker->plan, worker->anatomy, task->bundle,
                                               member_of(worker, task, m));
     }
+}
+
+/* Whether the PCA's row comes from the sketch that is being taken of member m. */
+static bool is_folded(const struct cg_worker *worker, int32_t m)
+{
+    return worker->options->feature_kind == CG_FEATURES_SKETCH && worker->taken[m] > 0 &&
+           worker->taken[m] % worker->options->feature_length == 0;
+}
+
+/* How long a sketch to take of member m: the longer of what the maps and the PCA want of it, when that can be
+ * folded to the other. */
+static int64_t length_to_take(const struct cg_worker *worker, int64_t member, bool sample)
+{
+    const struct cg_sweep_options *options = worker->options;
+    const struct cg_anatomy *anatomy = worker->anatomy;
+    const struct cg_member *of = &anatomy->members[member];
+    const struct cg_slot *slot = &anatomy->slots[member / anatomy->models];
+    if (!options->sketches || !cg_may_be_sketched(slot, of, worker->models[member % anatomy->models]))
+        return 0;
+    int64_t length = cg_sketch_length(slot, of->rows, of->columns), wanted = options->feature_length;
+    bool longer = sample && options->feature_kind == CG_FEATURES_SKETCH && wanted % length == 0;
+    return longer ? wanted : length;
+}
+
+static void begin_features(struct cg_worker *worker, const struct cg_task *task, int32_t m)
+{
+    int32_t in_bundle = cg_task_first_member(task) + m;
+    worker->feature[m] = row_for(worker, sample_of(worker, task->bundle, in_bundle));
+    worker->taken[m] =
+        length_to_take(worker, index_of(worker, task->bundle, in_bundle), worker->feature[m] != NULL);
+    memset(worker->sketch + m * worker->most_taken, 0, (size_t)worker->taken[m] * sizeof *worker->sketch);
+}
+
+static void take_features(struct cg_worker *worker, int32_t m, int64_t first, const double *values, size_t n)
+{
+    if (worker->taken[m] > 0)
+        cg_sketch_add(worker->sketch + m * worker->most_taken, worker->taken[m], first, values, (int64_t)n);
+    if (worker->feature[m] && !is_folded(worker, m))
+        cg_features_take(worker->options, worker->feature[m], first, values, n);
+}
+
+/* The sketch of a member that has ended is folded to the lengths that are wanted. */
+static int end_features(struct cg_worker *worker, const struct cg_task *task, int32_t m, struct cg_err *err)
+{
+    double *sketch = worker->sketch + m * worker->most_taken;
+    int64_t member = index_of(worker, task->bundle, cg_task_first_member(task) + m), taken = worker->taken[m];
+    if (taken == 0)
+        return 0;
+    if (worker->feature[m] && is_folded(worker, m))
+        cg_sketch_fold(worker->feature[m], worker->options->feature_length, sketch, taken);
+    int64_t length = cg_sketch_floats(worker->anatomy, member);
+    float *out = cg_sketches_append(&worker->sketches, worker->anatomy, member, err);
+    if (!out)
+        return -1;
+    cg_sketch_fold(sketch, length, sketch, taken);
+    for (int64_t k = 0; k < length; k++)
+        out[k] = (float)sketch[k];
+    return 0;
 }
 
 static int begin_task(struct cg_worker *worker, const struct cg_piece *piece, struct cg_err *err)
@@ -223,12 +294,14 @@ static int begin_task(struct cg_worker *worker, const struct cg_piece *piece, st
         return -1;
     worker->chunks = 0;
     worker->shape = (struct cg_panel_shape){0};
-    for (int32_t m = 0; m < piece->members; m++)
+    for (int32_t m = 0; m < piece->members; m++) {
         worker->feature[m] = NULL;
+        worker->taken[m] = 0;
+    }
     if (task->work == CG_WORK_SUMS)
         return 0;
     for (int32_t m = 0; m < piece->members; m++)
-        worker->feature[m] = row_for(worker, sample_of(worker, task->bundle, cg_task_first_member(task) + m));
+        begin_features(worker, task, m);
     begin_imprints(worker, task, piece->members);
     if (begin_panels(worker, bundle, piece->members, err) < 0)
         return -1;
@@ -240,7 +313,7 @@ static int begin_task(struct cg_worker *worker, const struct cg_piece *piece, st
 static bool has_features(const struct cg_worker *worker, int32_t members)
 {
     for (int32_t m = 0; m < members; m++)
-        if (worker->feature[m])
+        if (worker->feature[m] || worker->taken[m] > 0)
             return true;
     return false;
 }
@@ -271,11 +344,10 @@ static int take_block(struct cg_worker *worker, const struct cg_piece *piece, in
         const double *values = worker->block.member[m].values;
         if (worker->shape.residual > 0)
             cg_panel_take(&worker->shape, worker->panel[m], first, values, n);
-        if (worker->feature[m])
-            cg_features_take(worker->options, worker->feature[m], first, values, n);
+        take_features(worker, m, first, values, n);
         if (worker->imprints.sketch > 0 && task->work != CG_WORK_SUMS)
             cg_imprint_take(&worker->imprints, member_of(worker, task, m), &worker->imprint[m],
-                            worker->sketch + m * worker->imprints.sketch, first, values, n);
+                            worker->gathered + m * worker->imprints.sketch, first, values, n);
     }
     if (task->work == CG_WORK_STREAM)
         return 0;
@@ -380,7 +452,10 @@ static int end_task(struct cg_worker *worker, const struct cg_piece *piece, stru
         cg_digests_end(worker->digests, (size_t)piece->members, worker->table.digest + first, err) < 0)
         return -1;
     for (int32_t m = 0; bundle->real && worker->imprints.sketch > 0 && m < piece->members; m++)
-        cg_imprint_end(&worker->imprints, first + m, worker->sketch + m * worker->imprints.sketch);
+        cg_imprint_end(&worker->imprints, first + m, worker->gathered + m * worker->imprints.sketch);
+    for (int32_t m = 0; m < piece->members; m++)
+        if (end_features(worker, task, m, err) < 0)
+            return -1;
     if (bundle->apart) { /* the panel waits for the other streams' */
         if (cg_hold_panel(worker, task, worker->panel[0], err) < 0)
             return -1;

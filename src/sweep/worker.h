@@ -8,6 +8,7 @@
 #include "features.h"
 #include "imprint.h"
 #include "panel.h"
+#include "sketches.h"
 #include "stream.h"
 #include "table.h"
 
@@ -25,6 +26,7 @@ struct cg_worker {
     const struct cg_sweep_options *options;
     struct cg_samples samples;
     struct cg_features features; /* this rank's rows, in the order of its tasks */
+    struct cg_sketches sketches; /* likewise */
     struct cg_table table;
     struct cg_imprints imprints; /* of the members that this rank streams */
     uint8_t *
@@ -38,11 +40,14 @@ struct cg_worker {
     const uint8_t **data; /* [members] what the digests take next, and how much */
     size_t *bytes;
     struct cg_panel_shape shape;
-    float **panel;                  /* [members]; NULL: the bundle has none */
-    double **feature;               /* [members] row of the sample, NULL for none */
-    struct cg_panel_shape *imprint; /* [members] of the imprints' panels */
-    double *sketch;                 /* [members * imprints.sketch] */
+    float **panel;    /* [members]; NULL: the bundle has none */
+    double **feature; /* [members] row of the sample, NULL for none */
+    int64_t *taken;   /* [members] buckets of the sketch being taken, 0 for none; and these */
+    double *sketch;   /* [members * most_taken] */
+    int64_t most_taken;
     double *cells;                  /* chunk after chunk, of a bundle summed whole */
+    struct cg_panel_shape *imprint; /* [members] of the imprints' panels */
+    double *gathered;               /* [members * imprints.sketch] */
     size_t cells_capacity;
     int64_t chunks; /* in cells so far */
     double *scratch;

@@ -125,6 +125,29 @@ def test_tied_embeddings(cognate, tmp_path):
     assert found["source_name"][found["name"].tolist().index("lm_head"), 1] == "token_embd.weight"
 
 
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_latent_attention_in_halves(cognate, tmp_path, ranks):
+    """As llama.cpp's converter cuts kv_b: view(heads, nope + v, rank), split along the second axis, the first part with
+    its last axes swapped. A third model, which has it whole, too, falls in two as well."""
+    heads, nope, v, rank = 4, 6, 10, 16
+    rng = np.random.default_rng(9)
+    whole = rng.standard_normal((heads * (nope + v), rank)).astype(np.float32)
+    k, values = np.split(whole.reshape(heads, nope + v, rank), [nope], axis=1)
+    halves = {"blk.0.attn_k_b.weight": np.ascontiguousarray(k.swapaxes(1, 2)), "blk.0.attn_v_b.weight": values.copy()}
+    gguf_writer.write(tmp_path / "m.gguf", {n: (t, None) for n, t in halves.items()}, "deepseek2", lambda w: w.add_head_count(heads))
+    config = dict(model_type="deepseek_v2", num_attention_heads=heads, qk_nope_head_dim=nope, v_head_dim=v)
+    tensors = {"model.layers.0.self_attn.kv_b_proj.weight": checkpoints.stored(whole)}
+    folder = checkpoints.make(tmp_path / "model", tensors, config)
+    found = cognate.compare(tmp_path / "r.h5", folder, tmp_path / "m.gguf", ranks=ranks)
+    assert found["tensors"]["name"].tolist() == ["layers.0.attn.k_b", "layers.0.attn.v_b"]
+    assert_identical(found, "same values, other container")
+    alone = cognate.compare(tmp_path / "r.h5", folder, folder)["tensors"]
+    assert alone["name"].tolist() == ["layers.0.attn.kv_b"]
+    unknown = checkpoints.make(tmp_path / "unknown", tensors, dict(model_type="deepseek_v2"))
+    done = cognate.run("inspect", unknown, tmp_path / "m.gguf")
+    assert "kv_b_proj.weight: the number and the size of its heads are not known" in " ".join(done.stdout.split())
+
+
 # -- quantised ----------------------------------------------------------------------------------------------------
 
 

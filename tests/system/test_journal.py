@@ -86,6 +86,21 @@ def test_a_signal_stops_in_good_order(cognate, models, undisturbed, interposed, 
     check_whole(output, undisturbed)
 
 
+@pytest.mark.parametrize("ranks, rank, read", [(0, 0, 400), (3, 2, 200)])
+def test_a_signal_after_the_sweep(cognate, models, undisturbed, interposed, output, ranks, rank, read):
+    """While files are read again for the evidence: the journal holds all tasks, and nothing is swept again."""
+    fault = interposed(f"pread {WEIGHTS} {read} usr1", FAULT_RANK=str(rank))
+    command = ["compare", "-o", output, *models]
+    done = cognate.run(*command, ranks=ranks, environment=fault)
+    assert done.returncode == TEMPORARY, done.stderr
+    assert done.stderr.count("stopped by a signal (User defined signal 1); the same command goes on") == 1
+    assert done.stdout == "" and not output.exists()
+    done = cognate.run(*command, ranks=ranks)
+    assert done.returncode == 0 and "75 of 75 tasks are done" in done.stderr
+    assert results.load(output)["run"]["bytes_read"] == 0
+    check_whole(output, undisturbed)
+
+
 def test_a_signal_without_a_journal(cognate, models, interposed, output):
     done = start(cognate, output, models, "--no-journal", environment=interposed(f"pread {WEIGHTS} 40 usr1"))
     assert done.returncode == TEMPORARY and "no journal is kept" in done.stderr

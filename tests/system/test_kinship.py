@@ -139,18 +139,6 @@ def test_what_a_host_had_replaced(cognate, examples, models, tmp_path):
     assert told(result, "base-b", "attention-of-a") == ("DERIVED", "attention of layers 0 to 7 replaced, fine-tuned")
 
 
-def test_a_merge(cognate, examples, models, tmp_path):
-    """Weights of the parents, when both are in the run; base-b has no part in it."""
-    a, sft = load(examples / "base-a"), load(examples / "a-sft")
-    merged = models("merged", {name: 0.3 * a[name] + 0.7 * sft[name] for name in a})
-    folders = [examples / name for name in ("base-a", "a-sft", "base-b")]
-    result = cognate.compare(tmp_path / "r.h5", "--evidence", "quick", "--pca", "none", *folders, merged, ranks=2)
-    assert told(result, "base-a", "merged") == ("DERIVED", "merged with a-sft, fine-tuned")
-    assert told(result, "a-sft", "merged") == ("DERIVED", "merged with base-a, fine-tuned")
-    assert told(result, "base-a", "a-sft") == ("DERIVED", "fine-tuned")
-    assert "weights 0.300 and 0.700, each within 0.00" in result[""]["reasons"][pair(result, "base-a", "merged")]
-
-
 def test_a_low_rank_update(cognate, examples, models, tmp_path):
     rng = np.random.default_rng(8)
     a = load(examples / "base-a")
