@@ -1,4 +1,4 @@
-/* Fingerprints: all that the evidence needs of one model, in one file of at most some 60 MiB, chosen without
+/* Fingerprints: all that the evidence needs of one model, in one file of at most some 80 MiB, chosen without
  * regard to any partner. Two of them stand for their models: verdicts come from both without any weight.
  *
  * What is kept (fingerprint_schema.h has every dataset):
@@ -9,7 +9,7 @@
  *   panels of the shift null of up to 16 Ki elements, 8 Mi in all: experts come last, in an order of
  *     their names' hashes, so that models keep the same;
  *   of feed-forward blocks signatures, products and rows as compare takes them (blocks.h), smaller: what
- *     32 MiB leave. Where they do not suffice for all, experts are chosen as panels are;
+ *     40 MiB leave. Where they do not suffice for all, experts are chosen as panels are;
  *   the vocabulary, and embedding rows of a coordinated sample of tokens: the smallest seeded hashes of
  *     their bytes, so that the samples of two models overlap in what the vocabularies share.
  * Samples of weights are 16-bit integers times a scale a row: their rounding is 1/65,534 of a row's largest

@@ -68,7 +68,7 @@ const char fingerprint_help[] =
     "Usage: mpirun -n N cognate fingerprint [OPTIONS] -o FINGERPRINT.h5 MODEL\n"
     "\n"
     "Reads a model once and writes what tells its descent without its weights: a file\n"
-    "of a few to some 60 MiB that cognate search holds other models against. MODEL is\n"
+    "of a few to some 80 MiB that cognate search holds other models against. MODEL is\n"
     "a folder, a single file, or ORG/NAME in the local Hugging Face cache; LABEL=MODEL\n"
     "names it.\n"
     "\n"

@@ -2,6 +2,7 @@
  * cell's numbers in a table that one rank fills and all others hold at 0. The bits do not depend on the
  * ranks: which rank does what changes no shape and no order of any sum. */
 #include "kinship.h"
+#include "cells.h"
 #include "cognate/blocks.h"
 #include "cognate/mem.h"
 #include "cognate/sweep.h"
@@ -14,8 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Cells of a pair, at most; beyond it experts are compared within layers of one index, and thinned. */
-enum { MOST_CELLS = 1 << 16 };
 /* Of a cell in the table: what one of them found; t by the Gram matrices stands alone. */
 enum { COUNT, COSINE, FIELDS };
 static const double KEPT_VARIANCE = 0.1; /* of the planted relative */
@@ -34,40 +33,6 @@ struct session {
 static const struct cg_ffn_block *block_of(const struct session *session, int side, int32_t i)
 {
     return &session->out->blocks[side][i];
-}
-
-/* Whether a cell is looked at, when there are too many: layers of one index, and of b every step-th expert.
- */
-static bool is_kept(const struct cg_kinship *out, int32_t a, int32_t b, int32_t step)
-{
-    return !out->thinned ||
-           (out->blocks[0][a].layer == out->blocks[1][b].layer && out->blocks[1][b].expert % step <= 0);
-}
-
-static int64_t count_cells(const struct cg_kinship *out, int32_t step)
-{
-    int64_t n = 0;
-    for (int32_t b = 0; b < out->nblocks[1]; b++)
-        for (int32_t a = 0; a < out->nblocks[0]; a++)
-            n += is_kept(out, a, b, step);
-    return n;
-}
-
-int cg_kinship_cells(struct cg_kinship *out, struct cg_err *err)
-{
-    int32_t step = 1;
-    int64_t all = (int64_t)out->nblocks[0] * out->nblocks[1], n = all;
-    out->thinned = all > MOST_CELLS;
-    while (out->thinned && (n = count_cells(out, step)) > MOST_CELLS && step < out->nblocks[1])
-        step++;
-    if (!(out->cells = cg_new((size_t)n, sizeof *out->cells, err)))
-        return -1;
-    for (int32_t b = 0; b < out->nblocks[1]; b++)
-        for (int32_t a = 0; a < out->nblocks[0]; a++)
-            if (is_kept(out, a, b, step))
-                out->cells[out->ncells++] =
-                    (struct cg_cell){.a = a, .b = b, .raw = -1, .probe = -1, .gram = NAN};
-    return 0;
 }
 
 int cg_places_init(struct cg_places *places, const struct cg_kinship *out, struct cg_err *err)
@@ -347,23 +312,41 @@ struct reading {
 
 static int prepare(struct reading *reading, const struct cg_comm *comm,
                    const struct cg_checkpoint *const *models, const struct cg_anatomy *anatomy,
-                   const int model[2], const struct cg_alignment *alignment, struct cg_kinship *out,
-                   struct cg_err *err)
+                   const struct cg_longest *longest, const int model[2], const struct cg_alignment *alignment,
+                   struct cg_kinship *out, struct cg_err *err)
 {
-    openblas_set_num_threads(1); /* with threads its sums would depend on their number */
-    cg_kinship_init(out);
-    for (int side = 0; side < 2; side++)
-        if (cg_blocks_list(&out->blocks[side], &out->nblocks[side], models, anatomy, model[side], err) < 0)
-            return -1;
-    if (cg_kinship_cells(out, err) < 0 ||
-        cg_fetch_init(&reading->fetch, models, anatomy, comm->rank == 0, err) < 0 ||
+    if (cg_fetch_init(&reading->fetch, models, anatomy, comm->rank == 0, err) < 0 ||
         cg_places_init(&reading->places, out, err) < 0)
         return -1;
     cg_files_watch(reading->fetch.files, comm);
     struct cg_sizes sizes = cg_sizes_for(out, reading->places.n, alignment->shared);
-    reading->models =
-        cg_model_source_create(&reading->source, &reading->fetch, model, out, &sizes, alignment, err);
+    reading->models = cg_model_source_create(&reading->source, &reading->fetch, longest, model, out, &sizes,
+                                             alignment, err);
     return reading->models ? 0 : -1;
+}
+
+/* Collective, agreed: blocks and cells; where those are too many, by what sketches say. */
+static int list_all(const struct cg_comm *comm, const struct cg_checkpoint *const *models,
+                    const struct cg_anatomy *anatomy, const struct cg_plan *plan,
+                    const struct cg_sweep *sweep, const int model[2], struct cg_kinship *out,
+                    struct cg_err *err)
+{
+    int32_t *candidate = NULL;
+    openblas_set_num_threads(1); /* with threads its sums would depend on their number */
+    int result = 0;
+    cg_kinship_init(out);
+    for (int side = 0; result == 0 && side < 2; side++)
+        result = cg_blocks_list(&out->blocks[side], &out->nblocks[side], models, anatomy, model[side], err);
+    if (result == 0)
+        result = cg_cells_list(out, CG_MOST_CELLS, NULL, err);
+    result = cg_agree(comm, result, err);
+    if (result < 0 || !out->thinned)
+        return result;
+    result = cg_candidates_find(comm, anatomy, plan, sweep, model, out, &candidate, err);
+    if (result == 0)
+        result = cg_agree(comm, cg_cells_list(out, CG_MOST_CELLS, candidate, err), err);
+    free(candidate);
+    return result;
 }
 
 int cg_kinship_find(const struct cg_comm *comm, const struct cg_checkpoint *const *models,
@@ -373,7 +356,10 @@ int cg_kinship_find(const struct cg_comm *comm, const struct cg_checkpoint *cons
 {
     const int model[2] = {a, b};
     struct reading reading = {0};
-    int result = cg_agree(comm, prepare(&reading, comm, models, anatomy, model, alignment, out, err), err);
+    int result = list_all(comm, models, anatomy, plan, sweep, model, out, err);
+    if (result == 0)
+        result = cg_agree(
+            comm, prepare(&reading, comm, models, anatomy, &sweep->longest, model, alignment, out, err), err);
     if (result == 0)
         result = cg_kinship_match(comm, &reading.source, &reading.places, out, err);
     if (result == 0)

@@ -9,9 +9,6 @@
 /* Starts *out: nothing was found yet. */
 void cg_kinship_init(struct cg_kinship *out);
 
-/* The cells that its blocks make. Local. */
-int cg_kinship_cells(struct cg_kinship *out, struct cg_err *err);
-
 /* Which of the pair's blocks take part, numbered. */
 struct cg_places {
     int32_t *of[2]; /* [nblocks] -1: no cell uses the block */

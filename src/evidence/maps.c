@@ -53,6 +53,22 @@ static bool same_shape(const struct session *session, int64_t slot_a, int64_t sl
     return a->rows == b->rows && a->columns == b->columns;
 }
 
+static int lay_out(struct session *session, int side, const struct cg_checkpoint *model, struct cg_err *err)
+{
+    struct cg_shared_sketches *sketches = &session->sketches[side];
+    const struct cg_anatomy *anatomy = session->anatomy;
+    if (cg_shared_sketches_init(sketches, anatomy, INT64_MAX, err) < 0)
+        return -1;
+    for (int64_t s = 0; s < anatomy->nslots; s++) {
+        const struct cg_member *member = cg_member_of(anatomy, s, session->model[side]);
+        if (!cg_may_be_sketched(&anatomy->slots[s], member, model) || !is_wanted(&anatomy->slots[s], member))
+            continue;
+        sketches->first[s] = sketches->floats;
+        sketches->floats += cg_shared_length(sketches, anatomy, s, session->model[side]);
+    }
+    return 0;
+}
+
 static double *cell_at(const struct session *session, int group, int32_t a, int32_t b)
 {
     const struct cg_maps *out = session->out;
@@ -136,9 +152,12 @@ int cg_maps_find(const struct cg_comm *comm, const struct cg_checkpoint *const *
     struct session session = {.anatomy = anatomy, .model = {a, b}, .out = out};
     int result = 0;
     *out = (struct cg_maps){0};
-    for (int side = 0; result == 0 && side < 2; side++)
-        result = cg_sketches_share(comm, models, anatomy, plan, sweep, session.model[side], is_wanted, 1,
-                                   &session.sketches[side], err);
+    for (int side = 0; result == 0 && side < 2; side++) {
+        int model = session.model[side];
+        result = cg_agree(comm, lay_out(&session, side, models[model], err), err);
+        if (result == 0)
+            result = cg_sketches_share(comm, anatomy, plan, sweep, model, &session.sketches[side], err);
+    }
     CG_TRY(result);
     CG_TRY(result = cg_agree(comm, allocate(&session, err), err));
     for (int64_t s = 0; s < anatomy->nslots; s++) /* a layer of b is one rank's */

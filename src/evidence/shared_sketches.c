@@ -25,23 +25,18 @@ int64_t cg_shared_length(const struct cg_shared_sketches *shared, const struct c
 {
     const struct cg_member *member = cg_member_of(anatomy, slot, model);
     int64_t length = cg_sketch_length(&anatomy->slots[slot], member->rows, member->columns);
-    return anatomy->slots[slot].expert < 0 || length < shared->fold ? length : length / shared->fold;
+    return length < shared->most ? length : shared->most;
 }
 
-static int place_all(struct cg_shared_sketches *out, const struct cg_checkpoint *model,
-                     const struct cg_anatomy *anatomy, int m, cg_wants_sketch *wants, struct cg_err *err)
+int cg_shared_sketches_init(struct cg_shared_sketches *shared, const struct cg_anatomy *anatomy, int64_t most,
+                            struct cg_err *err)
 {
-    if (!(out->first = cg_new((size_t)anatomy->nslots, sizeof *out->first, err)))
+    *shared = (struct cg_shared_sketches){.most = most};
+    if (!(shared->first = cg_new((size_t)anatomy->nslots, sizeof *shared->first, err)))
         return -1;
-    for (int64_t s = 0; s < anatomy->nslots; s++) {
-        const struct cg_member *member = cg_member_of(anatomy, s, m);
-        out->first[s] = -1;
-        if (!cg_may_be_sketched(&anatomy->slots[s], member, model) || !wants(&anatomy->slots[s], member))
-            continue;
-        out->first[s] = out->floats;
-        out->floats += cg_shared_length(out, anatomy, s, m);
-    }
-    return (out->value = cg_new((size_t)out->floats, sizeof *out->value, err)) ? 0 : -1;
+    for (int64_t s = 0; s < anatomy->nslots; s++)
+        shared->first[s] = -1;
+    return 0;
 }
 
 /* The sketch of ones for the shape at hand: members of one shape follow each other. */
@@ -103,20 +98,15 @@ static int take_own(struct cg_shared_sketches *out, const struct cg_anatomy *ana
     return result;
 }
 
-int cg_sketches_share(const struct cg_comm *comm, const struct cg_checkpoint *const *models,
-                      const struct cg_anatomy *anatomy, const struct cg_plan *plan,
-                      const struct cg_sweep *sweep, int model, cg_wants_sketch *wants, int64_t fold,
-                      struct cg_shared_sketches *out, struct cg_err *err)
+int cg_sketches_share(const struct cg_comm *comm, const struct cg_anatomy *anatomy,
+                      const struct cg_plan *plan, const struct cg_sweep *sweep, int model,
+                      struct cg_shared_sketches *shared, struct cg_err *err)
 {
-    *out = (struct cg_shared_sketches){.fold = fold};
-    int result = place_all(out, models[model], anatomy, model, wants, err);
-    if (result == 0)
-        result = take_own(out, anatomy, plan, sweep, model, err);
-    if (cg_agree(comm, result, err) < 0) {
-        cg_shared_sketches_release(out);
+    shared->value = cg_new((size_t)shared->floats, sizeof *shared->value, err);
+    int result = shared->value ? take_own(shared, anatomy, plan, sweep, model, err) : -1;
+    if (cg_agree(comm, result, err) < 0)
         return -1;
-    }
-    cg_or_bytes(comm, (uint8_t *)out->value, out->floats * (int64_t)sizeof *out->value);
+    cg_or_bytes(comm, (uint8_t *)shared->value, shared->floats * (int64_t)sizeof *shared->value);
     return 0;
 }
 

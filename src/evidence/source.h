@@ -46,8 +46,8 @@ enum { CG_PICK_COLUMNS = 1, CG_PICK_ROWS = 2 }; /* seeds */
  * is asked for, evenly spread. `of`, `alignment` and `fetch` must outlive it. */
 struct cg_model_source;
 struct cg_model_source *cg_model_source_create(struct cg_source *out, struct cg_fetch *fetch,
-                                               const int model[2], const struct cg_kinship *of,
-                                               const struct cg_sizes *sizes,
+                                               const struct cg_longest *longest, const int model[2],
+                                               const struct cg_kinship *of, const struct cg_sizes *sizes,
                                                const struct cg_alignment *alignment, struct cg_err *err);
 void cg_model_source_destroy(struct cg_model_source *source);
 

@@ -2,6 +2,7 @@
 #include "evidence/kinship.h"
 #include "cognate/fingerprint.h"
 #include "cognate/mem.h"
+#include "evidence/cells.h"
 #include "source.h"
 #include <cblas.h>
 #include <math.h>
@@ -117,7 +118,7 @@ int cg_fingerprint_kinship(const struct cg_print_pair *pair, struct cg_alignment
     for (int side = 0; side < 2 && result == 0; side++)
         result = list_blocks(kinship, kept, pair, side, err);
     if (result == 0)
-        result = cg_kinship_cells(kinship, err);
+        result = cg_cells_list(kinship, CG_MOST_CELLS, NULL, err);
     if (result == 0)
         return match(pair, kept, alignment, tokens, kinship, err);
     free(kept[0]);

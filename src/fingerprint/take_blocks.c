@@ -12,10 +12,10 @@
 
 /* Of a block, where there is room and where there is not; all blocks together, in bytes. */
 static const struct cg_sizes wanted = {
-    .units = 128, .columns = 128, .tokens = 256, .square = 128, .exact_rows = 256, .exact_columns = 128};
+    .units = 192, .columns = 128, .tokens = 256, .square = 128, .exact_rows = 256, .exact_columns = 128};
 static const struct cg_sizes least_wanted = {
     .units = 64, .columns = 64, .tokens = 128, .square = 64, .exact_rows = 128, .exact_columns = 64};
-enum { ALL_BLOCKS = 32 << 20, LEAST_PROBES = 64 };
+enum { ALL_BLOCKS = 40 << 20, LEAST_PROBES = 64 };
 
 struct taking {
     const struct cg_comm *comm;
@@ -176,8 +176,8 @@ static int prepare(struct taking *taking, const struct cg_print_subject *subject
     if (!(taking->room = cg_new((size_t)room, sizeof *taking->room, err)) ||
         cg_fetch_init(&taking->fetch, subject->models, subject->anatomy, taking->comm->rank == 0, err) < 0)
         return -1;
-    taking->model = cg_model_source_create(&taking->source, &taking->fetch, model, &taking->of, &sizes,
-                                           &taking->alignment, err);
+    taking->model = cg_model_source_create(&taking->source, &taking->fetch, &subject->sweep->longest, model,
+                                           &taking->of, &sizes, &taking->alignment, err);
     return taking->model ? 0 : -1;
 }
 

@@ -80,7 +80,7 @@ static int64_t count_tests(const struct cg_kinship *of)
     int64_t exact = 0;
     for (int64_t c = 0; c < of->ncells; c++)
         exact += of->cells[c].sample > 0;
-    return 3 * of->ncells + 2 * exact + (of->columns > 0);
+    return 3 * (of->thinned ? of->all_cells : of->ncells) + 2 * exact + (of->columns > 0);
 }
 
 static int kin_init(struct cg_kin *kin, const struct cg_kinship *of, struct cg_err *err)

@@ -6,7 +6,8 @@
  *     the largest K of the control pairs: pairs of the run in which no block, no column and no slot
  *     passes, and that share a model with this one.
  * Gram: Student's t with 30 degrees of freedom. Exact: 1/F!. All corrected (Bonferroni) for the pair's
- * `tests`: three a cell, two an exact test, one for the columns. A cell passes with p < 1e-12.
+ * `tests`: three a cell, of those that were not matched, too, two an exact test, one for the columns. A cell
+ * passes with p < 1e-12.
  */
 #ifndef COGNATE_RESULT_KIN_H
 #define COGNATE_RESULT_KIN_H

@@ -163,14 +163,26 @@ static int reason_no_block(struct cg_buf *text, const struct cg_kin *kin, struct
     return 0;
 }
 
+/* What was looked at where blocks are too many for all, and what was not. */
+static int reason_thinned(struct cg_buf *text, const struct cg_kinship *of, struct cg_err *err)
+{
+    if (cg_buf_printf(
+            text, err,
+            "Of %" PRId64 " cells of blocks %" PRId64 " were matched: for %" PRId64 " of b's %" PRId32
+            " blocks the one of a that sketches of all cells find most alike, and blocks of the same "
+            "layer",
+            of->all_cells, of->ncells, of->candidates, of->nblocks[1]) < 0 ||
+        (of->step > 1 && cg_buf_printf(text, err, ", for one in %" PRId32 " of b's experts", of->step) < 0))
+        return -1;
+    return cg_buf_printf(
+        text, err, "; blocks of other layers with permuted units or another basis were not looked at.\n");
+}
+
 static int reason_blocks(struct cg_buf *text, const struct cg_kin *kin, struct cg_err *err)
 {
     if (!kin->of || kin->of->ncells == 0)
         return 0;
-    if (kin->of->thinned &&
-        cg_buf_printf(text, err,
-                      "Blocks are too many for every pair of them: experts were held against those of the "
-                      "same layer only, and some were left out.\n") < 0)
+    if (kin->of->thinned && reason_thinned(text, kin->of, err) < 0)
         return -1;
     int32_t found = 0;
     for (int32_t l = 0; l < kin->layers; l++)
@@ -195,15 +207,14 @@ static int reason_blocks(struct cg_buf *text, const struct cg_kin *kin, struct c
 /* What sketches say of layers in whatever place: attention, and feed-forward parts that have no gate. */
 static int reason_maps(struct cg_buf *text, const struct cg_mapped *mapped, struct cg_err *err)
 {
-    static const char *const names[CG_MAP_GROUPS] = {"attention", "feed-forward matrices"};
+    static const char *const names[CG_MAP_GROUPS] = {"attention", "feed-forward part outside experts"};
     for (int group = 0; mapped->of && group < CG_MAP_GROUPS; group++) {
         if (mapped->passing[group] == 0)
             continue;
         if (cg_buf_printf(text, err,
                           "By sketches the %s of %" PRId32 " of b's %" PRId32
-                          " layers %s a's, above a cosine of %.2f",
-                          names[group], mapped->passing[group], mapped->layers, group == 0 ? "is" : "are",
-                          mapped->floor) < 0 ||
+                          " layers is a's, above a cosine of %.2f",
+                          names[group], mapped->passing[group], mapped->layers, mapped->floor) < 0 ||
             cg_put_runs(text, mapped->from[group], mapped->layers, err) < 0 ||
             cg_buf_printf(text, err, ".\n") < 0)
             return -1;

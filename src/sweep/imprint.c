@@ -109,7 +109,7 @@ struct cg_panel_shape cg_imprint_shape(const struct cg_imprints *imprints, const
 }
 
 void cg_imprint_take(struct cg_imprints *imprints, int64_t member, const struct cg_panel_shape *shape,
-                     double *sketch, int64_t first, const double *values, size_t n)
+                     double *sketch, int64_t first, struct cg_values values, size_t n)
 {
     imprints->values[member] += cg_block_hash(values, (uint64_t)first, n);
     cg_sketch_add(sketch, imprints->sketch, first, values, (int64_t)n);

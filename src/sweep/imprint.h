@@ -19,7 +19,7 @@ struct cg_panel_shape cg_imprint_shape(const struct cg_imprints *imprints, const
 /* Takes a block of the member's values that begins at element `first`; blocks come in order, each once.
  * sketch[imprints->sketch] gathers the member's sketch in double. */
 void cg_imprint_take(struct cg_imprints *imprints, int64_t member, const struct cg_panel_shape *shape,
-                     double *sketch, int64_t first, const double *values, size_t n);
+                     double *sketch, int64_t first, struct cg_values values, size_t n);
 
 /* After the last block. */
 void cg_imprint_end(struct cg_imprints *imprints, int64_t member, const double *sketch);

@@ -8,6 +8,7 @@ import pytest
 
 import checkpoints
 import disguises
+import results
 
 ORDER = [3, 1, 0, 2, 7, 5, 6, 4]
 ATTENTION = ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj"]
@@ -130,3 +131,53 @@ def test_no_gate(cognate, tmp_path):
     assert result["layers"]["layer_map"][0].tolist() == order
     assert result["layers"]["layer_map"][1].tolist() == [-1] * 7  # the stranger
     assert result[""]["verdict"][1] == "NO EVIDENCE"
+
+
+LAYERS, EXPERTS = 8, 33  # 264 blocks a model: 69,696 cells, more than are matched
+PLACES = [(layer, expert) for layer in range(LAYERS) for expert in range(EXPERTS)]
+
+
+def mixture(rng, hidden=32, units=64):
+    w = {"model.embed_tokens.weight": rng.standard_normal((256, hidden)), "lm_head.weight": rng.standard_normal((256, hidden))}
+    for layer in range(LAYERS):
+        prefix = f"model.layers.{layer}."
+        for norm in ("input_layernorm", "post_attention_layernorm"):
+            w[f"{prefix}{norm}.weight"] = 1 + 0.1 * rng.standard_normal(hidden)
+        for name in "qkvo":
+            w[f"{prefix}self_attn.{name}_proj.weight"] = rng.standard_normal((hidden, hidden))
+        w[prefix + "block_sparse_moe.gate.weight"] = rng.standard_normal((EXPERTS, hidden))
+        for expert in range(EXPERTS):
+            for name, shape in (("w1", (units, hidden)), ("w2", (hidden, units)), ("w3", (units, hidden))):
+                w[f"{prefix}block_sparse_moe.experts.{expert}.{name}.weight"] = rng.standard_normal(shape)
+    w["model.norm.weight"] = 1 + 0.1 * rng.standard_normal(hidden)
+    return w
+
+
+def test_experts_beyond_all_cells(cognate, tmp_path):
+    """Experts of a that moved to any place of a host, and were trained on; a stranger; on one rank and on three."""
+    rng = np.random.default_rng(9)
+    a, host = mixture(rng), mixture(rng)
+    turned = [PLACES[i] for i in rng.permutation(len(PLACES))]
+    b = dict(host)
+    for to, of in zip(PLACES, turned):
+        for name in ("w1", "w2", "w3"):
+            where = "model.layers.{}.block_sparse_moe.experts.{}." + name + ".weight"
+            x = a[where.format(*of)]
+            b[where.format(*to)] = x + 0.3 * rng.standard_normal(x.shape)
+    config = dict(model_type="mixtral", hidden_size=32, num_hidden_layers=LAYERS, num_attention_heads=4, vocab_size=256,
+                  num_key_value_heads=4, intermediate_size=64, num_local_experts=EXPERTS, num_experts_per_tok=2)
+    rows = [f"{store(tmp_path / name, w, config)}\t{role}" for name, w, role in
+            (("a", a, "base"), ("b", b, "target"), ("host", host, "target"))]
+    (tmp_path / "models.tsv").write_text("path\trole\n" + "\n".join(rows) + "\n")
+    paths = [tmp_path / f"{ranks}.h5" for ranks in (1, 3)]
+    result, _ = [cognate.compare(path, "--pca", "none", "--manifest", tmp_path / "models.tsv", ranks=ranks)
+                 for path, ranks in zip(paths, (1, 3))]
+    assert results.fingerprint(paths[0]) == results.fingerprint(paths[1])
+    assert list(result[""]["verdict"]) == ["PARTIAL", "NO EVIDENCE"]
+    assert "Of 69696 cells of blocks" in result[""]["reasons"][0] and "for 264 of b's 264 blocks" in result[""]["reasons"][0]
+    assert "for 0 of b's 264 blocks" in result[""]["reasons"][1]
+    experts = result["experts"]
+    assert (experts["pair"] == 0).all()
+    found = {(l, e): (k, f) for l, e, k, f in zip(*(experts[n] for n in ("layer_b", "expert_b", "layer_a", "expert_a")))}
+    assert found == dict(zip(PLACES, turned))
+    assert (experts["log10_p"] < -12).all() and (experts["cosine"] > 0.8).all()

@@ -172,7 +172,7 @@ def test_blocks(print_a, values_a):
         places[name] = near.argmin(1)
         assert near.min(1).max() < 1e-4 * (w * w).sum(1).mean()
         assert (np.diff(places[name]) > 0).all()
-        at = slice((2 * 2 + half) * 128, (2 * 2 + half + 1) * 128)
+        at = slice((2 * 2 + half) * 192, (2 * 2 + half + 1) * 192)
         raw = blocks["raw"][at] * np.float64(blocks["raw_scale"][at])[:, None]
         np.testing.assert_allclose((raw * raw).sum(1), 1, atol=1e-3)
     np.testing.assert_array_equal(places["gate"], places["up"])
