@@ -158,6 +158,10 @@ int cg_kinship_find(const struct cg_comm *comm, const struct cg_checkpoint *cons
                     struct cg_kinship *out, struct cg_err *err);
 void cg_kinship_release(struct cg_kinship *kinship);
 
+/* The compact form for other ranks of the job, and back. Local. */
+int cg_kinship_pack(const struct cg_kinship *kinship, struct cg_buf *buf, struct cg_err *err);
+int cg_kinship_unpack(struct cg_kinship *out, struct cg_unpacker *from, struct cg_err *err);
+
 /* log10 of P(F >= fixed) for a uniform assignment: -log10(fixed!). */
 double cg_fixed_log10_p(int64_t fixed);
 

@@ -24,6 +24,9 @@ struct cg_comm {
 int cg_comm_init(struct cg_comm *comm, int *argc, char ***argv, struct cg_err *err);
 void cg_comm_finalize(struct cg_comm *comm);
 
+/* Local: this rank by itself, for work that is one rank's own but speaks of collectives. */
+struct cg_comm cg_comm_alone(void);
+
 /* Local. One line on stderr with the rank, then MPI_Abort: for a failed MPI call or a peer that stopped. */
 void cg_comm_abort(const struct cg_comm *comm, const char *format, ...)
     __attribute__((format(printf, 2, 3), noreturn));
@@ -35,6 +38,9 @@ int cg_agree(const struct cg_comm *comm, int result, struct cg_err *err);
 
 /* Broadcasts buf from rank 0; other ranks' buffers are replaced. Agreed. */
 int cg_broadcast(const struct cg_comm *comm, struct cg_buf *buf, struct cg_err *err);
+
+/* Every rank gets all n buffers; each is filled by one rank and empty on the others. Agreed. */
+int cg_share_bufs(const struct cg_comm *comm, struct cg_buf *bufs, int64_t n, struct cg_err *err);
 
 /* In place, over all ranks. Exact when all ranks but one hold +0.0 (or 0) in a cell. */
 void cg_sum_doubles(const struct cg_comm *comm, double *values, int64_t n);

@@ -45,6 +45,13 @@ struct cg_comparison {
 struct cg_comparison cg_compare_slot(const struct cg_anatomy *anatomy, const struct cg_plan *plan,
                                      const struct cg_sweep *sweep, int64_t slot, int a, int b);
 
+/* The same from products, a before b, and a shift null that come from elsewhere; NULL: none are known. Of the
+ * sweep only digests and moments are looked at. */
+struct cg_comparison cg_compare_products(const struct cg_anatomy *anatomy, const struct cg_plan *plan,
+                                         const struct cg_sweep *sweep, int64_t slot, int a, int b,
+                                         const struct cg_products *products,
+                                         const struct cg_shift_null *null);
+
 /* Facts of one member, from its moments; NaN where there is no finite element. */
 struct cg_description {
     double l2norm, mean, std, minimum, maximum;

@@ -21,7 +21,10 @@ struct cg_findings {
     const struct cg_architecture *architectures; /* [models] */
     const struct cg_anatomy *anatomy;
     const struct cg_plan *plan;
-    const struct cg_sweep *sweep;
+    const struct cg_sweep
+        *sweep; /* without products: those are in comparisons, and merges are not looked for */
+    const struct cg_comparison *comparisons; /* [nslots * npairs], slot by slot; NULL: made from the sweep */
+    int64_t sketch; /* length of the sketches that comparisons are estimates from; 0: they are exact */
     const int32_t (*pairs)[2];
     int64_t npairs;
     const struct cg_alignment *alignments; /* [npairs] */

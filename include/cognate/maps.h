@@ -46,4 +46,8 @@ int cg_maps_find(const struct cg_comm *comm, const struct cg_checkpoint *const *
                  int a, int b, struct cg_maps *out, struct cg_err *err);
 void cg_maps_release(struct cg_maps *maps);
 
+/* The compact form for other ranks of the job, and back. Local. */
+int cg_maps_pack(const struct cg_maps *maps, struct cg_buf *buf, struct cg_err *err);
+int cg_maps_unpack(struct cg_maps *out, struct cg_unpacker *from, struct cg_err *err);
+
 #endif

@@ -65,6 +65,7 @@
       "decimal logarithm of the corrected p-value of the strongest slot")                                    \
     V(detection_limit, FLOAT64, PAIR, NONE, NONE, "1",                                                       \
       "smallest cosine of related matrices that the tests of this run would have seen")                      \
+    V(rank, INT32, PAIR, NONE, NONE, "1", "place of b in a search, 1 the nearest; -1 in other results")      \
     V(reasons, TEXT, PAIR, NONE, NONE, "1", "why the verdict is what it is")                                 \
     V(skipped_label, TEXT, SKIPPED, NONE, NONE, "1", "label of a broken model that was left out")            \
     V(skipped_path, TEXT, SKIPPED, NONE, NONE, "1", "its path as given")                                     \

@@ -21,6 +21,13 @@ struct cg_journal_options {
     uint8_t identity[32]; /* of all that the sums depend on: inputs, options, ranks, version */
 };
 
+/* What a fingerprint keeps of each member as it passes, chosen without regard to any partner. */
+struct cg_imprint_options {
+    int64_t sketch; /* its length; 0: no imprints are taken */
+    int64_t panel;  /* elements of a panel, at most, but one line where that is longer */
+    int64_t panels; /* of all panels together */
+};
+
 /* A matrix of which the sweep tells the longest rows: row r has the squared length
  *     sum over columns c of (x(r, c) gain(c))^2,
  * with elements that are not finite as 0. */
@@ -33,6 +40,7 @@ struct cg_row_request {
 
 struct cg_sweep_options {
     struct cg_journal_options journal;
+    struct cg_imprint_options imprint;
     int64_t buffer;       /* bytes a rank for pieces of files, both halves together */
     double stall_timeout; /* seconds without a read completed, or without a sign of life from a rank */
     enum cg_feature_kind feature_kind;
@@ -78,6 +86,16 @@ struct cg_shift_null {
 /* Input embeddings are kept when all of them together are no larger than CG_KEEP_BYTES. */
 enum { CG_SHIFTS = 31, CG_KEEP_BYTES = 32 << 20, CG_PANEL_ELEMENTS = 1 << 18, CG_SHA256 = 32 };
 
+/* By member of the plan. */
+struct cg_imprints {
+    int64_t sketch, panel; /* as asked for */
+    float *sketches;       /* [nmembers * sketch] the sign sketch of src/sweep/features.h, of any tensor */
+    uint64_t *values;      /* [nmembers] a hash of the decoded values, whatever type holds them: the sum over
+                              all elements of cg_block_hash (src/sweep/kernels.h); NaN and infinity count as 0 */
+    int64_t *first;        /* [nmembers + 1] where a member's panel begins; without one it has no length */
+    float *panels;         /* lines x residual axis, as in src/sweep/panel.h */
+};
+
 /* The rows that were asked for, list after list, the longest first; of equal ones the lower first. */
 struct cg_longest {
     int64_t n; /* lists */
@@ -101,6 +119,7 @@ struct cg_sweep {
     struct cg_products *products; /* by pair */
     struct cg_shift_null *null;   /* by pair */
     struct cg_features features;  /* this rank's rows */
+    struct cg_imprints imprints;  /* empty unless asked for */
     struct cg_sketches sketches;  /* this rank's */
     struct cg_longest longest;
     uint8_t **kept; /* [models] the bytes of small input embeddings, in canonical order, for the tokens; NULL:

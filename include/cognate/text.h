@@ -29,6 +29,7 @@ struct cg_unpacker {
     const char *at, *end;
 };
 int64_t cg_unpack_int(struct cg_unpacker *from);
+void cg_unpack_bytes(void *out, struct cg_unpacker *from, size_t n);
 char *cg_unpack_text(struct cg_unpacker *from, struct cg_err *err); /* on the heap; the caller frees */
 
 /* Writes `text` into out[size] so that a terminal and a log can show it: control characters, DEL and bytes

@@ -21,6 +21,11 @@ int cg_comm_init(struct cg_comm *comm, int *argc, char ***argv, struct cg_err *e
     return 0;
 }
 
+struct cg_comm cg_comm_alone(void)
+{
+    return (struct cg_comm){.mpi = MPI_COMM_SELF, .rank = 0, .size = 1};
+}
+
 void cg_comm_finalize(struct cg_comm *comm)
 {
     MPI_Finalize();
@@ -164,4 +169,33 @@ int cg_count_hosts(const struct cg_comm *comm)
     MPI_Comm_rank(host, &rank_on_host);
     MPI_Comm_free(&host);
     return (int)cg_sum_int(comm, rank_on_host == 0);
+}
+
+/* Makes room for what other ranks fill. */
+static int widen(struct cg_buf *buf, int64_t size, struct cg_err *err)
+{
+    if (buf->size > 0 || size == 0)
+        return 0;
+    cg_buf_release(buf);
+    if (!(buf->data = cg_new((size_t)size + 1, 1, err)))
+        return -1;
+    buf->size = (size_t)size;
+    buf->capacity = (size_t)size + 1;
+    return 0;
+}
+
+int cg_share_bufs(const struct cg_comm *comm, struct cg_buf *bufs, int64_t n, struct cg_err *err)
+{
+    int64_t *size = cg_new((size_t)n, sizeof *size, err);
+    int result = cg_agree(comm, size ? 0 : -1, err);
+    for (int64_t i = 0; result == 0 && i < n; i++)
+        size[i] = (int64_t)bufs[i].size;
+    if (result == 0)
+        cg_or_bytes(comm, (uint8_t *)size, n * (int64_t)sizeof *size);
+    for (int64_t i = 0; result == 0 && i < n; i++)
+        result = cg_agree(comm, widen(&bufs[i], size[i], err), err);
+    for (int64_t i = 0; result == 0 && i < n; i++)
+        cg_or_bytes(comm, (uint8_t *)bufs[i].data, size[i]);
+    free(size);
+    return result;
 }

@@ -52,12 +52,17 @@ int cg_pack_text(struct cg_buf *buf, const char *text, struct cg_err *err)
     return cg_buf_append(buf, text, n, err);
 }
 
+void cg_unpack_bytes(void *out, struct cg_unpacker *from, size_t n)
+{
+    assert((size_t)(from->end - from->at) >= n);
+    memcpy(out, from->at, n);
+    from->at += n;
+}
+
 int64_t cg_unpack_int(struct cg_unpacker *from)
 {
     int64_t value;
-    assert((size_t)(from->end - from->at) >= sizeof value);
-    memcpy(&value, from->at, sizeof value);
-    from->at += sizeof value;
+    cg_unpack_bytes(&value, from, sizeof value);
     return value;
 }
 

@@ -8,6 +8,8 @@
 
 /* Collective; only rank 0 prints. */
 int cg_command_compare(const struct cg_comm *comm, int argc, char **argv);
+int cg_command_fingerprint(const struct cg_comm *comm, int argc, char **argv);
+int cg_command_search(const struct cg_comm *comm, int argc, char **argv);
 
 /* Local: without MPI. */
 int cg_command_inspect(int argc, char **argv);

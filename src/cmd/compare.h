@@ -1,4 +1,4 @@
-/* What the user asked `cognate compare` for. */
+/* What the user asked `cognate compare`, `fingerprint` or `search` for. */
 #ifndef COGNATE_CMD_COMPARE_H
 #define COGNATE_CMD_COMPARE_H
 
@@ -7,6 +7,7 @@
 
 struct compare_options {
     const char *output, *manifest;
+    const char *library;           /* of a search: its folder */
     struct cg_sweep_options sweep; /* all but the journal's folder and identity */
     bool journal;
     bool skip_broken; /* go on without models that cannot be used */
@@ -17,9 +18,9 @@ struct compare_options {
     int first_model; /* argv[first_model ...] are models */
 };
 
-/* Parses argv. 0, or -1 with err filled: wrong usage. */
+/* Parses argv, whose first word is the command. 0, or -1 with err filled: wrong usage. */
 int compare_parse(struct compare_options *out, int argc, char **argv, struct cg_err *err);
 
-extern const char compare_help[];
+extern const char compare_help[], fingerprint_help[], search_help[];
 
 #endif

@@ -47,6 +47,48 @@ const char compare_help[] =
     "published; 2 wrong usage; 75 stopped by SIGTERM or SIGUSR1, the same command\n"
     "goes on from there.\n";
 
+#define SWEEP_HELP                                                                                           \
+    "  -b, --buffer BYTES         memory a rank for pieces of files (default 128M;\n"                        \
+    "                             K, M and G count in 1024s)\n"                                              \
+    "  -s, --stall-timeout SECONDS\n"                                                                        \
+    "                             a rank that gives no sign of life for so long ends\n"                      \
+    "                             the run (default 600)\n"                                                   \
+    "  -j, --journal-every SECONDS, --no-journal\n"                                                          \
+    "                             as for compare\n"                                                          \
+    "  -p, -k, -e                 as for compare, and without effect: a fingerprint\n"                       \
+    "                             holds full evidence, and no PCA\n"                                         \
+    "  -q, --quiet                no progress, no warnings\n"                                                \
+    "  -h, --help                 this text\n"                                                               \
+    "\n"                                                                                                     \
+    "Exit status: 0 done, whatever the verdict; 1 bad input or failed work, nothing\n"                       \
+    "published; 2 wrong usage; 75 stopped by SIGTERM or SIGUSR1, the same command\n"                         \
+    "goes on from there.\n"
+
+const char fingerprint_help[] =
+    "Usage: mpirun -n N cognate fingerprint [OPTIONS] -o FINGERPRINT.h5 MODEL\n"
+    "\n"
+    "Reads a model once and writes what tells its descent without its weights: a file\n"
+    "of a few to some 80 MiB that cognate search holds other models against. MODEL is\n"
+    "a folder, a single file, or ORG/NAME in the local Hugging Face cache; LABEL=MODEL\n"
+    "names it.\n"
+    "\n"
+    "  -o, --output FINGERPRINT.h5\n"
+    "                             the fingerprint; replaced only when the run ends well\n" SWEEP_HELP;
+
+const char search_help[] =
+    "Usage: mpirun -n N cognate search [OPTIONS] -o RESULT.h5 --library DIR MODEL\n"
+    "\n"
+    "Holds a model against every fingerprint in a folder and its sub-folders, without\n"
+    "their weights, and ranks them. MODEL is as for cognate fingerprint, or such a\n"
+    "fingerprint itself. Verdicts are those of cognate compare; cosines and\n"
+    "differences are estimates, and what takes the weights themselves (low-rank\n"
+    "updates, merges) is not told.\n"
+    "\n"
+    "  -o, --output RESULT.h5     the result; replaced only when the run ends well\n"
+    "  -l, --library DIR          the folder of fingerprints; other *.h5 files are noted\n"
+    "      --skip-broken          go on without broken fingerprints, and record them in\n"
+    "                             the result; otherwise they end the run\n" SWEEP_HELP;
+
 enum { MOST_FEATURES = 8192, MOST_COMPONENTS = 8192 };
 
 enum { NO_JOURNAL = 256, SKIP_BROKEN }; /* options without a letter */
@@ -132,6 +174,9 @@ static int take_option(struct compare_options *out, int option, const char *valu
     case 'm':
         out->manifest = value;
         return 0;
+    case 'l':
+        out->library = value;
+        return 0;
     case 'p':
         return parse_features(value, &out->sweep, err);
     case 'k':
@@ -161,10 +206,10 @@ static int take_option(struct compare_options *out, int option, const char *valu
     }
 }
 
-static int check(const struct compare_options *out, int models, struct cg_err *err)
+static int check_compare(const struct compare_options *out, int models, struct cg_err *err)
 {
-    if (!out->output)
-        return cg_fail(err, CG_EUSAGE, "where should the result go? give -o RESULT.h5");
+    if (out->library)
+        return cg_fail(err, CG_EUSAGE, "compare takes no --library; see cognate search --help");
     if (out->manifest && models > 0)
         return cg_fail(err, CG_EUSAGE, "give models either as arguments or by --manifest, not both");
     if (!out->manifest && models < 2)
@@ -172,10 +217,34 @@ static int check(const struct compare_options *out, int models, struct cg_err *e
     return 0;
 }
 
+/* Of the other two commands: one model each. */
+static int check_one(const struct compare_options *out, const char *command, int models, struct cg_err *err)
+{
+    bool search = strcmp(command, "search") == 0;
+    if (out->manifest)
+        return cg_fail(err, CG_EUSAGE, "%s takes no --manifest; see cognate %s --help", command, command);
+    if (search != (out->library != NULL))
+        return cg_fail(err, CG_EUSAGE,
+                       search ? "where are the fingerprints? give --library DIR"
+                              : "fingerprint takes no --library; see cognate search --help");
+    if (models != 1)
+        return cg_fail(err, CG_EUSAGE, "%s wants one model; see cognate %s --help", command, command);
+    return 0;
+}
+
+static int check(const struct compare_options *out, const char *command, int models, struct cg_err *err)
+{
+    if (!out->output)
+        return cg_fail(err, CG_EUSAGE, "where should the result go? give -o RESULT.h5");
+    return strcmp(command, "compare") == 0 ? check_compare(out, models, err)
+                                           : check_one(out, command, models, err);
+}
+
 int compare_parse(struct compare_options *out, int argc, char **argv, struct cg_err *err)
 {
     static const struct option options[] = {{"output", required_argument, NULL, 'o'},
                                             {"manifest", required_argument, NULL, 'm'},
+                                            {"library", required_argument, NULL, 'l'},
                                             {"pca", required_argument, NULL, 'p'},
                                             {"components", required_argument, NULL, 'k'},
                                             {"evidence", required_argument, NULL, 'e'},
@@ -196,7 +265,7 @@ int compare_parse(struct compare_options *out, int argc, char **argv, struct cg_
                                               .feature_kind = CG_FEATURES_SKETCH,
                                               .feature_length = 1024}};
     opterr = 0;
-    for (int option; (option = getopt_long(argc, argv, ":o:m:p:k:e:b:s:j:qh", options, NULL)) != -1;) {
+    for (int option; (option = getopt_long(argc, argv, ":o:m:l:p:k:e:b:s:j:qh", options, NULL)) != -1;) {
         if (option == '?' || option == ':')
             return cg_option_error(err, option, argv);
         if (take_option(out, option, optarg, err) < 0)
@@ -204,5 +273,5 @@ int compare_parse(struct compare_options *out, int argc, char **argv, struct cg_
     }
     out->first_model = optind;
     out->sweep.sketches = out->full;
-    return out->help ? 0 : check(out, argc - optind, err);
+    return out->help ? 0 : check(out, argv[0], argc - optind, err);
 }

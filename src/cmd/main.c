@@ -14,10 +14,13 @@ static const char help[] =
     "\n"
     "  compare   reads models once, side by side, and writes evidence and verdicts\n"
     "            (under mpirun or srun)\n"
+    "  fingerprint\n"
+    "            reads a model once and keeps what tells its descent (likewise)\n"
+    "  search    holds a model against a folder of fingerprints (likewise)\n"
     "  inspect   says what checkpoints hold, from their metadata\n"
     "  plan      says how the work would fall on the ranks of a run\n"
     "  report    shows the summary of a result file again\n"
-    "  verify    checks that a result file is whole\n"
+    "  verify    checks that a result file or a fingerprint is whole\n"
     "\n"
     "cognate COMMAND --help says more; cognate --version says which cognate this is.\n";
 
@@ -42,7 +45,13 @@ static const struct {
                       {"report", cg_command_report},
                       {"verify", cg_command_verify}};
 
-static int compare_with_mpi(int argc, char **argv)
+static const struct {
+    const char *name;
+    int (*run)(const struct cg_comm *comm, int argc, char **argv);
+} parallel_commands[] = {
+    {"compare", cg_command_compare}, {"fingerprint", cg_command_fingerprint}, {"search", cg_command_search}};
+
+static int run_with_mpi(int (*run)(const struct cg_comm *comm, int argc, char **argv), int argc, char **argv)
 {
     struct cg_comm comm;
     struct cg_err err;
@@ -50,7 +59,7 @@ static int compare_with_mpi(int argc, char **argv)
         cg_log_error(err.text);
         return 1;
     }
-    int status = cg_command_compare(&comm, argc, argv);
+    int status = run(&comm, argc, argv);
     cg_comm_finalize(&comm);
     return status;
 }
@@ -72,8 +81,9 @@ int main(int argc, char **argv)
 {
     setlocale(LC_CTYPE, "");
     const char *command = argc > 1 ? argv[1] : "";
-    if (strcmp(command, "compare") == 0)
-        return compare_with_mpi(argc - 1, argv + 1);
+    for (size_t i = 0; i < sizeof parallel_commands / sizeof *parallel_commands; i++)
+        if (strcmp(command, parallel_commands[i].name) == 0)
+            return run_with_mpi(parallel_commands[i].run, argc - 1, argv + 1);
     if (!is_first_process())
         return 0;
     for (size_t i = 0; i < sizeof local_commands / sizeof *local_commands; i++)

@@ -253,6 +253,26 @@ int run_check_files(struct run *run, struct cg_err *err)
     return cg_agree(run->comm, check_files_on_root(run, err), err);
 }
 
+int run_take_fingerprint(struct run *run, struct cg_fingerprint *out, struct cg_err *err)
+{
+    const struct cg_print_subject subject = {.models = run->models.pointers,
+                                             .architecture = &run->models.architectures[0],
+                                             .anatomy = &run->models.anatomy,
+                                             .plan = &run->plan,
+                                             .sweep = &run->sweep,
+                                             .vocabulary = &run->vocabularies[0]};
+    int64_t reread = 0;
+    run->sweeping.feature_kind = CG_FEATURES_NONE;
+    run->sweeping.feature_length = 0;
+    run->sweeping.sketches = false; /* imprints hold them all */
+    run->sweeping.imprint = cg_fingerprint_imprint(&run->models.anatomy);
+    if (run_sweep(run, err) < 0 || run_load_vocabularies(run, err) < 0 ||
+        cg_fingerprint_take(run->comm, &subject, out, &reread, err) < 0)
+        return -1;
+    run->bytes_reread += reread;
+    return run_check_files(run, err);
+}
+
 static int join_command(char **out, int argc, char **argv, struct cg_err *err)
 {
     struct cg_buf line = {0};
@@ -321,9 +341,8 @@ int run_publish(struct run *run, struct cg_err *err)
     return cg_agree(run->comm, publish_on_root(run, err), err);
 }
 
-void run_release(struct run *run)
+void run_forget_models(struct run *run)
 {
-    cg_result_release(&run->result);
     for (int m = 0; run->vocabularies && m < run->models.n; m++)
         cg_vocabulary_release(&run->vocabularies[m]);
     free(run->vocabularies);
@@ -331,6 +350,15 @@ void run_release(struct run *run)
     cg_plan_release(&run->plan);
     free(run->pairs);
     cg_models_release(&run->models);
+    run->vocabularies = NULL;
+    run->pairs = NULL;
+    run->npairs = 0;
+}
+
+void run_release(struct run *run)
+{
+    cg_result_release(&run->result);
+    run_forget_models(run);
     cg_manifest_release(&run->skipped);
     cg_buf_release(&run->notes);
     free(run->journal);

@@ -4,6 +4,7 @@
 #define COGNATE_CMD_RUN_H
 
 #include "cognate/comm.h"
+#include "cognate/fingerprint.h"
 #include "cognate/plan.h"
 #include "cognate/result.h"
 #include "cognate/sweep.h"
@@ -47,6 +48,9 @@ int run_load_vocabularies(struct run *run, struct cg_err *err);
 /* Notes of a model, line by line with its label, also as warnings. Local: rank 0. */
 int run_note(struct run *run, int model, const struct cg_buf *lines, struct cg_err *err);
 
+/* Sweeps the run's only model for its fingerprint, and takes it, on every rank. */
+int run_take_fingerprint(struct run *run, struct cg_fingerprint *out, struct cg_err *err);
+
 /* No file of the models changed while they were read. */
 int run_check_files(struct run *run, struct cg_err *err);
 
@@ -55,6 +59,9 @@ int run_describe(struct run *run, int argc, char **argv, struct cg_err *err);
 
 /* Writes the result, drops the journal, prints the summary. */
 int run_publish(struct run *run, struct cg_err *err);
+
+/* Releases the models and what was made of them. Local. */
+void run_forget_models(struct run *run);
 
 void run_release(struct run *run);
 

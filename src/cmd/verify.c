@@ -1,4 +1,5 @@
 #include "cognate/err.h"
+#include "cognate/fingerprint.h"
 #include "cognate/log.h"
 #include "cognate/result.h"
 #include "cognate/text.h"
@@ -6,10 +7,11 @@
 #include <getopt.h>
 #include <stdio.h>
 
-static const char help[] = "Usage: cognate verify RESULT.h5\n"
+static const char help[] = "Usage: cognate verify RESULT.h5|FINGERPRINT.h5\n"
                            "\n"
-                           "Checks that a result file is complete, that every variable is there with its\n"
-                           "type and shape, and that each dataset has the SHA-256 stored with it.\n"
+                           "Checks that a result file or a fingerprint is complete, that every variable is\n"
+                           "there with its type and shape, and that each dataset has the SHA-256 stored\n"
+                           "with it.\n"
                            "\n"
                            "  -h, --help   show this and leave\n"
                            "\n"
@@ -19,7 +21,8 @@ static int verify(const char *path)
 {
     struct cg_err err = {0};
     char printable[CG_ERR_TEXT];
-    int datasets = cg_result_verify(path, &err);
+    int datasets =
+        cg_fingerprint_recognise(path) ? cg_fingerprint_verify(path, &err) : cg_result_verify(path, &err);
     if (datasets < 0) {
         cg_log_error(err.text);
         return 1;

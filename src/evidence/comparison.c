@@ -75,25 +75,29 @@ static bool is_constant(const struct cg_moments *moments)
     return moments->nonfinite == 0 && moments->minimum == moments->maximum;
 }
 
-static void compare_values(const struct cg_plan *plan, const struct cg_sweep *sweep,
-                           const struct cg_place_in_bundle *a, const struct cg_place_in_bundle *b,
-                           struct cg_comparison *out)
+static void compare_values(const struct cg_products *p, const struct cg_shift_null *null,
+                           const struct cg_moments *a, const struct cg_moments *b, struct cg_comparison *out)
 {
-    struct cg_products p = products_of(sweep, a, b);
-    const struct cg_moments *moments = sweep->moments + plan->bundles[a->bundle].first_member;
-    out->equal = p.difference == 0;
-    out->constant = is_constant(&moments[a->position]) && is_constant(&moments[b->position]);
-    out->cosine = cosine_of(p.product, p.squares_a, p.squares_b);
-    out->centred_cosine = centred(&p);
-    out->relative_difference = p.squares_a > 0 ? sqrt(p.difference) / sqrt(p.squares_a) : NAN;
-    out->difference = p.difference;
-    out->rounding = moments[a->position].rounding + moments[b->position].rounding;
-    out->null = sweep->null[cg_sweep_pair(sweep, a->bundle, a->position, b->position)];
+    out->equal = p->difference == 0;
+    out->constant = is_constant(a) && is_constant(b);
+    out->cosine = cosine_of(p->product, p->squares_a, p->squares_b);
+    out->centred_cosine = centred(p);
+    out->relative_difference = p->squares_a > 0 ? sqrt(p->difference) / sqrt(p->squares_a) : NAN;
+    out->difference = p->difference;
+    out->rounding = a->rounding + b->rounding;
+    out->null = *null;
     out->log10_p = cg_t_log10_tail(out->null.t, CG_SHIFTS - 1);
 }
 
-struct cg_comparison cg_compare_slot(const struct cg_anatomy *anatomy, const struct cg_plan *plan,
-                                     const struct cg_sweep *sweep, int64_t slot, int a, int b)
+static bool is_swept_together(const struct cg_plan *plan, const struct cg_place_in_bundle *a,
+                              const struct cg_place_in_bundle *b)
+{
+    return a->bundle == b->bundle && a->bundle >= 0 && plan->bundles[a->bundle].real;
+}
+
+struct cg_comparison cg_compare_products(const struct cg_anatomy *anatomy, const struct cg_plan *plan,
+                                         const struct cg_sweep *sweep, int64_t slot, int a, int b,
+                                         const struct cg_products *products, const struct cg_shift_null *null)
 {
     struct cg_comparison out = {.cosine = NAN,
                                 .centred_cosine = NAN,
@@ -112,9 +116,24 @@ struct cg_comparison cg_compare_slot(const struct cg_anatomy *anatomy, const str
                                     *place_b = place_of(anatomy, plan, slot, b);
     compare_digests(plan, sweep, place_a, place_b, &out);
     out.equal = out.identical;
-    if (place_a->bundle == place_b->bundle && plan->bundles[place_a->bundle].real)
-        compare_values(plan, sweep, place_a, place_b, &out);
+    if (products && is_swept_together(plan, place_a, place_b)) {
+        const struct cg_moments *moments = sweep->moments + plan->bundles[place_a->bundle].first_member;
+        compare_values(products, null, &moments[place_a->position], &moments[place_b->position], &out);
+    }
     return out;
+}
+
+struct cg_comparison cg_compare_slot(const struct cg_anatomy *anatomy, const struct cg_plan *plan,
+                                     const struct cg_sweep *sweep, int64_t slot, int a, int b)
+{
+    const struct cg_place_in_bundle *place_a = place_of(anatomy, plan, slot, a),
+                                    *place_b = place_of(anatomy, plan, slot, b);
+    if (!sweep->products || !is_swept_together(plan, place_a, place_b))
+        return cg_compare_products(anatomy, plan, sweep, slot, a, b, NULL, NULL);
+    struct cg_products products = products_of(sweep, place_a, place_b);
+    const struct cg_shift_null *null =
+        &sweep->null[cg_sweep_pair(sweep, place_a->bundle, place_a->position, place_b->position)];
+    return cg_compare_products(anatomy, plan, sweep, slot, a, b, &products, null);
 }
 
 struct cg_description cg_describe(const struct cg_moments *moments)

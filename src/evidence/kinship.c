@@ -286,15 +286,9 @@ static int find_cells(struct session *session, struct cg_err *err)
     return 0;
 }
 
-int cg_kinship_list(struct cg_kinship *out, const struct cg_checkpoint *const *models,
-                    const struct cg_anatomy *anatomy, const int model[2], struct cg_err *err)
+void cg_kinship_init(struct cg_kinship *out)
 {
     *out = (struct cg_kinship){.update_rank = -1, .planted_raw = -1, .planted_probe = -1, .token_gram = NAN};
-    for (int side = 0; side < 2; side++)
-        if (cg_blocks_list(&out->blocks[side], &out->nblocks[side], models, anatomy, model[side], err) < 0 ||
-            cg_routers_list(&out->routers[side], &out->nrouters[side], models, anatomy, model[side], err) < 0)
-            return -1;
-    return cg_cells_list(out, CG_MOST_CELLS, NULL, err);
 }
 
 int cg_kinship_match(const struct cg_comm *comm, struct cg_source *source, const struct cg_places *places,
@@ -328,8 +322,9 @@ static int prepare(struct reading *reading, const struct cg_comm *comm,
         cg_places_init(&reading->places, out, err) < 0)
         return -1;
     cg_files_watch(reading->fetch.files, comm);
-    reading->models = cg_model_source_create(&reading->source, &reading->fetch, longest, model, out,
-                                             reading->places.n, alignment, err);
+    struct cg_sizes sizes = cg_sizes_for(out, reading->places.n, alignment->shared);
+    reading->models = cg_model_source_create(&reading->source, &reading->fetch, longest, model, out, &sizes,
+                                             alignment, err);
     return reading->models ? 0 : -1;
 }
 
@@ -341,7 +336,17 @@ static int list_all(const struct cg_comm *comm, const struct cg_checkpoint *cons
 {
     int32_t *candidate = NULL;
     openblas_set_num_threads(1); /* with threads its sums would depend on their number */
-    int result = cg_agree(comm, cg_kinship_list(out, models, anatomy, model, err), err);
+    int result = 0;
+    cg_kinship_init(out);
+    for (int side = 0; result == 0 && side < 2; side++) {
+        result = cg_blocks_list(&out->blocks[side], &out->nblocks[side], models, anatomy, model[side], err);
+        if (result == 0)
+            result =
+                cg_routers_list(&out->routers[side], &out->nrouters[side], models, anatomy, model[side], err);
+    }
+    if (result == 0)
+        result = cg_cells_list(out, CG_MOST_CELLS, NULL, err);
+    result = cg_agree(comm, result, err);
     if (result < 0 || !out->thinned)
         return result;
     result = cg_candidates_find(comm, anatomy, plan, sweep, model, out, &candidate, err);
@@ -384,4 +389,45 @@ void cg_kinship_release(struct cg_kinship *kinship)
     free(kinship->routers[1]);
     free(kinship->routed);
     *kinship = (struct cg_kinship){0};
+}
+
+int cg_kinship_pack(const struct cg_kinship *kinship, struct cg_buf *buf, struct cg_err *err)
+{
+    if (cg_buf_append(buf, kinship, sizeof *kinship, err) < 0)
+        return -1;
+    for (int side = 0; side < 2; side++)
+        if (cg_buf_append(buf, kinship->blocks[side],
+                          (size_t)kinship->nblocks[side] * sizeof *kinship->blocks[side], err) < 0)
+            return -1;
+    return cg_buf_append(buf, kinship->cells, (size_t)kinship->ncells * sizeof *kinship->cells, err);
+}
+
+/* A copy of the next `bytes` of `from`, on the heap. */
+static void *take_bytes(struct cg_unpacker *from, size_t bytes, struct cg_err *err)
+{
+    void *out = cg_new(bytes, 1, err);
+    if (out)
+        cg_unpack_bytes(out, from, bytes);
+    return out;
+}
+
+int cg_kinship_unpack(struct cg_kinship *out, struct cg_unpacker *from, struct cg_err *err)
+{
+    cg_unpack_bytes(out, from, sizeof *out);
+    for (int side = 0; side < 2; side++) {
+        out->blocks[side] = NULL;
+        out->routers[side] = NULL;
+        out->nrouters[side] = 0;
+    }
+    out->cells = NULL;
+    out->routed = NULL;
+    for (int side = 0; side < 2; side++)
+        if (!(out->blocks[side] =
+                  take_bytes(from, (size_t)out->nblocks[side] * sizeof *out->blocks[side], err)))
+            goto done;
+    if ((out->cells = take_bytes(from, (size_t)out->ncells * sizeof *out->cells, err)))
+        return 0;
+done:
+    cg_kinship_release(out);
+    return -1;
 }

@@ -6,9 +6,8 @@
 #include "cognate/comm.h"
 #include "source.h"
 
-/* Starts *out: the blocks of models a and b, and the cells they make. Local. */
-int cg_kinship_list(struct cg_kinship *out, const struct cg_checkpoint *const *models,
-                    const struct cg_anatomy *anatomy, const int model[2], struct cg_err *err);
+/* Starts *out: nothing was found yet. */
+void cg_kinship_init(struct cg_kinship *out);
 
 /* Which of the pair's blocks take part, numbered. */
 struct cg_places {

@@ -181,3 +181,30 @@ void cg_maps_release(struct cg_maps *maps)
         free(maps->cell[group]);
     *maps = (struct cg_maps){0};
 }
+
+int cg_maps_pack(const struct cg_maps *maps, struct cg_buf *buf, struct cg_err *err)
+{
+    if (cg_buf_append(buf, maps, sizeof *maps, err) < 0)
+        return -1;
+    for (int group = 0; group < CG_MAP_GROUPS; group++)
+        if (cg_buf_append(buf, maps->cell[group], (size_t)cells_of(maps) * sizeof *maps->cell[group], err) <
+            0)
+            return -1;
+    return 0;
+}
+
+int cg_maps_unpack(struct cg_maps *out, struct cg_unpacker *from, struct cg_err *err)
+{
+    cg_unpack_bytes(out, from, sizeof *out);
+    for (int group = 0; group < CG_MAP_GROUPS; group++)
+        out->cell[group] = NULL;
+    for (int group = 0; group < CG_MAP_GROUPS; group++) {
+        size_t bytes = (size_t)cells_of(out) * sizeof *out->cell[group];
+        if (!(out->cell[group] = cg_new(bytes, 1, err))) {
+            cg_maps_release(out);
+            return -1;
+        }
+        cg_unpack_bytes(out->cell[group], from, bytes);
+    }
+    return 0;
+}

@@ -256,7 +256,7 @@ static int allocate(struct cg_model_source *self, const struct cg_source *source
 
 struct cg_model_source *cg_model_source_create(struct cg_source *out, struct cg_fetch *fetch,
                                                const struct cg_longest *longest, const int model[2],
-                                               const struct cg_kinship *of, int64_t places,
+                                               const struct cg_kinship *of, const struct cg_sizes *sizes,
                                                const struct cg_alignment *alignment, struct cg_err *err)
 {
     struct cg_model_source *self = cg_new(1, sizeof *self, err);
@@ -266,7 +266,7 @@ struct cg_model_source *cg_model_source_create(struct cg_source *out, struct cg_
         .fetch = fetch, .longest = longest, .model = {model[0], model[1]}, .of = of, .alignment = alignment};
     *out = (struct cg_source){.self = self,
                               .of = of,
-                              .sizes = cg_sizes_for(of, places, alignment->shared),
+                              .sizes = *sizes,
                               .shared_tokens = alignment->shared,
                               .units = units_of,
                               .take = take,
@@ -278,7 +278,7 @@ struct cg_model_source *cg_model_source_create(struct cg_source *out, struct cg_
         int64_t slot = self->embedding[side] = cg_embedding_slot(fetch->models, fetch->anatomy, model[side]);
         out->width[side] = slot < 0 ? 0 : cg_member_of(fetch->anatomy, slot, model[side])->columns;
     }
-    if (allocate(self, out, err) < 0 || (of->ncells > 0 && take_embeddings(out, err) < 0)) {
+    if (allocate(self, out, err) < 0 || (of->nblocks[0] > 0 && take_embeddings(out, err) < 0)) {
         cg_model_source_destroy(self);
         return NULL;
     }

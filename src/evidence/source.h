@@ -47,11 +47,12 @@ struct cg_source {
 
 enum { CG_PICK_COLUMNS = 1, CG_PICK_ROWS = 2 }; /* seeds */
 
-/* The source that reads models a and b of a run. Needs of->cells; `places` of their blocks take part. */
+/* The source that reads models a and b of a run, at those sizes. Of the aligned tokens it takes as many as it
+ * is asked for, evenly spread. `of`, `alignment` and `fetch` must outlive it. */
 struct cg_model_source;
 struct cg_model_source *cg_model_source_create(struct cg_source *out, struct cg_fetch *fetch,
                                                const struct cg_longest *longest, const int model[2],
-                                               const struct cg_kinship *of, int64_t places,
+                                               const struct cg_kinship *of, const struct cg_sizes *sizes,
                                                const struct cg_alignment *alignment, struct cg_err *err);
 void cg_model_source_destroy(struct cg_model_source *source);
 

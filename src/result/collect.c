@@ -13,8 +13,9 @@ static int compare_all(struct cg_comparisons *all, const struct cg_findings *fin
     for (int64_t s = 0; s < nslots; s++)
         for (int64_t p = 0; p < findings->npairs; p++)
             all->cell[s * findings->npairs + p] =
-                cg_compare_slot(findings->anatomy, findings->plan, findings->sweep, s, findings->pairs[p][0],
-                                findings->pairs[p][1]);
+                findings->comparisons ? findings->comparisons[s * findings->npairs + p]
+                                      : cg_compare_slot(findings->anatomy, findings->plan, findings->sweep, s,
+                                                        findings->pairs[p][0], findings->pairs[p][1]);
     return 0;
 }
 
@@ -53,7 +54,8 @@ int cg_result_collect(struct cg_result *out, const struct cg_findings *findings,
     CG_TRY(cg_identities_find(&all.identities, findings->anatomy, findings->plan, findings->sweep,
                               findings->pairs, findings->npairs, err));
     CG_TRY(judge_cells(&all, findings, err));
-    CG_TRY(cg_merges_find(&all.merges, findings->anatomy, findings->plan, findings->sweep, err));
+    if (findings->sweep->products)
+        CG_TRY(cg_merges_find(&all.merges, findings->anatomy, findings->plan, findings->sweep, err));
     CG_TRY(cg_origins_find(&all.origins, findings, &all, err));
     CG_TRY(cg_collect_models(out, findings, err));
     CG_TRY(cg_collect_tensors(out, findings, &all, err));

@@ -2,9 +2,8 @@
 #include "cognate/mem.h"
 #include "cognate/result.h"
 #include "cognate/text.h"
+#include "form.h"
 #include "h5.h"
-#include "reader.h"
-#include "writer.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>

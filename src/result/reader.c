@@ -1,5 +1,6 @@
 #include "reader.h"
 #include "cognate/mem.h"
+#include "form.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -302,6 +303,23 @@ int cg_form_read(const struct cg_form *form, void *record, const char *path, str
     if (outcome == 0)
         return 0;
     cg_record_release(form, record);
+    return cg_h5_blame(path, err);
+}
+
+bool cg_form_recognise(const struct cg_form *form, const char *path)
+{
+    struct cg_err ignored;
+    struct cg_h5_quiet quiet = cg_h5_quiet_begin();
+    hid_t file = check_regular(path, form->kind, &ignored) < 0 ? -1 : open_file(path, &ignored);
+    bool known = file >= 0 && H5Aexists(file, form->version_name) > 0;
+    if (file >= 0)
+        H5Fclose(file);
+    cg_h5_quiet_end(quiet);
+    return known;
+}
+
+int cg_blame_file(const char *path, struct cg_err *err)
+{
     return cg_h5_blame(path, err);
 }
 

@@ -4,7 +4,6 @@
 
 #include "cognate/result.h"
 #include "h5.h"
-#include "schema.h"
 
 /* Opens `path` for reading, or -1: it must be a regular HDF5 file of this form and version whose /run says
  * complete. Fills the sizes and the attributes of the record, all but the variables; without its optional
@@ -19,12 +18,5 @@ hid_t cg_form_open_variable(hid_t file, const struct cg_variable *variable, cons
 /* The bytes of a dataset, checked against its SHA-256. `name` is for err. On the heap; never more is
  * allocated than the file can hold. */
 char *cg_form_load(hid_t file, hid_t dataset, const char *name, size_t *size, struct cg_err *err);
-
-/* Reads all of a file into a zeroed record, released on failure; err names the file. */
-int cg_form_read(const struct cg_form *form, void *record, const char *path, struct cg_err *err);
-
-/* Checks all of a file as cg_result_verify does: the number of its datasets, or -1. The text does not name
- * the file. `record` is a zeroed one, left released. */
-int cg_form_check(const struct cg_form *form, void *record, const char *path, struct cg_err *err);
 
 #endif

@@ -365,6 +365,19 @@ static int reason_update(struct cg_buf *text, const char *verdict, const struct 
                          kin->of->update_rank, kin->of->updates);
 }
 
+/* What a reader must know of a verdict without weights. */
+static int reason_sketch(struct cg_buf *text, const struct cg_facts *facts, struct cg_err *err)
+{
+    if (facts->findings->sketch == 0)
+        return 0;
+    return cg_buf_printf(
+        text, err,
+        "From fingerprints: the cosine c of a slot of more than %" PRId64
+        " elements is an estimate with a standard error of %.3f (1 - c^2); low-rank updates and merges take "
+        "the weights and are not looked for.\n",
+        facts->findings->sketch, 1 / sqrt((double)facts->findings->sketch));
+}
+
 int cg_give_reasons(struct cg_buf *text, const char *verdict, const struct cg_facts *facts, double cover,
                     const struct cg_result *out, int64_t p, struct cg_err *err)
 {
@@ -376,5 +389,7 @@ int cg_give_reasons(struct cg_buf *text, const char *verdict, const struct cg_fa
         reason_tokens(text, facts->kin, err) < 0 || reason_merge(text, verdict, facts, out, p, err) < 0 ||
         reason_update(text, verdict, facts->kin, err) < 0)
         return -1;
-    return reason_power(text, verdict, facts, cover, err);
+    if (reason_power(text, verdict, facts, cover, err) < 0)
+        return -1;
+    return reason_sketch(text, facts, err);
 }

@@ -20,7 +20,8 @@ static int print_verdicts(struct cg_page page, const struct cg_result *result, s
         CG_TRY(cg_text_table_add(&table, err, "%s", cg_show_p(result->root.log10_p[p], page.style).text));
         CG_TRY(cg_text_table_add(&table, err, "%s", cg_show_cosine(result->root.mean_cosine[p]).text));
     }
-    cg_page_heading(page, "Verdicts");
+    bool ranked = result->root.rank[0] >= 0; /* of a search: the nearest first */
+    cg_page_heading(page, ranked ? "Verdicts, the nearest first" : "Verdicts");
     cg_text_table_print(&table, page);
     cg_page_caption(page, "p: corrected, of the strongest slot; cosine: plain mean, for comparison only.");
     status = 0;

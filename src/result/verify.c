@@ -1,3 +1,4 @@
+#include "form.h"
 #include "reader.h"
 #include <stdlib.h>
 #include <string.h>

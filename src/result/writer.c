@@ -1,5 +1,5 @@
-#include "writer.h"
 #include "cognate/mem.h"
+#include "form.h"
 #include "h5.h"
 #include <errno.h>
 #include <hdf5_hl.h>

@@ -171,6 +171,27 @@ CG_CLONES CONTRACT double cg_single_product(const float *restrict a, const float
     return fold(sum);
 }
 
+static inline uint64_t hash_of(double value, uint64_t index)
+{
+    uint64_t hash;
+    value += 0.0; /* of minus 0: 0 */
+    __builtin_memcpy(&hash, &value, sizeof hash);
+    hash += index * UINT64_C(0x9E3779B97F4A7C15);
+    hash = (hash ^ hash >> 32) * UINT64_C(0xD6E8FEB86659FD93);
+    hash = (hash ^ hash >> 32) * UINT64_C(0xD6E8FEB86659FD93);
+    return hash ^ hash >> 32;
+}
+
+CG_CLONES uint64_t cg_block_hash(struct cg_values x, uint64_t first, size_t n)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; x.single && i < n; i++)
+        sum += hash_of((double)x.single[i], first + i);
+    for (size_t i = 0; x.wide && i < n; i++)
+        sum += hash_of(x.wide[i], first + i);
+    return sum;
+}
+
 CG_CLONES CONTRACT double cg_single_pair(const float *restrict a, const float *restrict b, size_t n,
                                          struct cg_block_moments *restrict out)
 {

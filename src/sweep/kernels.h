@@ -52,6 +52,11 @@ double cg_single_weighted_squares(const float *x, const float *weight, size_t n)
 double cg_block_difference(const double *a, const double *b, size_t n);
 double cg_single_difference(const float *a, const float *b, size_t n);
 
+/* The sum, modulo 2^64, over n values of a hash of the value and its index, which begins at `first`; 0 and
+ * minus 0 are the same. The hash h of bits b at index i, all modulo 2^64:
+ *     h = b + i 0x9E3779B97F4A7C15,  h = (h ^ h >> 32) 0xD6E8FEB86659FD93,  twice;  h ^ h >> 32. */
+uint64_t cg_block_hash(struct cg_values x, uint64_t first, size_t n);
+
 /* signs[i] is -1 where bit i of bits (bits[i / 64] >> i % 64) is set, else 1; CG_BLOCK of them. */
 void cg_block_signs(const uint64_t *bits, double *signs);
 

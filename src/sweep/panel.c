@@ -3,7 +3,8 @@
 #include <math.h>
 #include <string.h>
 
-struct cg_panel_shape cg_panel_shape_of(enum cg_role role, int64_t rows, int64_t columns)
+struct cg_panel_shape cg_panel_shape_within(enum cg_role role, int64_t rows, int64_t columns,
+                                            int64_t elements)
 {
     enum cg_residual axis = cg_role_residual(role);
     struct cg_panel_shape shape = {.by_rows = axis == CG_RESIDUAL_ROWS, .columns = columns};
@@ -12,12 +13,17 @@ struct cg_panel_shape cg_panel_shape_of(enum cg_role role, int64_t rows, int64_t
     if (axis == CG_RESIDUAL_NONE || shape.residual - 1 < CG_SHIFTS || shape.residual > CG_PANEL_ELEMENTS)
         shape.residual = 0;
     if (shape.residual > 0)
-        shape.lines = CG_PANEL_ELEMENTS / shape.residual;
+        shape.lines = elements > shape.residual ? elements / shape.residual : 1;
     if (shape.lines > shape.all)
         shape.lines = shape.all;
     if (shape.lines == 0)
         shape.residual = 0;
     return shape;
+}
+
+struct cg_panel_shape cg_panel_shape_of(enum cg_role role, int64_t rows, int64_t columns)
+{
+    return cg_panel_shape_within(role, rows, columns, CG_PANEL_ELEMENTS);
 }
 
 /* Line i of the panel is line i * all / lines of the matrix. */

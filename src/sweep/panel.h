@@ -28,6 +28,10 @@ struct cg_panel_shape {
  * shifts. */
 struct cg_panel_shape cg_panel_shape_of(enum cg_role role, int64_t rows, int64_t columns);
 
+/* The same with at most so many elements, or the one line that is longer. */
+struct cg_panel_shape cg_panel_shape_within(enum cg_role role, int64_t rows, int64_t columns,
+                                            int64_t elements);
+
 /* Takes what the panel wants from a block that begins at the matrix's element `first`.
  * panel is [lines][residual]. A value that is not finite counts as 0. */
 void cg_panel_take(const struct cg_panel_shape *shape, float *panel, int64_t first, struct cg_values values,

@@ -130,6 +130,23 @@ static int walk_losses(const struct walk *walk, size_t first)
     return n == 0 ? 0 : step(walk, losses->list + first, n * sizeof *losses->list);
 }
 
+/* The imprints of the members that the task streamed. */
+static int walk_imprints(const struct walk *walk)
+{
+    struct cg_imprints *imprints = &walk->worker->imprints;
+    int64_t first = walk->member - walk->worker->plan->members, end = first + walk->members;
+    if (imprints->sketch == 0)
+        return 0;
+    if (step(walk, imprints->sketches + first * imprints->sketch,
+             (size_t)(walk->members * imprints->sketch) * sizeof(float)) < 0 ||
+        step(walk, imprints->values + first, (size_t)walk->members * sizeof *imprints->values) < 0)
+        return -1;
+    int64_t elements = imprints->first[end] - imprints->first[first];
+    return elements == 0
+               ? 0
+               : step(walk, imprints->panels + imprints->first[first], (size_t)elements * sizeof(float));
+}
+
 /* The panel of a stream apart, which waits for its partners'. */
 static int walk_panel(const struct walk *walk)
 {
@@ -155,7 +172,7 @@ static int walk_task(const struct walk *walk, const struct cg_task_marks *begun)
     if (walk->task->work == CG_WORK_SUMS)
         return 0;
     if (walk_digests(walk) < 0 || walk_kept(walk) < 0 || walk_features(walk, begun->features) < 0 ||
-        walk_sketches(walk, begun->sketches) < 0 || walk_longest(walk) < 0)
+        walk_sketches(walk, begun->sketches) < 0 || walk_longest(walk) < 0 || walk_imprints(walk) < 0)
         return -1;
     return walk_panel(walk);
 }

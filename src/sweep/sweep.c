@@ -40,11 +40,11 @@ int64_t cg_sweep_memory(const struct cg_plan *plan, const struct cg_sweep_option
         widest_sides = sides > widest_sides ? sides : widest_sides;
     }
     int64_t panels = widest * CG_PANEL_ELEMENTS * (int64_t)sizeof(float);
-    int64_t rows = 0;
+    int64_t rows = 0, imprints = plan->nmembers * options->imprint.sketch + options->imprint.panels;
     for (int64_t i = 0; i < options->nrequests; i++)
         rows += options->requests[i].most;
-    return options->buffer + 2 * widest_sides + cg_table_bytes(plan) + panels +
-           rows * (int64_t)sizeof(int32_t) + 3 * CG_PANEL_ELEMENTS * (int64_t)sizeof(double);
+    return options->buffer + 2 * widest_sides + imprints * (int64_t)sizeof(float) + cg_table_bytes(plan) +
+           panels + rows * (int64_t)sizeof(int32_t) + 3 * CG_PANEL_ELEMENTS * (int64_t)sizeof(double);
 }
 
 int64_t cg_sweep_pair(const struct cg_sweep *sweep, int64_t bundle, int32_t i, int32_t j)
@@ -153,6 +153,9 @@ int cg_sweep_run(const struct cg_comm *comm, const struct cg_checkpoint *const *
     CG_TRY(result = cg_exchange_panels(comm, &worker, err));
     CG_TRY(result = cg_table_reduce(comm, &worker.table, out, err));
     share_kept(comm, &worker, out);
+    cg_imprints_share(comm, &worker.imprints, plan->nmembers);
+    out->imprints = worker.imprints;
+    worker.imprints = (struct cg_imprints){0};
     out->features = worker.features;
     worker.features = (struct cg_features){0};
     out->sketches = worker.sketches;
@@ -177,6 +180,7 @@ void cg_sweep_release(struct cg_sweep *sweep)
     for (int m = 0; sweep->kept && m < sweep->models; m++)
         free(sweep->kept[m]);
     free(sweep->kept);
+    cg_imprints_release(&sweep->imprints);
     free(sweep->features.sample);
     free(sweep->features.value);
     cg_sketches_release(&sweep->sketches);

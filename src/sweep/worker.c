@@ -83,14 +83,18 @@ int cg_worker_init(struct cg_worker *worker, const struct cg_checkpoint *const *
             0 ||
         cg_longest_init(&worker->longest, anatomy, options, err) < 0 ||
         !(worker->files = cg_files_create(rank == 0, err)) || begin_keeping(worker, err) < 0 ||
-        cg_table_init(&worker->table, plan, err) < 0 || cg_block_init(&worker->block, members, err) < 0 ||
-        !(worker->sums = cg_sums_create(members, err)) ||
+        cg_table_init(&worker->table, plan, err) < 0 ||
+        cg_imprints_init(&worker->imprints, plan, anatomy, &options->imprint, err) < 0 ||
+        cg_block_init(&worker->block, members, err) < 0 || !(worker->sums = cg_sums_create(members, err)) ||
         !(worker->digests = cg_digests_create((size_t)members, true, err)) ||
         !(worker->dequantiser = cg_new((size_t)members, sizeof *worker->dequantiser, err)) ||
         !(worker->data = cg_new((size_t)members, sizeof *worker->data, err)) ||
         !(worker->bytes = cg_new((size_t)members, sizeof *worker->bytes, err)) ||
         !(worker->panel = cg_new((size_t)members, sizeof *worker->panel, err)) ||
         !(worker->feature = cg_new((size_t)members, sizeof *worker->feature, err)) ||
+        !(worker->imprint = cg_new((size_t)members, sizeof *worker->imprint, err)) ||
+        !(worker->gathered =
+              cg_new((size_t)members * (size_t)options->imprint.sketch, sizeof(double), err)) ||
         !(worker->compared = cg_new((size_t)members, sizeof *worker->compared, err)) ||
         !(worker->lengths = cg_new((size_t)members, sizeof *worker->lengths, err)) ||
         !(worker->taken = cg_new((size_t)members, sizeof *worker->taken, err)) ||
@@ -114,6 +118,9 @@ void cg_worker_release(struct cg_worker *worker)
     free(worker->panel);
     free(worker->feature);
     free(worker->compared);
+    free(worker->imprint);
+    free(worker->gathered);
+    cg_imprints_release(&worker->imprints);
     free(worker->taken);
     for (int32_t m = 0; worker->lengths && m < worker->widest; m++)
         cg_row_lengths_release(&worker->lengths[m]);
@@ -214,6 +221,21 @@ static int hash_sides(struct cg_worker *worker, const struct cg_piece *piece, bo
                : 0;
 }
 
+static int64_t member_of(const struct cg_worker *worker, const struct cg_task *task, int32_t m)
+{
+    return worker->plan->bundles[task->bundle].first_member + cg_task_first_member(task) + m;
+}
+
+static void begin_imprints(struct cg_worker *worker, const struct cg_task *task, int32_t members)
+{
+    int64_t length = worker->imprints.sketch;
+    for (int32_t m = 0; length > 0 && m < members; m++) {
+        memset(worker->gathered + m * length, 0, (size_t)length * sizeof *worker->gathered);
+        worker->imprint[m] = cg_imprint_shape(&worker->imprints, worker->plan, worker->anatomy, task->bundle,
+                                              member_of(worker, task, m));
+    }
+}
+
 /* Whether the PCA's row comes from the sketch that is being taken of member m. */
 static bool is_folded(const struct cg_worker *worker, int32_t m)
 {
@@ -309,6 +331,7 @@ static int begin_task(struct cg_worker *worker, const struct cg_piece *piece, st
     for (int32_t m = 0; m < piece->members; m++)
         if (begin_features(worker, task, m, err) < 0)
             return -1;
+    begin_imprints(worker, task, piece->members);
     if (begin_panels(worker, bundle, piece->members, err) < 0)
         return -1;
     if (cg_digests_begin(worker->digests, (size_t)piece->members, err) < 0)
@@ -360,6 +383,9 @@ static int take_block(struct cg_worker *worker, const struct cg_piece *piece, in
         if (worker->shape.residual > 0)
             cg_panel_take(&worker->shape, worker->panel[m], first, values, n);
         take_features(worker, m, first, values, n);
+        if (worker->imprints.sketch > 0 && task->work != CG_WORK_SUMS)
+            cg_imprint_take(&worker->imprints, member_of(worker, task, m), &worker->imprint[m],
+                            worker->gathered + m * worker->imprints.sketch, first, values, n);
     }
     if (task->work == CG_WORK_STREAM)
         return 0;
@@ -400,7 +426,7 @@ static int take_step(struct cg_worker *worker, const struct cg_piece *piece, int
         keep_step(worker, piece, first);
     }
     bool decode = bundle->real && (piece->task->work != CG_WORK_STREAM || worker->shape.residual > 0 ||
-                                   has_features(worker, piece->members));
+                                   worker->imprints.sketch > 0 || has_features(worker, piece->members));
     for (size_t at = 0; at < n; at += CG_BLOCK) {
         size_t count = n - at < CG_BLOCK ? n - at : CG_BLOCK;
         if (decode && take_block(worker, piece, first + (int64_t)at, count, err) < 0)
@@ -463,6 +489,8 @@ static int end_task(struct cg_worker *worker, const struct cg_piece *piece, stru
     if (hash_sides(worker, piece, false, err) < 0 ||
         cg_digests_end(worker->digests, (size_t)piece->members, worker->table.digest + first, err) < 0)
         return -1;
+    for (int32_t m = 0; bundle->real && worker->imprints.sketch > 0 && m < piece->members; m++)
+        cg_imprint_end(&worker->imprints, first + m, worker->gathered + m * worker->imprints.sketch);
     for (int32_t m = 0; m < piece->members; m++)
         if (end_features(worker, task, m, err) < 0)
             return -1;

@@ -6,6 +6,7 @@
 #include "dequantise.h"
 #include "digest.h"
 #include "features.h"
+#include "imprint.h"
 #include "longest.h"
 #include "panel.h"
 #include "sketches.h"
@@ -31,6 +32,7 @@ struct cg_worker {
     struct cg_longest longest;
     struct cg_files *files; /* for gains */
     struct cg_table table;
+    struct cg_imprints imprints; /* of the members that this rank streams */
     uint8_t *
         *kept; /* [models] input embeddings that this rank keeps as it hashes them; NULL for the others */
 
@@ -49,6 +51,8 @@ struct cg_worker {
     int64_t most_taken;
     struct cg_row_lengths *lengths; /* [members] */
     double *cells;                  /* chunk after chunk, of a bundle summed whole */
+    struct cg_panel_shape *imprint; /* [members] of the imprints' panels */
+    double *gathered;               /* [members * imprints.sketch] */
     size_t cells_capacity;
     int64_t chunks; /* in cells so far */
     double *scratch;

@@ -19,6 +19,8 @@
 #define cg_block_difference         plain_difference
 #define cg_block_signs              plain_signs
 #define cg_block_signed_add         plain_signed_add
+#define cg_block_hash               plain_hash
+#define hash_of                     plain_hash_of
 #define cg_single_moments           plain_single_moments
 #define cg_single_product           plain_single_product
 #define cg_single_pair              plain_single_pair
@@ -47,6 +49,8 @@
 #undef cg_block_difference
 #undef cg_block_signs
 #undef cg_block_signed_add
+#undef cg_block_hash
+#undef hash_of
 #undef cg_single_moments
 #undef cg_single_product
 #undef cg_single_pair
@@ -70,6 +74,8 @@
 #define cg_block_difference         wide_difference
 #define cg_block_signs              wide_signs
 #define cg_block_signed_add         wide_signed_add
+#define cg_block_hash               wide_hash
+#define hash_of                     wide_hash_of
 #define cg_single_moments           wide_single_moments
 #define cg_single_product           wide_single_product
 #define cg_single_pair              wide_single_pair
@@ -89,6 +95,8 @@
 #undef cg_block_difference
 #undef cg_block_signs
 #undef cg_block_signed_add
+#undef cg_block_hash
+#undef hash_of
 #undef cg_single_moments
 #undef cg_single_product
 #undef cg_single_pair
@@ -123,18 +131,19 @@ struct copy {
     void (*single_signed_add)(double *sums, const float *x, const double *signs, size_t n);
     double (*weighted)(const double *x, const float *weight, size_t n);
     double (*single_weighted)(const float *x, const float *weight, size_t n);
+    uint64_t (*hash)(struct cg_values x, uint64_t first, size_t n);
 };
 
 static const struct copy copies[] = {
     {"library", cg_block_moments, cg_block_product, cg_block_difference, cg_block_signs, cg_block_signed_add,
      cg_single_moments, cg_single_extremes, cg_single_product, cg_single_pair, cg_single_difference,
-     cg_single_signed_add, cg_block_weighted_squares, cg_single_weighted_squares},
+     cg_single_signed_add, cg_block_weighted_squares, cg_single_weighted_squares, cg_block_hash},
     {"plain", plain_moments, plain_product, plain_difference, plain_signs, plain_signed_add,
      plain_single_moments, plain_single_extremes, plain_single_product, plain_single_pair,
-     plain_single_difference, plain_single_signed_add, plain_weighted, plain_single_weighted},
+     plain_single_difference, plain_single_signed_add, plain_weighted, plain_single_weighted, plain_hash},
     {"wide", wide_moments, wide_product, wide_difference, wide_signs, wide_signed_add, wide_single_moments,
      wide_single_extremes, wide_single_product, wide_single_pair, wide_single_difference,
-     wide_single_signed_add, wide_weighted, wide_single_weighted},
+     wide_single_signed_add, wide_weighted, wide_single_weighted, wide_hash},
 };
 
 static size_t count_copies(void)
@@ -376,12 +385,33 @@ static void alarm_by_squares(void **state)
             }
 }
 
+/* By the formula of the header, in Python's integers; and whatever the order and the parts. */
+static void hash_of_values(void **state)
+{
+    (void)state;
+    static const double x[] = {1.0, -0.0, 2.5, 1e-300, -3.0};
+    static const float y[] = {1.0F, -0.0F, 2.5F};
+    for (size_t c = 0; c < count_copies(); c++) {
+        uint64_t (*hash)(struct cg_values, uint64_t, size_t) = copies[c].hash;
+        struct cg_values wide = {.wide = x}, single = {.single = y}, rest = {.wide = x + 2};
+        double zero = 0;
+        assert_true(hash(wide, 7, 5) == UINT64_C(0xF8497A1FE4029449));
+        assert_true(hash(wide, 0, 1) == UINT64_C(0xE1E0C94D49D9B6C1));
+        assert_true(hash(wide, 7, 2) + hash(rest, 9, 3) == hash(wide, 7, 5));
+        assert_true(hash(wide, 8, 5) != hash(wide, 7, 5));
+        assert_true(hash(wide, 7, 0) == 0);
+        assert_true(hash(single, 7, 3) == hash(wide, 7, 3));
+        assert_true(hash((struct cg_values){.wide = &zero}, 8, 1) ==
+                    hash((struct cg_values){.wide = x + 1}, 8, 1));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sums_in_lanes),     cmocka_unit_test(floats_as_doubles),
         cmocka_unit_test(squares_by_weight), cmocka_unit_test(signs_of_bits),
-        cmocka_unit_test(alarm_by_squares),
+        cmocka_unit_test(alarm_by_squares),  cmocka_unit_test(hash_of_values),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -231,6 +231,39 @@ def test_a_killed_rank_ends_the_job(desk, interposed, launcher):
     desk.check_failed(desk.compare())
 
 
+@despite_open_mpi
+def test_fingerprints_as_an_array(desk, tmp_path):
+    """An array, then a look at the library; once a fingerprint breaks, that names it, removes it, and the array heals."""
+    rows = [f"{model.name}\t{model}" for model in desk.models]
+    (tmp_path / "models.tsv").write_text("# three\nlabel\tpath\n" + "\n".join(rows) + "\n")
+    library = tmp_path / "out" / "library"
+    desk.site()
+
+    def make():
+        array = desk.cluster.submit(tmp_path, "--nodes=1", "--ntasks-per-node=2", "--array=1-4",
+                                    desk.jobs / "fingerprints.sbatch", "out/library", "models.tsv", "--quiet")
+        return look(f"--dependency=afterany:{array.number}")
+
+    def look(*options):
+        job = desk.cluster.submit(tmp_path, *options, desk.jobs / "library.sbatch", "out/library", "models.tsv")
+        return job.wait(), job
+
+    state, job = make()
+    assert state == "COMPLETED", job.said()
+    assert "holds all 3 fingerprints" in job.said() and "no model 4" in job.said()
+    names = sorted(f"{model.name}.h5" for model in desk.models)
+    assert sorted(os.listdir(library)) == names
+    before = results.fingerprint(library / names[0])
+    os.truncate(library / names[0], 1000)
+    (library / f".{names[1]}.cognate-1.tmp").write_text("half written")
+    state, job = look()
+    assert state == "FAILED" and f"{names[0]} is missing or broken" in job.said()
+    assert sorted(os.listdir(library)) == names[1:]
+    state, job = make()
+    assert state == "COMPLETED", job.said()
+    assert results.fingerprint(library / names[0]) == before
+
+
 def test_wrong_usage(desk):
     for script in ("compare.sbatch", "manifest.sbatch"):
         job = desk.submit(script, "out/r.h5")
