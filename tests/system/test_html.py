@@ -274,10 +274,11 @@ def test_experts(cognate, mapped):
     experts = results.load(mapped)["experts"]
     rows = made(cognate, mapped).rows("experts")
     assert len(rows) == 12
-    for i, (layer_b, expert_b, layer_a, expert_a, cosine, probability) in enumerate(rows):
+    for i, (layer_b, expert_b, layer_a, expert_a, cosine, probability, routed) in enumerate(rows):
         assert [layer_b, expert_b, layer_a] == [str(experts[name][i]) for name in ("layer_b", "expert_b", "layer_a")]
         assert expert_a == ("dense" if experts["expert_a"][i] < 0 else str(experts["expert_a"][i]))
         assert shows(cosine, experts["cosine"][i]) and shows_p(probability, experts["log10_p"][i])
+        assert routed == ("–" if experts["router_expert_a"][i] < 0 else str(experts["router_expert_a"][i]))
 
 
 def test_experts_of_another_pair(cognate, mapped, tmp_path):
