@@ -73,6 +73,12 @@ struct cg_ffn_block {
 int cg_blocks_list(struct cg_ffn_block **out, int32_t *n, const struct cg_checkpoint *const *models,
                    const struct cg_anatomy *anatomy, int model, struct cg_err *err);
 
+/* What the sweep must tell of a model for its blocks to be sampled: the longest rows of their first
+ * projections. Appends to *out [*n]; the caller frees it. Local. */
+int cg_blocks_request(struct cg_row_request **out, int64_t *n, size_t *capacity,
+                      const struct cg_checkpoint *const *models, const struct cg_anatomy *anatomy, int model,
+                      struct cg_err *err);
+
 /* Whether units of the one could be those of the other, in whatever width: both are gated, or neither is. */
 bool cg_blocks_comparable(const struct cg_ffn_block *a, const struct cg_ffn_block *b);
 
@@ -116,8 +122,8 @@ struct cg_kinship {
  * Memory a rank: at most 128 MiB for the samples of both models and 20 MiB for one full sample, whatever the
  * models. Work: at most 5e10 multiply-adds for the cells by each matching (samples shrink until it fits), 1e9
  * an exact test and half (at most 256), and a block's answers to tokens; for two Llama-3-8B 2e11 in all.
- * Reads: every gate, or up without one, whose units are sampled once whole; a down by columns twice whole and
- * as often its rows of a sample; and the samples of the others. */
+ * Reads: the samples; a down by columns twice whole and as often its rows of a sample. Needs of the sweep the
+ * longest rows (cg_blocks_request). */
 int cg_kinship_find(const struct cg_comm *comm, const struct cg_checkpoint *const *models,
                     const struct cg_anatomy *anatomy, const struct cg_plan *plan,
                     const struct cg_sweep *sweep, int a, int b, const struct cg_alignment *alignment,

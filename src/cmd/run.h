@@ -23,7 +23,8 @@ struct run {
     int32_t (*pairs)[2];        /* of a run that is paired */
     size_t npairs;
     struct cg_plan plan;
-    struct cg_sweep_options sweeping; /* the user's, and the journal */
+    struct cg_sweep_options sweeping; /* the user's, the journal, and */
+    struct cg_row_request *requests;  /* for blocks, with --evidence full */
     char *journal;                    /* its folder */
     int lock;                         /* on the result, rank 0 */
     struct cg_sweep sweep;

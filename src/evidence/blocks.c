@@ -1,6 +1,6 @@
 #include "cognate/blocks.h"
 #include "cognate/mem.h"
-#include "fetch.h"
+#include "sample.h"
 #include <stdlib.h>
 
 /* Units and columns below which a block says nothing. */
@@ -54,6 +54,7 @@ static void find_norm(struct cg_ffn_block *block, const struct cg_checkpoint *co
         return;
     int64_t norm = find_beside(anatomy, up, own ? CG_ROLE_FFN_NORM : CG_ROLE_ATTN_NORM, -1);
     if (norm < 0 || !cg_can_fetch(models, anatomy, norm, model) ||
+        cg_member_of(anatomy, norm, model)->quantised ||
         cg_member_of(anatomy, norm, model)->columns != block->width)
         return;
     block->norm = norm;
@@ -113,4 +114,25 @@ int cg_blocks_list(struct cg_ffn_block **out, int32_t *n, const struct cg_checkp
         (*out)[(*n)++] = block;
     }
     return 0;
+}
+
+int cg_blocks_request(struct cg_row_request **out, int64_t *n, size_t *capacity,
+                      const struct cg_checkpoint *const *models, const struct cg_anatomy *anatomy, int model,
+                      struct cg_err *err)
+{
+    struct cg_ffn_block *blocks;
+    int32_t nblocks;
+    int result = -1;
+    CG_TRY(cg_blocks_list(&blocks, &nblocks, models, anatomy, model, err));
+    CG_TRY(cg_grow((void **)out, capacity, (size_t)(*n + nblocks), sizeof **out, err));
+    int64_t most = cg_most_units(nblocks);
+    for (int32_t i = 0; i < nblocks; i++)
+        (*out)[(*n)++] = (struct cg_row_request){.slot = blocks[i].by[0].slot,
+                                                 .gain = blocks[i].norm,
+                                                 .model = model,
+                                                 .most = blocks[i].units < most ? blocks[i].units : most};
+    result = 0;
+done:
+    free(blocks);
+    return result;
 }

@@ -317,15 +317,15 @@ struct reading {
 
 static int prepare(struct reading *reading, const struct cg_comm *comm,
                    const struct cg_checkpoint *const *models, const struct cg_anatomy *anatomy,
-                   const int model[2], const struct cg_alignment *alignment, struct cg_kinship *out,
-                   struct cg_err *err)
+                   const struct cg_longest *longest, const int model[2], const struct cg_alignment *alignment,
+                   struct cg_kinship *out, struct cg_err *err)
 {
     if (cg_fetch_init(&reading->fetch, models, anatomy, comm->rank == 0, err) < 0 ||
         cg_places_init(&reading->places, out, err) < 0)
         return -1;
     cg_files_watch(reading->fetch.files, comm);
-    reading->models = cg_model_source_create(&reading->source, &reading->fetch, model, out, reading->places.n,
-                                             alignment, err);
+    reading->models = cg_model_source_create(&reading->source, &reading->fetch, longest, model, out,
+                                             reading->places.n, alignment, err);
     return reading->models ? 0 : -1;
 }
 
@@ -356,7 +356,8 @@ int cg_kinship_find(const struct cg_comm *comm, const struct cg_checkpoint *cons
     struct reading reading = {0};
     int result = list_all(comm, models, anatomy, plan, sweep, model, out, err);
     if (result == 0)
-        result = cg_agree(comm, prepare(&reading, comm, models, anatomy, model, alignment, out, err), err);
+        result = cg_agree(
+            comm, prepare(&reading, comm, models, anatomy, &sweep->longest, model, alignment, out, err), err);
     if (result == 0)
         result = cg_kinship_match(comm, &reading.source, &reading.places, out, err);
     if (result == 0)

@@ -10,6 +10,7 @@ enum { LEAST_PROBES = 64 };
 
 struct cg_model_source {
     struct cg_fetch *fetch;
+    const struct cg_longest *longest;
     int model[2];
     const struct cg_kinship *of;
     const struct cg_alignment *alignment;
@@ -51,9 +52,9 @@ static int take_raw(struct cg_source *source, int side, int32_t i, float *out, i
     int64_t n = units_of(source, side, i), ncolumns = least(block->width, source->sizes.columns);
     int64_t *chosen = self->chosen[side][i] = cg_new((size_t)n, sizeof *chosen, err);
     int64_t *columns = chosen ? cg_new((size_t)ncolumns, sizeof *columns, err) : NULL;
-    int result = columns ? cg_choose_units(chosen, self->fetch, block, self->model[side], n, err) : -1;
+    int result = columns ? cg_pick(columns, block->width, ncolumns, CG_PICK_COLUMNS, err) : -1;
     if (result == 0)
-        result = cg_pick(columns, block->width, ncolumns, CG_PICK_COLUMNS, err);
+        cg_choose_units(chosen, self->longest, block, self->model[side], n);
     for (int half = 0; result == 0 && half < 2; half++) {
         result = cg_fetch_units(out + half * half_size, self->fetch, block, half, self->model[side], chosen,
                                 n, columns, ncolumns, err);
@@ -243,15 +244,15 @@ static int allocate(struct cg_model_source *self, const struct cg_source *source
 }
 
 struct cg_model_source *cg_model_source_create(struct cg_source *out, struct cg_fetch *fetch,
-                                               const int model[2], const struct cg_kinship *of,
-                                               int64_t places, const struct cg_alignment *alignment,
-                                               struct cg_err *err)
+                                               const struct cg_longest *longest, const int model[2],
+                                               const struct cg_kinship *of, int64_t places,
+                                               const struct cg_alignment *alignment, struct cg_err *err)
 {
     struct cg_model_source *self = cg_new(1, sizeof *self, err);
     if (!self)
         return NULL;
     *self = (struct cg_model_source){
-        .fetch = fetch, .model = {model[0], model[1]}, .of = of, .alignment = alignment};
+        .fetch = fetch, .longest = longest, .model = {model[0], model[1]}, .of = of, .alignment = alignment};
     *out = (struct cg_source){.self = self,
                               .of = of,
                               .sizes = cg_sizes_for(of, places, alignment->shared),

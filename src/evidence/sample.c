@@ -1,7 +1,6 @@
 #include "sample.h"
-#include "cognate/clones.h"
 #include "cognate/mem.h"
-#include "matching.h"
+#include <assert.h>
 #include <stdlib.h>
 
 enum { MOST_UNITS = 1024, LEAST_UNITS = 64, MOST_COLUMNS = 1024, FEW_COLUMNS = 128, MOST_TOKENS = 256 };
@@ -11,6 +10,12 @@ enum { EXACT_ROWS = 1024, EXACT_COLUMNS = 1024, EXACT_TOKENS = 1024, GRAM_TOKENS
 static int64_t least(int64_t a, int64_t b)
 {
     return a < b ? a : b;
+}
+
+int64_t cg_most_units(int64_t blocks)
+{
+    int64_t units = CG_STORE_BYTES / (2 * FEW_COLUMNS * (int64_t)sizeof(float) * (blocks > 0 ? blocks : 1));
+    return units < LEAST_UNITS ? LEAST_UNITS : least(units, MOST_UNITS);
 }
 
 /* Multiply-adds that the cells take by one of the matchings, with signatures of `columns` elements. */
@@ -47,7 +52,8 @@ struct cg_sizes cg_sizes_for(const struct cg_kinship *of, int64_t blocks, int64_
             most_units = block->units > most_units ? block->units : most_units;
             most_width = block->width > most_width ? block->width : most_width;
         }
-    int64_t units = least(most_units, MOST_UNITS), width = least(most_width, MOST_COLUMNS);
+    int64_t afford = least(cg_most_units(of->nblocks[0]), cg_most_units(of->nblocks[1]));
+    int64_t units = least(most_units, afford), width = least(most_width, MOST_COLUMNS);
     while (units > LEAST_UNITS && !affordable(of, blocks, units, least(width, FEW_COLUMNS)))
         units -= (units + 15) / 16;
     int64_t square = least(MOST_SQUARE, most_units);
@@ -76,7 +82,6 @@ struct taken {
     const int64_t *units, *columns;
     int64_t n, ncolumns;
     float *out;
-    double *squares; /* [rows] instead of out: the rows' lengths, squared */
 };
 
 static void take_gained(void *context, int64_t k, const double *values, int64_t columns)
@@ -99,26 +104,6 @@ static void take_across(void *context, int64_t k, const double *values, int64_t 
         taken->out[i * taken->ncolumns + k] = (float)values[taken->units[i]];
 }
 
-/* The squared length of a row times the gain, in 16 lanes. */
-CG_CLONES static double squared_length(const double *values, const float *gain, int64_t n)
-{
-    double lane[16] = {0}, total = 0;
-    for (int64_t c = 0; c < n; c += 16)
-        for (int64_t k = 0; k < 16 && c + k < n; k++) {
-            double value = values[c + k] * (double)gain[c + k];
-            lane[k] += value * value;
-        }
-    for (int k = 0; k < 16; k++)
-        total += lane[k];
-    return total;
-}
-
-static void take_squares(void *context, int64_t k, const double *values, int64_t columns)
-{
-    struct taken *taken = context;
-    taken->squares[k] = squared_length(values, taken->gain, columns);
-}
-
 int cg_fetch_units(float *out, struct cg_fetch *fetch, const struct cg_ffn_block *block, int half, int model,
                    const int64_t *units, int64_t n, const int64_t *columns, int64_t ncolumns,
                    struct cg_err *err)
@@ -136,25 +121,21 @@ int cg_fetch_units(float *out, struct cg_fetch *fetch, const struct cg_ffn_block
     return result;
 }
 
-int cg_choose_units(int64_t *out, struct cg_fetch *fetch, const struct cg_ffn_block *block, int model,
-                    int64_t n, struct cg_err *err)
+static int ascending(const void *a, const void *b)
 {
-    for (int64_t i = 0; i < n && i < block->units; i++)
-        out[i] = i;
-    if (block->units <= n)
-        return 0;
-    float *gain = cg_new((size_t)block->width, sizeof *gain, err);
-    double *squares = gain ? cg_new((size_t)block->units, sizeof *squares, err) : NULL;
-    struct taken taken = {.gain = gain, .squares = squares};
-    int result = squares ? cg_fetch_gain(gain, fetch, block, model, err) : -1;
-    if (result == 0)
-        result =
-            cg_fetch_each(fetch, block->by[0].slot, model, NULL, block->units, take_squares, &taken, err);
-    if (result == 0)
-        result = cg_pick_largest(out, squares, block->units, n, err);
-    free(gain);
-    free(squares);
-    return result;
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+void cg_choose_units(int64_t *out, const struct cg_longest *longest, const struct cg_ffn_block *block,
+                     int model, int64_t n)
+{
+    int64_t known;
+    const int32_t *rows = cg_longest_rows(longest, block->by[0].slot, model, &known);
+    assert(n == block->units || n <= known);
+    for (int64_t i = 0; i < n; i++)
+        out[i] = n == block->units ? i : rows[i];
+    qsort(out, (size_t)n, sizeof *out, ascending);
 }
 
 int64_t cg_embedding_slot(const struct cg_checkpoint *const *models, const struct cg_anatomy *anatomy,

@@ -19,11 +19,14 @@ enum { CG_STORE_BYTES = 128 << 20 };
 #define CG_CELL_WORK 5e10
 struct cg_sizes cg_sizes_for(const struct cg_kinship *of, int64_t blocks, int64_t shared_tokens);
 
-/* The block's units for a signature: all, or the n whose rows of the first projection, with the gain, are the
- * longest: a choice that follows the units wherever they were moved, in whatever basis. Reads that one whole.
- */
-int cg_choose_units(int64_t *out, struct cg_fetch *fetch, const struct cg_ffn_block *block, int model,
-                    int64_t n, struct cg_err *err);
+/* The most units that signatures of a model with so many blocks have. Pure. */
+int64_t cg_most_units(int64_t blocks);
+
+/* The block's units for a signature, ascending: all, or the n whose rows of the first projection, with the
+ * gain, the sweep found to be the longest: a choice that follows the units wherever they were moved, in
+ * whatever basis. n is at most what was asked for (cg_blocks_request). */
+void cg_choose_units(int64_t *out, const struct cg_longest *longest, const struct cg_ffn_block *block,
+                     int model, int64_t n);
 
 /* The gain of the norm before the block, [width]; ones where there is none. */
 int cg_fetch_gain(float *out, struct cg_fetch *fetch, const struct cg_ffn_block *block, int model,

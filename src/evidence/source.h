@@ -45,9 +45,9 @@ enum { CG_PICK_COLUMNS = 1, CG_PICK_ROWS = 2 }; /* seeds */
 /* The source that reads models a and b of a run. Needs of->cells; `places` of their blocks take part. */
 struct cg_model_source;
 struct cg_model_source *cg_model_source_create(struct cg_source *out, struct cg_fetch *fetch,
-                                               const int model[2], const struct cg_kinship *of,
-                                               int64_t places, const struct cg_alignment *alignment,
-                                               struct cg_err *err);
+                                               const struct cg_longest *longest, const int model[2],
+                                               const struct cg_kinship *of, int64_t places,
+                                               const struct cg_alignment *alignment, struct cg_err *err);
 void cg_model_source_destroy(struct cg_model_source *source);
 
 #endif

@@ -2,7 +2,6 @@
 #include "cognate/mem.h"
 #include "sketches.h"
 #include <stdlib.h>
-#include <string.h>
 
 bool cg_is_sample(const struct cg_slot *slot, const struct cg_member *member,
                   const struct cg_checkpoint *model, const struct cg_sweep_options *options)
@@ -48,11 +47,12 @@ int cg_features_init(struct cg_features *features, const struct cg_samples *samp
 }
 
 void cg_features_take(const struct cg_sweep_options *options, double *row, int64_t first,
-                      const double *values, size_t n)
+                      struct cg_values values, size_t n)
 {
     int64_t length = options->feature_length, count = (int64_t)n;
     if (options->feature_kind == CG_FEATURES_SKETCH)
         cg_sketch_add(row, length, first, values, count);
-    else if (first < length)
-        memcpy(row + first, values, (size_t)(length - first < count ? length - first : count) * sizeof *row);
+    else
+        for (int64_t i = 0; i < count && first + i < length; i++)
+            row[first + i] = cg_value(values, (size_t)i);
 }

@@ -6,6 +6,7 @@
 #include "cognate/anatomy.h"
 #include "cognate/err.h"
 #include "cognate/sweep.h"
+#include "kernels.h"
 
 /* Every sample's index: by model, then in canonical order. */
 struct cg_samples {
@@ -24,6 +25,6 @@ int cg_features_init(struct cg_features *features, const struct cg_samples *samp
 /* Takes from a block that begins at element `first` (a multiple of CG_BLOCK from the chunk's start is not
  * needed). `row` is the sample's row of values. */
 void cg_features_take(const struct cg_sweep_options *options, double *row, int64_t first,
-                      const double *values, size_t n);
+                      struct cg_values values, size_t n);
 
 #endif

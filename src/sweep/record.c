@@ -107,6 +107,18 @@ static int walk_sketches(const struct walk *walk, int64_t first)
                   : step(walk, sketches->value + sketches->floats - floats, (size_t)floats * sizeof(float));
 }
 
+static int walk_longest(const struct walk *walk)
+{
+    struct cg_longest *longest = &walk->worker->longest;
+    for (int32_t m = 0; m < walk->members; m++) {
+        int64_t n;
+        const int32_t *rows = cg_longest_rows(longest, walk->bundle->slot, walk->member[m].model, &n);
+        if (n > 0 && step(walk, longest->row + (rows - longest->row), (size_t)n * sizeof *rows) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 static int walk_losses(const struct walk *walk, size_t first)
 {
     struct cg_losses *losses = &walk->worker->table.losses;
@@ -122,7 +134,7 @@ static int walk_losses(const struct walk *walk, size_t first)
 static int walk_panel(const struct walk *walk)
 {
     struct cg_worker *worker = walk->worker;
-    struct cg_panel_shape shape = cg_bundle_panel_shape(worker, walk->bundle);
+    struct cg_panel_shape shape = cg_bundle_panel_shape(worker->anatomy, walk->bundle);
     size_t size = (size_t)(shape.lines * shape.residual);
     if (!walk->bundle->apart)
         return 0;
@@ -143,7 +155,7 @@ static int walk_task(const struct walk *walk, const struct cg_task_marks *begun)
     if (walk->task->work == CG_WORK_SUMS)
         return 0;
     if (walk_digests(walk) < 0 || walk_kept(walk) < 0 || walk_features(walk, begun->features) < 0 ||
-        walk_sketches(walk, begun->sketches) < 0)
+        walk_sketches(walk, begun->sketches) < 0 || walk_longest(walk) < 0)
         return -1;
     return walk_panel(walk);
 }

@@ -32,11 +32,11 @@ static void signs_of(uint64_t block, double *signs)
     cg_block_signs(bits, signs);
 }
 
-void cg_sketch_add(double *sketch, int64_t length, int64_t first, const double *values, int64_t n)
+void cg_sketch_add(double *sketch, int64_t length, int64_t first, struct cg_values values, int64_t n)
 {
     double signs[CG_BLOCK];
     int64_t known = -1;
-    while (n > 0) {
+    for (size_t at = 0; n > 0;) {
         int64_t block = first / CG_BLOCK, in_block = first % CG_BLOCK, bucket = first % length;
         int64_t run = CG_BLOCK - in_block < n ? CG_BLOCK - in_block : n;
         if (length - bucket < run)
@@ -44,9 +44,12 @@ void cg_sketch_add(double *sketch, int64_t length, int64_t first, const double *
         if (block != known)
             signs_of((uint64_t)block, signs);
         known = block;
-        cg_block_signed_add(sketch + bucket, values, signs + in_block, (size_t)run);
+        if (values.single)
+            cg_single_signed_add(sketch + bucket, values.single + at, signs + in_block, (size_t)run);
+        else
+            cg_block_signed_add(sketch + bucket, values.wide + at, signs + in_block, (size_t)run);
         first += run;
-        values += run;
+        at += (size_t)run;
         n -= run;
     }
 }
@@ -67,7 +70,8 @@ int cg_sketch_of_ones(float *out, int64_t length, int64_t elements, struct cg_er
     for (int i = 0; i < CG_BLOCK; i++)
         ones[i] = 1;
     for (int64_t at = 0; at < elements; at += CG_BLOCK)
-        cg_sketch_add(sketch, length, at, ones, elements - at < CG_BLOCK ? elements - at : CG_BLOCK);
+        cg_sketch_add(sketch, length, at, (struct cg_values){.wide = ones},
+                      elements - at < CG_BLOCK ? elements - at : CG_BLOCK);
     for (int64_t k = 0; k < length; k++)
         out[k] = (float)sketch[k];
     free(sketch);

@@ -10,12 +10,13 @@
 
 #include "cognate/anatomy.h"
 #include "cognate/features.h"
+#include "kernels.h"
 #include <stddef.h>
 
 enum { CG_MOST_SKETCH = 2048 }; /* buckets that a member is given for maps, at most */
 
 /* Adds n values, of which the first is element `first`, to a sketch of `length` buckets. */
-void cg_sketch_add(double *sketch, int64_t length, int64_t first, const double *values, int64_t n);
+void cg_sketch_add(double *sketch, int64_t length, int64_t first, struct cg_values values, int64_t n);
 
 /* length divides taken; out may be the sketch itself. */
 void cg_sketch_fold(double *out, int64_t length, const double *sketch, int64_t taken);

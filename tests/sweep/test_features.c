@@ -16,14 +16,24 @@
 
 enum { MOST = 20000 };
 
-/* Feeds n values in runs of `run`. */
+/* Feeds n values in runs of `run`, as doubles and, where they are such, as floats. */
 static void feed(enum cg_feature_kind kind, int64_t length, double *row, const double *values, int64_t n,
                  int64_t run)
 {
     struct cg_sweep_options options = {.feature_kind = kind, .feature_length = length};
+    static float single[MOST];
     memset(row, 0, (size_t)length * sizeof *row);
-    for (int64_t at = 0; at < n; at += run)
-        cg_features_take(&options, row, at, values + at, (size_t)(n - at < run ? n - at : run));
+    for (int64_t at = 0; at < n; at += run) {
+        bool floats = at / run % 2 == 1;
+        size_t some = (size_t)(n - at < run ? n - at : run);
+        for (size_t i = 0; i < some; i++) {
+            single[i] = (float)values[at + (int64_t)i];
+            floats = floats && (double)single[i] == values[at + (int64_t)i];
+        }
+        struct cg_values given =
+            floats ? (struct cg_values){.single = single} : (struct cg_values){.wide = values + at};
+        cg_features_take(&options, row, at, given, some);
+    }
 }
 
 /* Folding gives what a sketch of that length would be; whole numbers, so that all sums are exact. */
@@ -101,7 +111,7 @@ static void sketch_of_one(void **state)
         values[e] = 1;
         struct cg_sweep_options options = {.feature_kind = CG_FEATURES_SKETCH, .feature_length = 1};
         row[0] = 0;
-        cg_features_take(&options, row, e, values + e, 1);
+        cg_features_take(&options, row, e, (struct cg_values){.wide = values + e}, 1);
         sign[e] = row[0];
         assert_true(sign[e] == 1 || sign[e] == -1);
         sum += sign[e];
