@@ -24,21 +24,24 @@
 #define cg_single_pair              plain_single_pair
 #define cg_single_difference        plain_single_difference
 #define cg_single_signed_add        plain_single_signed_add
+#define cg_block_weighted_squares   plain_weighted_squares
+#define cg_single_weighted_squares  plain_single_weighted_squares
+#define one_by_sign                 plain_one_by_sign
 #define fold                        plain_fold
 #define cg_single_extremes          plain_single_extremes
 #define vector                      plain_vector
 #define WIDTH                       PLAIN_WIDTH
 #define RUNNING                     PLAIN_RUNNING
 #define SPAN                        PLAIN_SPAN
-#define CG_CLONES                   static
+#define CG_CLONES
 #include "sweep/kernels.c"
 #undef CG_CLONES
 #if defined(__x86_64__) && !defined(__clang__)
 #define HAVE_WIDE __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")
-#define CG_CLONES __attribute__((target("arch=haswell"))) static
+#define CG_CLONES __attribute__((target("arch=haswell")))
 #else
 #define HAVE_WIDE false
-#define CG_CLONES static
+#define CG_CLONES
 #endif
 #undef cg_block_moments
 #undef cg_block_product
@@ -50,6 +53,10 @@
 #undef cg_single_pair
 #undef cg_single_difference
 #undef cg_single_signed_add
+#undef cg_block_weighted_squares
+#undef cg_single_weighted_squares
+#undef one_by_sign
+#undef WEIGHTED_SQUARES
 #undef fold
 #undef cg_single_extremes
 #undef vector
@@ -70,6 +77,9 @@
 #define cg_single_pair              wide_single_pair
 #define cg_single_difference        wide_single_difference
 #define cg_single_signed_add        wide_single_signed_add
+#define cg_block_weighted_squares   wide_weighted_squares
+#define cg_single_weighted_squares  wide_single_weighted_squares
+#define one_by_sign                 wide_one_by_sign
 #define fold                        wide_fold
 #define cg_single_extremes          wide_single_extremes
 #define vector                      wide_vector
@@ -87,6 +97,10 @@
 #undef cg_single_pair
 #undef cg_single_difference
 #undef cg_single_signed_add
+#undef cg_block_weighted_squares
+#undef cg_single_weighted_squares
+#undef one_by_sign
+#undef WEIGHTED_SQUARES
 #undef fold
 #undef cg_single_extremes
 #undef vector
