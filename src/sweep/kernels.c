@@ -211,17 +211,12 @@ CG_CLONES CONTRACT double cg_single_pair(const float *restrict a, const float *r
 
 /* The bits of a 1 whose sign is the one wanted: whole numbers alone, since turning 64-bit ones into doubles
  * is slow without AVX-512. */
-CG_CLONES static void one_by_sign(const uint64_t *restrict bits, uint64_t *restrict ones)
+CG_CLONES void cg_block_signs(const uint64_t *restrict bits, double *restrict signs)
 {
+    uint64_t ones[CG_BLOCK];
     for (size_t w = 0; w < CG_BLOCK / 64; w++)
         for (size_t i = 0; i < 64; i++)
             ones[64 * w + i] = UINT64_C(0x3FF0000000000000) | (bits[w] >> i & 1) << 63;
-}
-
-void cg_block_signs(const uint64_t *bits, double *signs)
-{
-    uint64_t ones[CG_BLOCK];
-    one_by_sign(bits, ones);
     memcpy(signs, ones, sizeof ones);
 }
 
