@@ -21,6 +21,7 @@
  * min(n, m) / 2 mutual pairs by gate, each of them mutual by up with probability 1 / (2 max(n, m)). Models
  * that read the same text share features, which raises it: over 90,000 cells of independent small models no K
  * was above 5. So K is judged as Poisson with a rate of 5, or more where controls show more (result/kin.h).
+ * tests/bench/calibration.py holds K, F and t of strangers against these nulls.
  *
  * In cells of equal shape an exact test: a's rows in a seeded random order are assigned to b's (linear
  * assignment on centred cosines) and put back; F is the number of fixed points. For independent models the
