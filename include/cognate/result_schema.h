@@ -120,11 +120,11 @@
       "mean cosine of the matched hidden units, or the matrices")                                            \
     V(log10_p, FLOAT64, EXPERT_MATCH, NONE, NONE, "1", "decimal logarithm of the corrected p-value")
 
-/* What the blocks' verdicts rest on; the formulas and nulls stand in blocks.h. */
+/* What the blocks' verdicts rest on; the formulas and nulls stand in blocks.h. Beyond 262,144 rows in all the
+ * cells that were tested exactly stay, and of the others evenly spread ones. */
 #define CG_CELLS_VARIABLES(V)                                                                                \
     V(pair, INT32, CELL, NONE, NONE, "1",                                                                    \
-      "index of the pair; beyond 262,144 cells in all those tested exactly and evenly spread others are "    \
-      "listed")                                                                                              \
+      "index of the pair; of very many cells those tested exactly and some others are listed")               \
     V(layer_a, INT32, CELL, NONE, NONE, "1", "layer of the block of a")                                      \
     V(expert_a, INT32, CELL, NONE, NONE, "1", "its expert, -1: dense or shared")                             \
     V(layer_b, INT32, CELL, NONE, NONE, "1", "layer of the block of b")                                      \
