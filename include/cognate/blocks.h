@@ -1,26 +1,42 @@
 /* Feed-forward blocks matched across layers, experts, permutations and bases, hidden unit by hidden unit.
  *
- * A block is the gate and up projection of one layer or expert; w is a row of one of them with the gain of
- * the norm before the block multiplied in. Every block of a is held against every block of b, a cell, by
+ * A block is two projections of one layer or expert: gate and up, or where there is no gate up and down. Each
+ * hidden unit i has a vector v_i in the residual stream's basis by each of them: its row of what reads the
+ * stream (gate, up), the gain of the norm before the block multiplied in; its column of what writes to it
+ * (down), as it is. Every block of a is held against every block of b that is gated as it is, a cell, by
  * three statistics that need no common order of layers, experts or units:
  *
- * raw: Rows are matched twice, by gate and by up: row i of a with row j of b when each has the other as its
- * nearest by centred cosine. K is the number of units that both matchings send to the same partner. Of up the
- * cosine counts without its sign, which down can take back. Survives permuted units, moved layers, other
- * widths of the block; not another basis.
+ * raw: Units are matched twice, by each projection: unit i of a with unit j of b when each has the other as
+ * its nearest by centred cosine of v. K is the number of units that both matchings send to the same partner.
+ * Of the second vector only what is orthogonal to the unit's first one is matched, for the null's sake. Of a
+ * gated up the cosine counts without its sign, which down can take back; without a gate the activation
+ * leaves no sign free. Survives permuted units, moved layers, other widths of the block; not another basis.
  *
- * probe: The same with responses in place of rows: unit i answers token t with w_i . E_t / rms(E_t), over
- * tokens that both models know. Survives another basis and width of the residual stream, too.
+ * probe: The same with answers in place of v: of unit i to token t v_i . E_t / rms(E_t), over tokens that
+ * both models know; before a LayerNorm the mean of E_t is taken away first. For a row that is what the unit
+ * reads from the token, for a column what it writes towards it. In another basis R (orthogonal; the gain
+ * folded in) E becomes E R, a row v R and a column R' v: the products stay, and the norms of E_t. Survives
+ * another basis and width of the residual stream, too.
  *
- * gram: G_ij = gate_i . up_j over the same sample of units in both; the correlation of the two matrices,
- * against the same after a common shift of b's units (31 shifts, as the shift null of sweep.h; Mantel 1967,
- * without matched rows and columns). t with 30 degrees of freedom. Survives another basis, and needs neither
- * tokens nor an embedding; not permuted units.
+ * gram: G_ij = v_i . u_j with v by the one projection and u by the other, over the same sample of units in
+ * both; the correlation of the two matrices, against the same after a common shift of b's units (31 shifts,
+ * as the shift null of sweep.h; Mantel 1967, without matched rows and columns). t with 30 degrees of freedom.
+ * Survives another basis, and needs neither tokens nor an embedding; not permuted units.
+ *
+ * Which bases there are: a model with RMSNorm keeps its function in any orthonormal basis. One with LayerNorm
+ * keeps it only where R leaves the vector of ones in place, since the mean over the axis is taken away: under
+ * permutations, above all (Ashkboos et al. 2024, arXiv 2401.15024, who turn the one norm into the other).
  *
  * Null of raw and probe: for independent matchings, K of blocks of n and m units has a mean of about 1/4:
- * min(n, m) / 2 mutual pairs by gate, each of them mutual by up with probability 1 / (2 max(n, m)). Models
- * that read the same text share features, which raises it: over 90,000 cells of independent small models no K
- * was above 5. So K is judged as Poisson with a rate of 5, or more where controls show more (result/kin.h).
+ * min(n, m) / 2 mutual pairs by the one projection, each of them mutual by the other with probability
+ * 1 / (2 max(n, m)). That needs a unit's two vectors to have nothing to do with each other, which in trained
+ * models they do (cosines of gate and up spread by 0.4 in small ones; of GPT-2's rows and columns see Gurnee
+ * et al. 2024, arXiv 2401.12181): of strangers with cosines of 0.8 within each unit, 512 units of normal
+ * entries, K was 24 by whole vectors, and 3 at most by orthogonal ones, for any such cosine. Models that read
+ * the same text share features, which could raise K, too: over 11,000 cells of seven independent small
+ * models, taken by gate and up and, the gate dropped, by up and down, the largest K was 3 by vectors and 2 by
+ * answers; their means were below 1/4. So K is judged as Poisson with a rate of 5, or more where controls
+ * show more (result/kin.h).
  * tests/bench/calibration.py holds K, F and t of strangers against these nulls.
  *
  * In cells of equal shape an exact test: a's rows in a seeded random order are assigned to b's (linear
@@ -39,17 +55,33 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct cg_projection {
+    int64_t slot;
+    bool by_columns; /* a unit is a column of it, not a row: it writes to the stream */
+};
+
 struct cg_ffn_block {
     int32_t layer, expert; /* expert -1: dense, or shared by all tokens */
     bool shared;           /* a shared expert */
-    int64_t gate, up;      /* slots */
-    int64_t norm;          /* slot of the norm before it, -1: none */
-    int64_t units, width;  /* rows and columns of both */
+    bool gated;            /* by gate and up; otherwise by up and down */
+    struct cg_projection by[2];
+    int64_t norm;         /* slot of the norm before it, -1: none */
+    bool layer_norm;      /* that takes the mean away: it has a bias */
+    int64_t units, width; /* hidden units; elements of a unit's vector */
 };
 
-/* Every block of a model that has gate and up of one shape. Local. The caller frees *out. */
+/* Every block of a model whose two projections have one shape. Local. The caller frees *out. */
 int cg_blocks_list(struct cg_ffn_block **out, int32_t *n, const struct cg_checkpoint *const *models,
                    const struct cg_anatomy *anatomy, int model, struct cg_err *err);
+
+/* What the sweep must tell of a model for its blocks to be sampled: the longest rows of their first
+ * projections. Appends to *out [*n]; the caller frees it. Local. */
+int cg_blocks_request(struct cg_row_request **out, int64_t *n, size_t *capacity,
+                      const struct cg_checkpoint *const *models, const struct cg_anatomy *anatomy, int model,
+                      struct cg_err *err);
+
+/* Whether units of the one could be those of the other, in whatever width: both are gated, or neither is. */
+bool cg_blocks_comparable(const struct cg_ffn_block *a, const struct cg_ffn_block *b);
 
 enum { CG_LARGEST_CONTROL = 5 }; /* that K */
 
@@ -59,7 +91,7 @@ struct cg_cell {
     int32_t raw, probe;              /* K, -1: not taken */
     double raw_cosine, probe_cosine; /* mean over those K of both matchings' cosines, 0 for none */
     double gram;                     /* t, NaN: not taken */
-    int32_t sample, fixed[2];        /* exact test: rows, F by gate and by up; sample 0: not taken */
+    int32_t sample, fixed[2];        /* exact test: units, F by each projection; sample 0: not taken */
 };
 
 /* What a pair of models came to; the same on every rank. */
@@ -68,10 +100,13 @@ struct cg_kinship {
     int32_t nblocks[2];
     int64_t ncells;
     struct cg_cell *cells;
-    bool thinned;    /* too many cells: experts are compared within layers of the same index only */
-    int64_t tokens;  /* probes; 0: none were taken */
-    int32_t units;   /* sampled a block, at most */
-    int32_t planted; /* units of the planted block; 0: none was tested */
+    int64_t all_cells; /* every block of a by every block of b */
+    bool thinned; /* too many: of each block of b the candidate that sketches name, and blocks of a in the */
+    int32_t step; /* same layer, of experts of b only every step-th */
+    int64_t candidates;                 /* blocks of b that have one */
+    int64_t tokens;                     /* probes; 0: none were taken */
+    int32_t units;                      /* sampled a block, at most */
+    int32_t planted;                    /* units of the planted block; 0: none was tested */
     int32_t planted_raw, planted_probe; /* its K: a relative of a's first block whose rows, or answers, keep a
                                            cosine of sqrt(0.1), a tenth of their variance; -1: not taken */
     int32_t columns, fixed_columns;     /* exact test of the embeddings' columns; columns 0: not taken */
@@ -88,7 +123,8 @@ struct cg_kinship {
  * Memory a rank: at most 128 MiB for the samples of both models and 20 MiB for one full sample, whatever the
  * models. Work: at most 5e10 multiply-adds for the cells by each matching (samples shrink until it fits), 1e9
  * an exact test and half (at most 256), and a block's answers to tokens; for two Llama-3-8B 2e11 in all.
- * Reads: every gate whose units are sampled once whole, and the samples. */
+ * Reads: the samples; a down by columns twice whole and as often its rows of a sample. Needs of the sweep the
+ * longest rows (cg_blocks_request). */
 int cg_kinship_find(const struct cg_comm *comm, const struct cg_checkpoint *const *models,
                     const struct cg_anatomy *anatomy, const struct cg_plan *plan,
                     const struct cg_sweep *sweep, int a, int b, const struct cg_alignment *alignment,

@@ -82,9 +82,10 @@ struct cg_config {
     bool quant_by_layer;         /* single layers may differ from what is said here (GPTQModel's `dynamic`) */
     int nquantisations;          /* 0 where there is no quantization_config */
     struct cg_quantisation quantisation[CG_MOST_QUANTISATIONS];
-    int64_t
-        embedding_size; /* of a token's row where it says another than hidden_size (OPT, ELECTRA); else 0 */
-    int tied;           /* tie_word_embeddings: 1, 0, -1 not said */
+    /* Sizes that are no facts of reports, 0 where it does not say. */
+    int64_t embedding_size;   /* of a token's row, where that is not hidden_size: OPT, ELECTRA */
+    int64_t qk_nope_head_dim; /* of latent attention */
+    int tied;                 /* tie_word_embeddings: 1, 0, -1 not said */
 };
 
 /* What bitsandbytes says beside a weight of 4 bits, whose own shape is that of its bytes. */

@@ -11,9 +11,13 @@
 #include <mpi.h>
 #include <stdint.h>
 
+struct cg_pulse;
+
 struct cg_comm {
     MPI_Comm mpi;
     int rank, size;
+    struct cg_pulse *pulse; /* of the stage at hand: what is collective here then waits under its watch, and
+                               cg_agree fails when a signal asks to stop. NULL: neither. See pulse.h */
 };
 
 /* MPI_Init with MPI_THREAD_FUNNELED. Call once, first. */

@@ -51,14 +51,14 @@
     X(CG_IQ4_XS, "IQ4_XS", 256, 136, true)                                                                   \
     X(CG_TQ1_0, "TQ1_0", 256, 54, true)                                                                      \
     X(CG_TQ2_0, "TQ2_0", 256, 66, true)                                                                      \
-    X(CG_IQ1_S, "IQ1_S", 256, 50, false)                                                                     \
-    X(CG_IQ1_M, "IQ1_M", 256, 56, false)                                                                     \
-    X(CG_IQ2_XXS, "IQ2_XXS", 256, 66, false)                                                                 \
-    X(CG_IQ2_XS, "IQ2_XS", 256, 74, false)                                                                   \
-    X(CG_IQ2_S, "IQ2_S", 256, 82, false)                                                                     \
-    X(CG_IQ3_XXS, "IQ3_XXS", 256, 98, false)                                                                 \
-    X(CG_IQ3_S, "IQ3_S", 256, 110, false)                                                                    \
-    X(CG_NVFP4, "NVFP4", 64, 36, false)
+    X(CG_IQ1_S, "IQ1_S", 256, 50, true)                                                                      \
+    X(CG_IQ1_M, "IQ1_M", 256, 56, true)                                                                      \
+    X(CG_IQ2_XXS, "IQ2_XXS", 256, 66, true)                                                                  \
+    X(CG_IQ2_XS, "IQ2_XS", 256, 74, true)                                                                    \
+    X(CG_IQ2_S, "IQ2_S", 256, 82, true)                                                                      \
+    X(CG_IQ3_XXS, "IQ3_XXS", 256, 98, true)                                                                  \
+    X(CG_IQ3_S, "IQ3_S", 256, 110, true)                                                                     \
+    X(CG_NVFP4, "NVFP4", 64, 36, true)
 
 #define CG_DTYPE_LIST(X)                                                                                     \
     CG_PLAIN_DTYPE_LIST(X)                                                                                   \
@@ -93,6 +93,11 @@ int64_t cg_dtype_bytes(enum cg_dtype dtype, int64_t n);
  * but 64-bit integers beyond 2^53, which round to nearest even; the values of blocks are float32, computed in
  * the order of gguf-py's quants.py. n is a whole number of grains. The dtype must be real. */
 void cg_dtype_decode(enum cg_dtype dtype, const void *stored, size_t n, double *values);
+
+/* Whether every value is a float: all real types but F64 and the integers of 32 and 64 bits. These are
+ * decoded the same as floats. */
+bool cg_dtype_is_float(enum cg_dtype dtype);
+void cg_dtype_decode_floats(enum cg_dtype dtype, const void *stored, size_t n, float *values);
 
 /* The sum over n elements at `stored`, a whole number of grains, of the squared error to be expected from
  * having rounded them to this type. Values are taken as evenly spread within the cell that rounds to an

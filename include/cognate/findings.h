@@ -6,6 +6,7 @@
 #include "cognate/blocks.h"
 #include "cognate/evidence.h"
 #include "cognate/manifest.h"
+#include "cognate/maps.h"
 #include "cognate/pca.h"
 #include "cognate/plan.h"
 #include "cognate/result.h"
@@ -27,6 +28,7 @@ struct cg_findings {
     const bool *aligned;                   /* [npairs] both vocabularies were there */
     const struct cg_token_cosines *tokens; /* [npairs] */
     const struct cg_kinship *kinships;     /* [npairs]; NULL: --evidence quick */
+    const struct cg_maps *maps;            /* [npairs]; NULL likewise */
     const struct cg_pca *pca;              /* NULL: none */
     const struct cg_sweep_options *options;
 };

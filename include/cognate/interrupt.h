@@ -4,10 +4,12 @@
 #ifndef COGNATE_INTERRUPT_H
 #define COGNATE_INTERRUPT_H
 
+#include "cognate/err.h"
+
 /* From now on these signals are remembered instead of ending the process. */
 void cg_interrupt_listen(void);
 
-/* The signal that came, 0 for none. */
-int cg_interrupted(void);
+/* Fails with CG_EINTERRUPTED, naming the signal, when one has come. */
+int cg_interrupt_check(struct cg_err *err);
 
 #endif

@@ -60,6 +60,10 @@ struct cg_task {
     int64_t first_chunk, end_chunk; /* CG_WORK_SUMS; otherwise all chunks */
 };
 
+/* What a hashed byte costs among the loads of a plan, alone and beside those of another member: what a rate
+ * of hashing makes seconds of. */
+enum { CG_COST_HASH_ALONE = 11, CG_COST_HASH_BESIDE = 6 };
+
 struct cg_plan {
     int ranks;
     int64_t nbundles, nmembers, ncells;

@@ -106,7 +106,7 @@
     V(role_group, TEXT, ROLE_GROUP, NONE, NONE, "1", "attention, ffn, norm, all")                            \
     V(cosine, FLOAT64, PAIR, LAYER_B, ROLE_GROUP, "1", "mean cosine of layers of the same index")            \
     V(similarity, FLOAT64, PAIR, LAYER_A, LAYER_B, "1",                                                      \
-      "mean cosine of the matrices of two layers; off the diagonal of their matched hidden units")           \
+      "mean cosine of two layers' matrices; off the diagonal by sketches or by matched hidden units")        \
     V(layer_map, INT32, PAIR, LAYER_B, NONE, "1", "layer of a that the layer of b comes from, -1 none")      \
     V(layer_log10_p, FLOAT64, PAIR, LAYER_B, NONE, "1", "decimal logarithm of the layer's corrected p-value")
 

@@ -38,6 +38,8 @@
     X(CG_ROLE_ATTN_KV_A_BIAS, "attn.kv_a.bias", ATTENTION, NONE, LAYER)                                      \
     X(CG_ROLE_ATTN_KV_A_NORM, "attn.kv_a.norm", NORM, NONE, LAYER)                                           \
     X(CG_ROLE_ATTN_KV_B, "attn.kv_b", ATTENTION, NONE, LAYER)                                                \
+    X(CG_ROLE_ATTN_K_B, "attn.k_b", ATTENTION, NONE, LAYER)                                                  \
+    X(CG_ROLE_ATTN_V_B, "attn.v_b", ATTENTION, NONE, LAYER)                                                  \
     X(CG_ROLE_ATTN_V, "attn.v", ATTENTION, COLUMNS, LAYER)                                                   \
     X(CG_ROLE_ATTN_V_BIAS, "attn.v.bias", ATTENTION, NONE, LAYER)                                            \
     X(CG_ROLE_ATTN_SINKS, "attn.sinks", ATTENTION, NONE, LAYER)                                              \
@@ -56,6 +58,7 @@
     X(CG_ROLE_MAMBA_DT, "mamba.dt", ATTENTION, NONE, LAYER)                                                  \
     X(CG_ROLE_MAMBA_DT_BIAS, "mamba.dt.bias", ATTENTION, NONE, LAYER)                                        \
     X(CG_ROLE_MAMBA_A_LOG, "mamba.a_log", ATTENTION, NONE, LAYER)                                            \
+    X(CG_ROLE_MAMBA_A, "mamba.a", ATTENTION, NONE, LAYER)                                                    \
     X(CG_ROLE_MAMBA_D, "mamba.d", ATTENTION, NONE, LAYER)                                                    \
     X(CG_ROLE_MAMBA_NORM, "mamba.norm", NORM, NONE, LAYER)                                                   \
     X(CG_ROLE_MAMBA_OUT, "mamba.out", ATTENTION, ROWS, LAYER)                                                \

@@ -21,12 +21,25 @@ struct cg_journal_options {
     uint8_t identity[32]; /* of all that the sums depend on: inputs, options, ranks, version */
 };
 
+/* A matrix of which the sweep tells the longest rows: row r has the squared length
+ *     sum over columns c of (x(r, c) gain(c))^2,
+ * with elements that are not finite as 0. */
+struct cg_row_request {
+    int64_t slot;
+    int64_t gain; /* the slot of a plain vector of as many elements as the matrix has columns; -1: ones */
+    int model;
+    int64_t most; /* rows to tell, 1 to as many as there are */
+};
+
 struct cg_sweep_options {
     struct cg_journal_options journal;
     int64_t buffer;       /* bytes a rank for pieces of files, both halves together */
     double stall_timeout; /* seconds without a read completed, or without a sign of life from a rank */
     enum cg_feature_kind feature_kind;
-    int64_t feature_length; /* the N of head:N or sketch:N */
+    int64_t feature_length;                /* the N of head:N or sketch:N */
+    bool sketches;                         /* whether to keep sketches, for maps */
+    const struct cg_row_request *requests; /* [nrequests] each of another member; they outlive the sweep */
+    int64_t nrequests;
 };
 
 /* Smallest buffer that the widest bundle of the plan can be swept with. */
@@ -65,7 +78,22 @@ struct cg_shift_null {
 /* Input embeddings are kept when all of them together are no larger than CG_KEEP_BYTES. */
 enum { CG_SHIFTS = 31, CG_KEEP_BYTES = 32 << 20, CG_PANEL_ELEMENTS = 1 << 18, CG_SHA256 = 32 };
 
-/* All that the sweep found; the same on every rank, but for `features` and the rank's own figures. */
+/* The rows that were asked for, list after list, the longest first; of equal ones the lower first. */
+struct cg_longest {
+    int64_t n; /* lists */
+    const struct cg_row_request *request;
+    int64_t *of;    /* [nslots * models] a member's list, -1 */
+    int64_t *first; /* [n + 1] of a list in row */
+    int32_t *row;
+    int models;
+    int64_t bytes_read; /* gains, by this rank */
+};
+
+/* The list of a member and how long it is; NULL and 0 where none was asked for. */
+const int32_t *cg_longest_rows(const struct cg_longest *longest, int64_t slot, int model, int64_t *n);
+
+/* All that the sweep found; the same on every rank, but for `features`, `sketches` and the rank's own
+ * figures. */
 struct cg_sweep {
     uint8_t (*digest)[CG_SHA256]; /* [nmembers] */
     struct cg_moments *moments;   /* [nmembers], elements 0 where the member has no plain values */
@@ -73,6 +101,8 @@ struct cg_sweep {
     struct cg_products *products; /* by pair */
     struct cg_shift_null *null;   /* by pair */
     struct cg_features features;  /* this rank's rows */
+    struct cg_sketches sketches;  /* this rank's */
+    struct cg_longest longest;
     uint8_t **kept; /* [models] the bytes of small input embeddings, in canonical order, for the tokens; NULL:
                        not kept */
     int models;

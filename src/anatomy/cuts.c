@@ -33,7 +33,8 @@ struct cutting {
     const struct cg_checkpoint *model;
     const int64_t *fact; /* of config.json */
     struct stored stored;
-    bool plain; /* the tensor's shape is that of its values */
+    int64_t head_step; /* outputs from one head to the next, where heads are stacked */
+    bool plain;        /* the tensor's shape is that of its values */
     const char *whole;
 };
 
@@ -56,7 +57,7 @@ static int unstack(struct cutting *c, int64_t axis[2], int *axes, struct cg_err 
 {
     const struct cg_tensor *tensor = c->tensor;
     enum cg_stack stack = c->site->cut.stack;
-    int first = stack == CG_STACK_AXIS;
+    int first = stack == CG_STACK_AXIS || stack == CG_STACK_HEADS;
     int64_t stated = c->fact[CG_NUM_EXPERTS];
     c->parts->experts = 1;
     *axes = tensor->axes - first;
@@ -120,7 +121,9 @@ static void orient(struct cutting *c, const int64_t axis[2], int axes)
         *s = (struct stored){.out = axis[1], .in = axis[0], .out_stride = step[1], .in_stride = step[0]};
     else
         *s = (struct stored){.out = axis[0], .in = axis[1], .out_stride = step[0], .in_stride = step[1]};
-    if (c->site->cut.stack != CG_STACK_NONE)
+    if (c->site->cut.stack == CG_STACK_HEADS)
+        c->head_step = stride[0] / s->out_stride;
+    else if (c->site->cut.stack != CG_STACK_NONE)
         c->parts->expert_stride = c->site->cut.stack == CG_STACK_ROWS ? axis[0] * stride[0] : stride[0];
 }
 
@@ -181,6 +184,23 @@ static int share_heads(struct cutting *c, struct share share[CG_MOST_PARTS], str
     return 0;
 }
 
+/* Latent attention: each head's keys, then its values. */
+static int share_latent(struct cutting *c, struct share share[CG_MOST_PARTS], struct cg_err *err)
+{
+    int64_t heads = c->fact[CG_NUM_ATTENTION_HEADS], key = c->model->config.qk_nope_head_dim;
+    int64_t out = c->stored.out;
+    if (heads < 1 || key < 1) {
+        c->whole = "the number and the size of its heads are not known";
+        return 0;
+    }
+    if (out % heads != 0 || out / heads <= key)
+        return refuse(c, "rows of keys and values: more than qk_nope_head_dim for each head", key, out, err);
+    share[0] = (struct share){heads, out / heads, 0, key, 1, 1};
+    share[1] = (struct share){heads, out / heads, key, out / heads - key, 1, 1};
+    c->parts->per_expert = 2;
+    return 0;
+}
+
 static int share_out(struct cutting *c, struct share share[CG_MOST_PARTS], struct cg_err *err)
 {
     int64_t out = c->stored.out;
@@ -189,6 +209,8 @@ static int share_out(struct cutting *c, struct share share[CG_MOST_PARTS], struc
         return share_heads(c, share, err);
     if (split == CG_SPLIT_PAIRED)
         return share_pairs(c, share, err);
+    if (split == CG_SPLIT_KV_BY_HEAD)
+        return share_latent(c, share, err);
     c->parts->per_expert = split == CG_SPLIT_NONE ? 1 : 2;
     if (out % c->parts->per_expert != 0) {
         c->whole = "of an odd number of rows";
@@ -196,7 +218,8 @@ static int share_out(struct cutting *c, struct share share[CG_MOST_PARTS], struc
     }
     int64_t half = out / 2;
     if (split == CG_SPLIT_NONE)
-        share[0] = (struct share){1, out, 0, out, 1, 1};
+        share[0] = c->head_step > 0 ? (struct share){c->tensor->shape[0], c->head_step, 0, out, 1, 1}
+                                    : (struct share){1, out, 0, out, 1, 1};
     for (int p = 0; split != CG_SPLIT_NONE && p < 2; p++)
         share[p] = split == CG_SPLIT_HALVES ? (struct share){1, out, p * half, half, 1, 1}
                                             : (struct share){1, out, p, half, 2, 1};

@@ -314,6 +314,7 @@ static const struct cg_name_row rows[] = {
     ROW("layers.#.self_attn.q_b_proj.weight", ATTN_Q_B),
     PAIR("layers.#.self_attn.kv_a_proj_with_mqa", ATTN_KV_A),
     ROW("layers.#.self_attn.kv_a_layernorm.weight", ATTN_KV_A_NORM),
+    KV_HALVES("layers.#.self_attn.kv_b_proj.weight"),
     ROW("layers.#.self_attn.kv_b_proj.weight", ATTN_KV_B),
 
     /* Multi-token prediction: further layers behind the last one */

@@ -35,7 +35,11 @@ static const struct cg_name_row rows[] = {
     ROW("blk.#.attn_q_b.weight", ATTN_Q_B),
     PAIR("blk.#.attn_kv_a_mqa", ATTN_KV_A),
     ROW("blk.#.attn_kv_a_norm.weight", ATTN_KV_A_NORM),
+    KV_HALVES("blk.#.attn_kv_b.weight"),
     ROW("blk.#.attn_kv_b.weight", ATTN_KV_B),
+    {PATTERN("blk.#.attn_k_b.weight"), .cut = {.stack = CG_STACK_HEADS, .transposed = true},
+     .parts = {CG_ROLE_ATTN_K_B}},
+    {PATTERN("blk.#.attn_v_b.weight"), .cut = {.stack = CG_STACK_HEADS}, .parts = {CG_ROLE_ATTN_V_B}},
     /* Where there is none behind the feed-forward block, the norm behind attention is the one before it. */
     ROW_IN(WITH_POST_FFN_NORM, "blk.#.post_attention_norm.weight", ATTN_POST_NORM),
     ROW_IN(WITH_POST_FFN_NORM, "blk.#.post_attention_norm.bias", ATTN_POST_NORM_BIAS),
@@ -50,7 +54,9 @@ static const struct cg_name_row rows[] = {
     ROW("blk.#.ssm_b_norm.weight", MAMBA_B_NORM),
     ROW("blk.#.ssm_c_norm.weight", MAMBA_C_NORM),
     PAIR("blk.#.ssm_dt", MAMBA_DT),
+    ROW("blk.#.ssm_a", MAMBA_A), /* -exp(A_log) */
     ROW("blk.#.ssm_d", MAMBA_D),
+    ROW("blk.#.ssm_norm.weight", MAMBA_NORM),
     PAIR("blk.#.ssm_out", MAMBA_OUT),
     PAIR("blk.#.ffn_norm", FFN_NORM),
     PAIR("blk.#.post_ffw_norm", FFN_POST_NORM),

@@ -12,6 +12,7 @@ enum cg_models {
     WITH_CONV1D,
     WITH_LINEAR,
     WITH_LINEAR_QKV,
+    WITH_KV_HALVES,
     WITH_QKV_BY_HEAD,
     WITH_PAIRED_ROWS,
     WITH_FUSED_UP,
@@ -60,6 +61,13 @@ extern const struct cg_name_table cg_family_names, cg_gguf_names;
         }                                                                                                    \
     }
 #define QKV_PAIR(which, how, stem) QKV(which, how, stem ".weight", ), QKV(which, how, stem ".bias", _BIAS)
+#define KV_HALVES(name)                                                                                      \
+    {                                                                                                        \
+        PATTERN(name), .models = WITH_KV_HALVES, .cut = {.split = CG_SPLIT_KV_BY_HEAD}, .parts = {           \
+            CG_ROLE_ATTN_K_B,                                                                                \
+            CG_ROLE_ATTN_V_B                                                                                 \
+        }                                                                                                    \
+    }
 /* Two roles, one below the other. */
 #define HALVES(name, first, second)                                                                          \
     {                                                                                                        \

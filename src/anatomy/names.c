@@ -144,6 +144,14 @@ static bool tells_post_norm(const struct cg_naming *plain, const char *name)
     return role == CG_ROLE_FFN_POST_NORM || role == CG_ROLE_FFN_NORM;
 }
 
+bool cg_has_kv_halves(const struct cg_checkpoint *model)
+{
+    for (size_t i = 0; i < model->ntensors; i++)
+        if (cg_ends_with(model->tensors[i].name, ".attn_k_b.weight"))
+            return true;
+    return false;
+}
+
 struct cg_naming cg_naming_of(const struct cg_checkpoint *model)
 {
     const struct cg_naming plain = {.experts = {.split = CG_SPLIT_HALVES, .stack = CG_STACK_AXIS}};
@@ -180,6 +188,8 @@ static bool is_for(const struct cg_name_row *row, const struct cg_naming *naming
         return naming->linear;
     case WITH_LINEAR_QKV:
         return naming->linear && naming->linear_qkv;
+    case WITH_KV_HALVES:
+        return naming->kv_halves;
     case WITH_QKV_BY_HEAD:
         return naming->qkv_by_head;
     case WITH_PAIRED_ROWS:

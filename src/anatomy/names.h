@@ -10,18 +10,20 @@
 /* How the output axis of a matrix, or the one axis of a bias, is shared out. */
 enum cg_split {
     CG_SPLIT_NONE,
-    CG_SPLIT_HALVES,     /* [a; b] */
-    CG_SPLIT_ALTERNATE,  /* a b a b ... */
-    CG_SPLIT_PAIRED,     /* no parts: each head's two halves alternate, for rotary embeddings of neighbours */
-    CG_SPLIT_QKV,        /* [q; k; v] */
-    CG_SPLIT_QKV_BY_HEAD /* for each key-value head: its queries, its key, its value */
+    CG_SPLIT_HALVES,    /* [a; b] */
+    CG_SPLIT_ALTERNATE, /* a b a b ... */
+    CG_SPLIT_PAIRED,    /* no parts: each head's two halves alternate, for rotary embeddings of neighbours */
+    CG_SPLIT_QKV,       /* [q; k; v] */
+    CG_SPLIT_QKV_BY_HEAD, /* for each key-value head: its queries, its key, its value */
+    CG_SPLIT_KV_BY_HEAD   /* for each head: its key, its value, of latent attention */
 };
 
 /* Where the experts of a layer are when one tensor holds them all. */
 enum cg_stack {
     CG_STACK_NONE,
     CG_STACK_AXIS, /* on an axis of their own, the first */
-    CG_STACK_ROWS  /* one below the other: (experts * rows, columns) */
+    CG_STACK_ROWS, /* one below the other: (experts * rows, columns) */
+    CG_STACK_HEADS /* no experts, but heads on an axis of their own: one matrix, head below head */
 };
 
 /* How a stored tensor becomes (out, in) matrices. All zero: it is one as it lies. */
@@ -50,6 +52,7 @@ struct cg_naming {
     bool linear;           /* GPT-2's names, for linear layers stored (out, in) */
     bool linear_qkv;       /* ... whose c_attn is [q; k; v], not head by head */
     bool qkv_by_head;      /* qkv_proj goes head by head */
+    bool kv_halves;        /* kv_b is compared in two halves, as llama.cpp stores it */
     bool own_width;        /* its intermediate_size is not the width of its feed-forward blocks */
     struct cg_cut experts; /* how it packs them */
     /* Of GGUF's names: */
@@ -59,6 +62,9 @@ struct cg_naming {
     bool two_attn_norms; /* attn_norm_2 is attention's, attn_norm that of the feed-forward block */
 };
 struct cg_naming cg_naming_of(const struct cg_checkpoint *model);
+
+/* Whether a model has the halves of kv_b: then all models of the run are to be compared so. */
+bool cg_has_kv_halves(const struct cg_checkpoint *model);
 
 /* The site of a tensor by its whole name; {CG_ROLE_OTHER, -1, -1} when no row of the table fits. */
 struct cg_site cg_site_of(const struct cg_naming *naming, const char *name);

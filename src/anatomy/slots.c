@@ -24,6 +24,7 @@ struct entries {
     size_t views, views_capacity; /* of the anatomy */
     size_t quantised, quantised_capacity;
     struct cg_coded_list *coded; /* [models] */
+    bool kv_halves;              /* some model has kv_b in two */
     bool *whole;                 /* [tensors of all models] has to stay whole */
     size_t *first_tensor;        /* [models] a model's first in that */
 };
@@ -100,7 +101,7 @@ static void set_part(struct entry *entry, const struct cg_parts *parts, int64_t 
     entry->site.role = parts->part[part].role;
     entry->rows = parts->part[part].rows;
     entry->columns = parts->part[part].columns;
-    if (entry->site.cut.stack != CG_STACK_NONE)
+    if (entry->site.cut.stack == CG_STACK_AXIS || entry->site.cut.stack == CG_STACK_ROWS)
         entry->site.expert = (int32_t)expert;
 }
 
@@ -268,7 +269,8 @@ static struct entry entry_of(const struct cg_checkpoint *model, int m, int32_t t
 static int list_model(struct entries *entries, struct cg_anatomy *out, const struct cg_checkpoint *model,
                       int m, struct cg_err *err)
 {
-    const struct cg_naming naming = cg_naming_of(model);
+    struct cg_naming naming = cg_naming_of(model);
+    naming.kv_halves = entries->kv_halves;
     const struct cg_coded_list *list = &entries->coded[m];
     struct uncut uncut = {0};
     for (size_t c = 0; c < list->n; c++) {
@@ -468,6 +470,7 @@ static int begin_entries(struct entries *entries, const struct cg_checkpoint *co
         return -1;
     for (int m = 0; m < nmodels; m++) {
         entries->first_tensor[m] = n;
+        entries->kv_halves = entries->kv_halves || cg_has_kv_halves(models[m]);
         n += models[m]->ntensors;
     }
     entries->whole = cg_new(n, sizeof *entries->whole, err);

@@ -1,6 +1,6 @@
 #include "cognate/interrupt.h"
 #include <signal.h>
-#include <stddef.h>
+#include <string.h>
 
 static volatile sig_atomic_t caught;
 
@@ -17,7 +17,7 @@ void cg_interrupt_listen(void)
     sigaction(SIGUSR1, &action, NULL);
 }
 
-int cg_interrupted(void)
+int cg_interrupt_check(struct cg_err *err)
 {
-    return caught;
+    return caught ? cg_fail(err, CG_EINTERRUPTED, "stopped by a signal (%s)", strsignal(caught)) : 0;
 }

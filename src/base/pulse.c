@@ -1,6 +1,10 @@
 #include "cognate/pulse.h"
+#include "cognate/interrupt.h"
 #include "cognate/log.h"
 #include "cognate/mem.h"
+#include "cognate/text.h"
+#include <inttypes.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -9,6 +13,7 @@ enum kind { BEAT, DONE, FAILED, STOP, OVER };
 enum { TAG = 7201, POSITION = 480 };
 static const double INTERVAL = 0.5;
 static const double MARGIN = 5.0; /* a rank whose own read hangs says so itself first */
+static const double AWAY = 3.0;   /* without a look at the others */
 
 struct message {
     int64_t kind, done;
@@ -23,18 +28,47 @@ struct watched {
     char position[POSITION];
 };
 
+/* A stage that is run, and its thread. */
+struct run {
+    cg_stage *stage;
+    void *context;
+    struct cg_err *err;
+    int result;
+    bool on, ended;       /* there is a thread; it has ended */
+    void (*call)(void *); /* what it wants from the main thread; NULL: nothing */
+    void *call_context;
+    bool together;    /* when all ranks are there */
+    const char *path; /* what it reads or has read last; NULL: nothing yet */
+    int64_t offset;
+    double since; /* when that read began; 0: none is under way */
+};
+
 struct cg_pulse {
     const struct cg_comm *comm;
+    struct cg_comm watched; /* the same under this pulse */
+    pthread_mutex_t lock;   /* guards `run` while its thread lives */
+    pthread_cond_t changed;
+    struct run run;
     const char *stage;
-    int64_t total, done; /* done: by all ranks, as far as rank 0 knows */
-    double timeout, sent;
-    struct watched *ranks; /* [size]; rank 0 watches all others, rank 1 watches rank 0 */
-    int ended;             /* ranks whose last message has come */
+    int64_t total, done;          /* done: by all ranks, as far as rank 0 knows */
+    double timeout, sent, looked; /* when this rank last beat, and last looked at those it watches */
+    struct watched *ranks;        /* [size]; rank 0 watches all others, rank 1 watches rank 0 */
+    int ended;                    /* ranks whose last message has come */
     bool stopping, told_to_stop, over;
     MPI_Request *request; /* [size] to each rank the last message posted */
     struct message out;   /* to this rank's watcher */
     struct message told;  /* rank 0's to all */
 };
+
+/* A wait for it is measured on a clock that never goes back. */
+static void condition_init(pthread_cond_t *condition)
+{
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(condition, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
 
 struct cg_pulse *cg_pulse_create(const struct cg_comm *comm, const char *stage, int64_t total, double timeout,
                                  struct cg_err *err)
@@ -51,9 +85,14 @@ struct cg_pulse *cg_pulse_create(const struct cg_comm *comm, const char *stage, 
         return NULL;
     }
     pulse->comm = comm;
+    pulse->watched = *comm;
+    pulse->watched.pulse = pulse;
+    pthread_mutex_init(&pulse->lock, NULL);
+    condition_init(&pulse->changed);
     pulse->stage = stage;
     pulse->total = total;
     pulse->timeout = timeout;
+    pulse->looked = cg_seconds();
     for (int r = 0; r < comm->size; r++) {
         pulse->ranks[r].last = cg_seconds();
         pulse->request[r] = MPI_REQUEST_NULL;
@@ -66,9 +105,18 @@ void cg_pulse_destroy(struct cg_pulse *pulse)
 {
     if (!pulse)
         return;
+    if (pulse->comm) {
+        pthread_cond_destroy(&pulse->changed);
+        pthread_mutex_destroy(&pulse->lock);
+    }
     free(pulse->ranks);
     free(pulse->request);
     free(pulse);
+}
+
+const struct cg_comm *cg_pulse_comm(const struct cg_pulse *pulse)
+{
+    return &pulse->watched;
 }
 
 static int watcher_of(const struct cg_pulse *pulse)
@@ -136,15 +184,23 @@ static void receive_all(struct cg_pulse *pulse)
     }
 }
 
-static void watch(const struct cg_pulse *pulse)
+/* A rank that was away, busy in a call of a library, could not hear the others: it gives them their time
+ * anew. */
+static void watch(struct cg_pulse *pulse)
 {
-    int first = pulse->comm->rank == 0 ? 1 : 0,
-        end = pulse->comm->rank == 0 ? pulse->comm->size : pulse->comm->rank == 1;
-    for (int r = first; r < end; r++)
-        if (!pulse->ranks[r].ended && cg_seconds() - pulse->ranks[r].last > pulse->timeout + MARGIN)
-            cg_comm_abort(pulse->comm, "rank %d has given no sign of life for %.0f s; it was reading %s", r,
-                          pulse->timeout + MARGIN,
-                          pulse->ranks[r].position[0] ? pulse->ranks[r].position : "nothing yet");
+    int rank = pulse->comm->rank, first = rank == 0 ? 1 : 0, end = rank == 0 ? pulse->comm->size : rank == 1;
+    double now = cg_seconds();
+    bool away = now - pulse->looked > AWAY;
+    pulse->looked = now;
+    for (int r = first; r < end; r++) {
+        struct watched *of = &pulse->ranks[r];
+        if (away)
+            of->last = now;
+        if (!of->ended && now - of->last > pulse->timeout + MARGIN)
+            cg_comm_abort(pulse->comm, "rank %d has given no sign of life for %.0f s (%s); it was reading %s",
+                          r, pulse->timeout + MARGIN, pulse->stage,
+                          of->position[0] ? of->position : "nothing yet");
+    }
 }
 
 static void pause_briefly(void)
@@ -229,4 +285,158 @@ void cg_pulse_end(struct cg_pulse *pulse, bool failed)
     for (int r = 0; r < pulse->comm->size; r++)
         wait_sent(pulse, r);
     cg_log_progress(pulse->stage, pulse->total, pulse->total);
+}
+
+/* What the stage reads, or has read last, for a beat. Under the lock. */
+static void describe_read(const struct run *run, char position[POSITION])
+{
+    char path[POSITION - 32];
+    if (run->path)
+        snprintf(position, POSITION, "%s (at byte %" PRId64 ")", cg_printable(path, sizeof path, run->path),
+                 run->offset);
+    else
+        snprintf(position, POSITION, "nothing yet");
+}
+
+/* A beat of the main thread for the stage that it waits for. A read that hangs ends the job here, before
+ * other ranks miss this one. */
+static void beat_for_run(struct cg_pulse *pulse)
+{
+    char position[POSITION];
+    if (!cg_pulse_due(pulse))
+        return;
+    pthread_mutex_lock(&pulse->lock);
+    double since = pulse->run.since;
+    describe_read(&pulse->run, position);
+    pthread_mutex_unlock(&pulse->lock);
+    if (since > 0 && cg_seconds() - since > pulse->timeout)
+        cg_comm_abort(pulse->comm, "no answer to a read for %.0f s: %s", pulse->timeout, position);
+    cg_pulse_beat(pulse, 0, position);
+}
+
+/* Every rank waits here for the others, under the watch: none comes to a call that may hang. */
+static void await_all(struct cg_pulse *pulse)
+{
+    enum { PATIENCE = 1000 }; /* turns without a pause: most waits are short */
+    MPI_Request request;
+    int there = 0;
+    MPI_Ibarrier(pulse->comm->mpi, &request);
+    for (int turn = 0; !there; turn++) {
+        beat_for_run(pulse);
+        MPI_Test(&request, &there, MPI_STATUS_IGNORE);
+        if (turn > PATIENCE)
+            pause_briefly();
+    }
+}
+
+/* The stage's thread has the main thread make a call. */
+static void ask(struct cg_pulse *pulse, void (*call)(void *), void *context, bool together)
+{
+    pthread_mutex_lock(&pulse->lock);
+    pulse->run.call = call;
+    pulse->run.call_context = context;
+    pulse->run.together = together;
+    pthread_cond_broadcast(&pulse->changed);
+    while (pulse->run.call)
+        pthread_cond_wait(&pulse->changed, &pulse->lock);
+    pthread_mutex_unlock(&pulse->lock);
+}
+
+void cg_pulse_meet(struct cg_pulse *pulse, void (*call)(void *), void *context)
+{
+    if (pulse->run.on) {
+        ask(pulse, call, context, true);
+    } else {
+        await_all(pulse);
+        call(context);
+    }
+}
+
+static void *run_stage(void *argument)
+{
+    struct cg_pulse *pulse = argument;
+    int result = pulse->run.stage(&pulse->watched, pulse->run.context, pulse->run.err);
+    pthread_mutex_lock(&pulse->lock);
+    pulse->run.result = result;
+    pulse->run.ended = true;
+    pthread_cond_broadcast(&pulse->changed);
+    pthread_mutex_unlock(&pulse->lock);
+    return NULL;
+}
+
+/* Until the stage wants a call or has ended, or a moment is over. */
+static void await_run(struct cg_pulse *pulse)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += 100000000;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    if (!pulse->run.call && !pulse->run.ended)
+        pthread_cond_timedwait(&pulse->changed, &pulse->lock, &until);
+}
+
+/* The main thread's part, under the lock but for the calls. */
+static void serve(struct cg_pulse *pulse)
+{
+    while (!pulse->run.ended) {
+        await_run(pulse);
+        bool wanted = pulse->run.call != NULL;
+        pthread_mutex_unlock(&pulse->lock);
+        beat_for_run(pulse);
+        if (wanted && pulse->run.together)
+            await_all(pulse);
+        if (wanted)
+            pulse->run.call(pulse->run.call_context);
+        pthread_mutex_lock(&pulse->lock);
+        if (wanted) {
+            pulse->run.call = NULL;
+            pthread_cond_broadcast(&pulse->changed);
+        }
+    }
+}
+
+int cg_pulse_run(struct cg_pulse *pulse, cg_stage *stage, void *context, struct cg_err *err)
+{
+    pthread_t thread;
+    pulse->run = (struct run){.stage = stage, .context = context, .err = err, .on = true};
+    if (pthread_create(&thread, NULL, run_stage, pulse) != 0) {
+        pulse->run.on = false; /* a machine at its limits: the pulse then beats only where ranks meet */
+        return stage(&pulse->watched, context, err);
+    }
+    pthread_mutex_lock(&pulse->lock);
+    serve(pulse);
+    pthread_mutex_unlock(&pulse->lock);
+    pthread_join(thread, NULL);
+    pulse->run.on = false;
+    return pulse->run.result;
+}
+
+/* The first read of a stage waits until its place is told, so that whoever misses this rank knows where it
+ * began. */
+static void tell(void *context)
+{
+    struct cg_pulse *pulse = context;
+    pulse->sent = 0;
+    beat_for_run(pulse);
+}
+
+int cg_pulse_begin_read(struct cg_pulse *pulse, const char *path, int64_t offset, struct cg_err *err)
+{
+    pthread_mutex_lock(&pulse->lock);
+    bool first = !pulse->run.path;
+    pulse->run.path = path;
+    pulse->run.offset = offset;
+    pulse->run.since = cg_seconds();
+    pthread_mutex_unlock(&pulse->lock);
+    if (first && pulse->run.on)
+        ask(pulse, tell, pulse, false);
+    return cg_interrupt_check(err);
+}
+
+void cg_pulse_end_read(struct cg_pulse *pulse)
+{
+    pthread_mutex_lock(&pulse->lock);
+    pulse->run.since = 0;
+    pthread_mutex_unlock(&pulse->lock);
 }

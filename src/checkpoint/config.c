@@ -172,14 +172,22 @@ static int read_llama4(struct cg_config *config, const json_t *root, const char 
     return read_fact(config, &row, value, path, err);
 }
 
-/* ELECTRA, ALBERT and OPT project their embeddings to and from the residual stream. */
-static int read_embedding(struct cg_config *config, const json_t *root, const char *path, struct cg_err *err)
+/* Sizes that are no facts of reports. ELECTRA, ALBERT and OPT project their embeddings to and from the
+ * residual stream. */
+static int read_sizes(struct cg_config *config, const json_t *root, const char *path, struct cg_err *err)
 {
-    static const char *const keys[] = {"embedding_size", "word_embed_proj_dim"};
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-        const json_t *value = value_of(root, keys[i]);
-        if (value && (!cg_json_count(value, &config->embedding_size) || config->embedding_size < 1))
-            return refuse(path, keys[i], value, "a whole number of at least 1", err);
+    const struct {
+        int64_t *size;
+        const char *key;
+    } sizes[] = {
+        {&config->embedding_size, "embedding_size"},
+        {&config->embedding_size, "word_embed_proj_dim"},
+        {&config->qk_nope_head_dim, "qk_nope_head_dim"},
+    };
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        const json_t *value = value_of(root, sizes[i].key);
+        if (value && (!cg_json_count(value, sizes[i].size) || *sizes[i].size < 1))
+            return refuse(path, sizes[i].key, value, "a whole number of at least 1", err);
     }
     return 0;
 }
@@ -247,7 +255,7 @@ int cg_config_read(struct cg_config *config, const char *folder, struct cg_buf *
         goto done;
     CG_TRY(read_facts(config, root, path, err));
     CG_TRY(read_llama4(config, root, path, err));
-    CG_TRY(read_embedding(config, root, path, err));
+    CG_TRY(read_sizes(config, root, path, err));
     CG_TRY(read_rest(config, root, path, err));
     result = *config->quant_method ? 0 : cg_quantisation_read(config, folder, err);
 done:

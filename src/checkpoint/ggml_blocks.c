@@ -4,6 +4,7 @@
 #include "ggml_blocks.h"
 #include "cognate/clones.h"
 #include "cognate/small_float.h"
+#include "ggml_iq.h"
 #include <assert.h>
 
 enum { SMALL = 32, LARGE = 256 }; /* elements of a block */
@@ -381,14 +382,10 @@ static double rounding_tq2_0(bytes *b)
 /* ---- All blocks ---- */
 
 #define DECODER(name, elements, size)                                                                        \
-    CG_CLONES static void decode_##name(bytes *restrict stored, size_t n, double *restrict values)           \
+    CG_CLONES static void decode_##name(bytes *restrict stored, size_t n, float *restrict values)            \
     {                                                                                                        \
-        for (size_t block = 0; block < n / (elements); block++) {                                            \
-            float single[elements];                                                                          \
-            block_##name(stored + block * (size), single);                                                   \
-            for (int i = 0; i < (elements); i++)                                                             \
-                values[block * (elements) + (size_t)i] = (double)single[i];                                  \
-        }                                                                                                    \
+        for (size_t block = 0; block < n / (elements); block++)                                              \
+            block_##name(stored + block * (size), values + block * (elements));                              \
     }
 
 DECODER(q4_0, SMALL, 18)
@@ -408,20 +405,35 @@ DECODER(tq1_0, LARGE, 54)
 DECODER(tq2_0, LARGE, 66)
 
 static const struct kind {
-    void (*decode)(bytes *restrict stored, size_t n, double *restrict values);
+    void (*decode)(bytes *restrict stored, size_t n, float *restrict values);
     double (*rounding)(bytes *block);
 } kinds[CG_DTYPE_COUNT] = {
-    [CG_Q4_0] = {decode_q4_0, rounding_q4_0},       [CG_Q4_1] = {decode_q4_1, rounding_q4_0},
-    [CG_Q5_0] = {decode_q5_0, rounding_q4_0},       [CG_Q5_1] = {decode_q5_1, rounding_q4_0},
-    [CG_Q8_0] = {decode_q8_0, rounding_q4_0},       [CG_Q2_K] = {decode_q2_k, rounding_q2_k},
-    [CG_Q3_K] = {decode_q3_k, rounding_q3_k},       [CG_Q4_K] = {decode_q4_k, rounding_q4_k},
-    [CG_Q5_K] = {decode_q5_k, rounding_q4_k},       [CG_Q6_K] = {decode_q6_k, rounding_q6_k},
-    [CG_MXFP4] = {decode_mxfp4, rounding_mxfp4},    [CG_IQ4_NL] = {decode_iq4_nl, rounding_iq4_nl},
-    [CG_IQ4_XS] = {decode_iq4_xs, rounding_iq4_xs}, [CG_TQ1_0] = {decode_tq1_0, rounding_tq1_0},
+    [CG_Q4_0] = {decode_q4_0, rounding_q4_0},
+    [CG_Q4_1] = {decode_q4_1, rounding_q4_0},
+    [CG_Q5_0] = {decode_q5_0, rounding_q4_0},
+    [CG_Q5_1] = {decode_q5_1, rounding_q4_0},
+    [CG_Q8_0] = {decode_q8_0, rounding_q4_0},
+    [CG_Q2_K] = {decode_q2_k, rounding_q2_k},
+    [CG_Q3_K] = {decode_q3_k, rounding_q3_k},
+    [CG_Q4_K] = {decode_q4_k, rounding_q4_k},
+    [CG_Q5_K] = {decode_q5_k, rounding_q4_k},
+    [CG_Q6_K] = {decode_q6_k, rounding_q6_k},
+    [CG_MXFP4] = {decode_mxfp4, rounding_mxfp4},
+    [CG_IQ4_NL] = {decode_iq4_nl, rounding_iq4_nl},
+    [CG_IQ4_XS] = {decode_iq4_xs, rounding_iq4_xs},
+    [CG_TQ1_0] = {decode_tq1_0, rounding_tq1_0},
     [CG_TQ2_0] = {decode_tq2_0, rounding_tq2_0},
+    [CG_IQ1_S] = {cg_decode_iq1_s, cg_rounding_iq1_s},
+    [CG_IQ1_M] = {cg_decode_iq1_m, cg_rounding_iq1_m},
+    [CG_IQ2_XXS] = {cg_decode_iq2_xxs, cg_rounding_iq2_xxs},
+    [CG_IQ2_XS] = {cg_decode_iq2_xs, cg_rounding_iq2_xs},
+    [CG_IQ2_S] = {cg_decode_iq2_s, cg_rounding_iq2_s},
+    [CG_IQ3_XXS] = {cg_decode_iq3_xxs, cg_rounding_iq3_xxs},
+    [CG_IQ3_S] = {cg_decode_iq3_s, cg_rounding_iq3_s},
+    [CG_NVFP4] = {cg_decode_nvfp4, cg_rounding_nvfp4},
 };
 
-void cg_ggml_decode(enum cg_dtype dtype, const unsigned char *stored, size_t n, double *values)
+void cg_ggml_decode(enum cg_dtype dtype, const unsigned char *stored, size_t n, float *values)
 {
     assert(n % (size_t)cg_dtype_grain(dtype).elements == 0);
     kinds[dtype].decode(stored, n, values);

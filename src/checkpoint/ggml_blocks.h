@@ -4,8 +4,8 @@
 
 #include "cognate/dtype.h"
 
-/* cg_dtype_decode and cg_dtype_rounding for the types of CG_BLOCK_DTYPE_LIST. */
-void cg_ggml_decode(enum cg_dtype dtype, const unsigned char *stored, size_t n, double *values);
+/* cg_dtype_decode_floats and cg_dtype_rounding for the types of CG_BLOCK_DTYPE_LIST. */
+void cg_ggml_decode(enum cg_dtype dtype, const unsigned char *stored, size_t n, float *values);
 double cg_ggml_rounding(enum cg_dtype dtype, const unsigned char *stored, size_t n);
 
 #endif

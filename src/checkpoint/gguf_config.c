@@ -59,7 +59,8 @@ static const struct spelling {
 
 /* What llama.cpp's converter changes beyond names, types and the order of rows, by architecture
  * (https://github.com/ggml-org/llama.cpp, convert_hf_to_gguf.py and conversion/). */
-#define PLUS_ONE "norm weights are stored plus one"
+#define PLUS_ONE  "norm weights are stored plus one"
+#define MINUS_EXP "A_log is stored as -exp(A_log), and not compared"
 static const struct change {
     const char *architecture, *what;
 } changes[] = {
@@ -79,8 +80,11 @@ static const struct change {
     {"falcon-h1", "matrices are multiplied by the model's own constants"},
     {"jais", "embeddings are multiplied by the model's own constants"},
     {"bailingmoe", "columns of the output embedding may be normalised"},
-    {"deepseek2", "kv_b may be in two parts, attn_k_b and attn_v_b, not compared with a whole one"},
-    {"jamba", "A_log is stored as -exp(A_log), and not compared"},
+    {"jamba", MINUS_EXP},
+    {"mamba", MINUS_EXP},
+    {"mamba2", MINUS_EXP},
+    {"granitehybrid", MINUS_EXP},
+    {"nemotron_h", MINUS_EXP},
     {"bitnet", "matrices are rounded to three values"},
 };
 

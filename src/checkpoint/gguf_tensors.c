@@ -214,25 +214,6 @@ static void untie(struct cg_listing *listing, size_t first)
             listing->config.tied = 0;
 }
 
-static int warn_of_types(struct cg_listing *listing, size_t first, struct cg_err *err)
-{
-    char path[SHOWN_PATH], name[SHOWN_NAME];
-    const struct cg_tensor *tensor = NULL;
-    int64_t n = 0;
-    for (size_t i = listing->ntensors; i-- > first;)
-        if (!cg_dtype_is_real(listing->tensors[i].dtype)) {
-            tensor = &listing->tensors[i];
-            n++;
-        }
-    return n == 0 ? 0
-                  : cg_buf_printf(&listing->warnings, err,
-                                  "%s: %s is of type %s, which cognate does not decode; %" PRId64
-                                  " such tensors are hashed, not compared\n",
-                                  cg_printable(path, sizeof path, listing->files[tensor->file].path),
-                                  cg_printable(name, sizeof name, tensor->name), cg_dtype_name(tensor->dtype),
-                                  n);
-}
-
 int cg_gguf_list(struct cg_listing *listing, int descriptor, struct cg_err *err)
 {
     struct cg_gguf gguf = {0};
@@ -247,7 +228,7 @@ int cg_gguf_list(struct cg_listing *listing, int descriptor, struct cg_err *err)
     CG_TRY(read_split(listing, &gguf, err));
     CG_TRY(cg_gguf_config(listing, &gguf, err));
     untie(listing, first);
-    result = warn_of_types(listing, first, err);
+    result = 0;
 done:
     cg_gguf_release(&gguf);
     return result;

@@ -22,6 +22,7 @@ static int pack_config(const struct cg_config *config, struct cg_buf *buf, struc
         CG_TRY(cg_pack_int(buf, q->block_rows, err));
         CG_TRY(cg_pack_int(buf, q->block_columns, err));
     }
+    CG_TRY(cg_pack_int(buf, config->qk_nope_head_dim, err));
     CG_TRY(cg_pack_int(buf, config->embedding_size, err));
     return cg_pack_int(buf, config->tied, err);
 done:
@@ -122,6 +123,7 @@ static int unpack_config(struct cg_config *config, struct cg_unpacker *from, str
         q->block_rows = cg_unpack_int(from);
         q->block_columns = cg_unpack_int(from);
     }
+    config->qk_nope_head_dim = cg_unpack_int(from);
     config->embedding_size = cg_unpack_int(from);
     config->tied = (int)cg_unpack_int(from);
     return 0;

@@ -19,6 +19,7 @@ struct comparison {
     bool *aligned;                   /* [npairs] */
     struct cg_token_cosines *tokens; /* [npairs] */
     struct cg_kinship *kinships;     /* [npairs]; empty with --evidence quick */
+    struct cg_maps *maps;            /* likewise */
     struct cg_pca pca;
 };
 
@@ -28,7 +29,8 @@ static int allocate(struct comparison *all, struct cg_err *err)
     if (!(all->alignments = cg_new(npairs, sizeof *all->alignments, err)) ||
         !(all->aligned = cg_new(npairs, sizeof *all->aligned, err)) ||
         !(all->tokens = cg_new(npairs, sizeof *all->tokens, err)) ||
-        !(all->kinships = cg_new(npairs, sizeof *all->kinships, err)))
+        !(all->kinships = cg_new(npairs, sizeof *all->kinships, err)) ||
+        !(all->maps = cg_new(npairs, sizeof *all->maps, err)))
         return -1;
     return 0;
 }
@@ -90,23 +92,30 @@ static int compare_pair(struct comparison *all, size_t p, struct cg_err *err)
                           &all->alignments[p], run->options->full, &all->tokens[p], err) < 0)
         return -1;
     if (run->options->full &&
-        cg_kinship_find(run->comm, run->models.pointers, &run->models.anatomy, &run->plan, &run->sweep, a, b,
-                        &all->alignments[p], &all->kinships[p], err) < 0)
+        (cg_maps_find(run->comm, run->models.pointers, &run->models.anatomy, &run->plan, &run->sweep, a, b,
+                      &all->maps[p], err) < 0 ||
+         cg_kinship_find(run->comm, run->models.pointers, &run->models.anatomy, &run->plan, &run->sweep, a, b,
+                         &all->alignments[p], &all->kinships[p], err) < 0))
         return -1;
     run->bytes_reread += all->tokens[p].bytes_reread + all->kinships[p].bytes_reread;
     return cg_agree(run->comm, keep_listed(all, p, err), err);
 }
 
-static int compare_pairs(struct comparison *all, struct cg_err *err)
+/* All that reads files again. */
+static int gather_evidence(void *context, struct cg_err *err)
 {
+    struct comparison *all = context;
+    if (run_load_vocabularies(&all->run, err) < 0)
+        return -1;
     for (size_t p = 0; p < all->run.npairs; p++)
         if (compare_pair(all, p, err) < 0)
             return -1;
     return 0;
 }
 
-static int take_components(struct comparison *all, struct cg_err *err)
+static int take_components(void *context, struct cg_err *err)
 {
+    struct comparison *all = context;
     const struct run *run = &all->run;
     if (run->options->sweep.feature_kind == CG_FEATURES_NONE)
         return 0;
@@ -131,6 +140,7 @@ static int collect_on_root(struct comparison *all, struct cg_err *err)
                                    .aligned = all->aligned,
                                    .tokens = all->tokens,
                                    .kinships = run->options->full ? all->kinships : NULL,
+                                   .maps = run->options->full ? all->maps : NULL,
                                    .pca = pca ? &all->pca : NULL,
                                    .options = &run->options->sweep};
     return cg_result_collect(&run->result, &findings, err);
@@ -140,9 +150,10 @@ static int compare(struct comparison *all, int argc, char **argv, struct cg_err 
 {
     struct run *run = &all->run;
     if (run_open(run, err) < 0 || cg_agree(run->comm, allocate(all, err), err) < 0 ||
-        run_sweep(run, err) < 0 || run_load_vocabularies(run, err) < 0 || compare_pairs(all, err) < 0 ||
-        take_components(all, err) < 0 || run_check_files(run, err) < 0 ||
-        cg_agree(run->comm, collect_on_root(all, err), err) < 0 || run_describe(run, argc, argv, err) < 0)
+        run_sweep(run, err) < 0 || run_watched(run, "evidence", true, gather_evidence, all, err) < 0 ||
+        run_watched(run, "components", false, take_components, all, err) < 0 ||
+        run_check_files(run, err) < 0 || cg_agree(run->comm, collect_on_root(all, err), err) < 0 ||
+        run_describe(run, argc, argv, err) < 0)
         return -1;
     return run_publish(run, err);
 }
@@ -157,11 +168,14 @@ static void comparison_release(struct comparison *all)
             cg_token_cosines_release(&all->tokens[p]);
         if (all->kinships)
             cg_kinship_release(&all->kinships[p]);
+        if (all->maps)
+            cg_maps_release(&all->maps[p]);
     }
     free(all->alignments);
     free(all->aligned);
     free(all->tokens);
     free(all->kinships);
+    free(all->maps);
     run_release(&all->run);
 }
 
@@ -184,8 +198,7 @@ int cg_command_compare(const struct cg_comm *comm, int argc, char **argv)
         all.run.narguments = argc - options.first_model;
         result = compare(&all, argc, argv, &err);
     }
-    if (result < 0 && comm->rank == 0)
-        cg_log_error(err.text);
+    int status = result < 0 ? run_failed(&all.run, &err) : 0;
     comparison_release(&all);
-    return run_status(result, &err);
+    return status;
 }

@@ -203,5 +203,6 @@ int compare_parse(struct compare_options *out, int argc, char **argv, struct cg_
             return -1;
     }
     out->first_model = optind;
+    out->sweep.sketches = out->full;
     return out->help ? 0 : check(out, argc - optind, err);
 }

@@ -247,11 +247,11 @@ static void print_obstacles(struct cg_page page, const struct pairing *pairing)
 {
     static const char *const why[OBSTACLE_COUNT] = {
         "differ in hidden_size",
-        "differ in another size",
+        "differ in heads, width, experts or vocabulary",
         "have a role that only one has",
         "lie in layers that only one has",
         "belong to experts that only one has",
-        "lie in layers that are built otherwise",
+        "lie in layers that one has dense and the other with experts",
     };
     char text[OBSTACLES_ROOM] = "";
     for (int i = 0, at = 0; i < OBSTACLE_COUNT; i++)
@@ -313,5 +313,9 @@ int inspect_print_text(FILE *out, const struct cg_models *in, struct cg_err *err
         for (int b = a + 1; b < n; b++)
             if (print_pair(page, in, a, b, err) < 0)
                 return -1;
+    if (n > 1)
+        cg_page_caption(page,
+                        "slots are one way: compare also matches feed-forward blocks and experts by their "
+                        "hidden units, in other layers, widths and bases");
     return 0;
 }

@@ -1,4 +1,5 @@
 #include "run.h"
+#include "cognate/blocks.h"
 #include "cognate/log.h"
 #include "cognate/mem.h"
 #include "cognate/pulse.h"
@@ -195,9 +196,24 @@ static int note_nonfinite_on_root(struct run *run, struct cg_err *err)
     return result;
 }
 
+/* What evidence wants of the sweep besides the sums. */
+static int ask_for_rows(struct run *run, struct cg_err *err)
+{
+    size_t capacity = 0;
+    int64_t n = 0;
+    for (int m = 0; run->options->full && m < run->models.n; m++)
+        if (cg_blocks_request(&run->requests, &n, &capacity, run->models.pointers, &run->models.anatomy, m,
+                              err) < 0)
+            return -1;
+    run->sweeping.requests = run->requests;
+    run->sweeping.nrequests = n;
+    return 0;
+}
+
 int run_sweep(struct run *run, struct cg_err *err)
 {
-    if (cg_sweep_run(run->comm, run->models.pointers, &run->models.anatomy, &run->plan, &run->sweeping,
+    if (cg_agree(run->comm, ask_for_rows(run, err), err) < 0 ||
+        cg_sweep_run(run->comm, run->models.pointers, &run->models.anatomy, &run->plan, &run->sweeping,
                      &run->sweep, err) < 0)
         return -1;
     return cg_agree(run->comm, note_nonfinite_on_root(run, err), err);
@@ -267,7 +283,7 @@ static int describe(struct run *run, int argc, char **argv, struct cg_err *err)
     figures->ranks = comm->size;
     figures->hosts = cg_count_hosts(comm);
     figures->bytes_read = cg_sum_int(comm, run->sweep.bytes_read);
-    figures->bytes_reread = cg_sum_int(comm, run->bytes_reread);
+    figures->bytes_reread = cg_sum_int(comm, run->bytes_reread + run->sweep.longest.bytes_read);
     figures->read_seconds_max = cg_max_double(comm, run->sweep.read_seconds);
     figures->read_seconds_mean = cg_sum_double(comm, run->sweep.read_seconds) / comm->size;
     figures->peak_rss_bytes_max = cg_max_int(comm, peak_memory());
@@ -318,10 +334,47 @@ void run_release(struct run *run)
     cg_manifest_release(&run->skipped);
     cg_buf_release(&run->notes);
     free(run->journal);
+    free(run->requests);
     cg_result_unlock(run->options->output, run->lock);
 }
 
-int run_status(int result, const struct cg_err *err)
+int run_failed(const struct run *run, const struct cg_err *err)
 {
-    return result == 0 ? 0 : err->code == CG_EUSAGE ? 2 : err->code == CG_EINTERRUPTED ? TEMPORARY : 1;
+    struct cg_err told = *err;
+    if (err->code == CG_EINTERRUPTED)
+        cg_fail(&told, err->code, "%s; %s", err->text,
+                run->journal ? "the same command goes on from here" : "no journal is kept");
+    if (run->comm->rank == 0)
+        cg_log_error(told.text);
+    return err->code == CG_EUSAGE ? 2 : err->code == CG_EINTERRUPTED ? TEMPORARY : 1;
+}
+
+struct watched {
+    struct run *run;
+    run_stage *stage;
+    void *context;
+};
+
+static int enter_stage(const struct cg_comm *comm, void *context, struct cg_err *err)
+{
+    struct watched *watched = context;
+    const struct cg_comm *plain = watched->run->comm;
+    watched->run->comm = comm;
+    int result = watched->stage(watched->context, err);
+    watched->run->comm = plain;
+    return result;
+}
+
+int run_watched(struct run *run, const char *name, bool apart, run_stage *stage, void *context,
+                struct cg_err *err)
+{
+    struct watched watched = {run, stage, context};
+    struct cg_pulse *pulse = cg_pulse_create(run->comm, name, 0, run->options->sweep.stall_timeout, err);
+    if (!pulse)
+        return -1;
+    int result = apart ? cg_pulse_run(pulse, enter_stage, &watched, err)
+                       : enter_stage(cg_pulse_comm(pulse), &watched, err);
+    cg_pulse_end(pulse, result < 0);
+    cg_pulse_destroy(pulse);
+    return result;
 }

@@ -23,7 +23,8 @@ struct run {
     int32_t (*pairs)[2];        /* of a run that is paired */
     size_t npairs;
     struct cg_plan plan;
-    struct cg_sweep_options sweeping; /* the user's, and the journal */
+    struct cg_sweep_options sweeping; /* the user's, the journal, and */
+    struct cg_row_request *requests;  /* for blocks, with --evidence full */
     char *journal;                    /* its folder */
     int lock;                         /* on the result, rank 0 */
     struct cg_sweep sweep;
@@ -57,7 +58,13 @@ int run_publish(struct run *run, struct cg_err *err);
 
 void run_release(struct run *run);
 
-/* The program's exit status for what a run returned. */
-int run_status(int result, const struct cg_err *err);
+/* Prints the error of a run that failed, on rank 0, and returns the program's exit status for it. */
+int run_failed(const struct run *run, const struct cg_err *err);
+
+/* Runs a stage under a pulse (pulse.h): the run's ranks are watched meanwhile, and a signal ends it in good
+ * order. `apart`: in a thread of its own, which a stage that calls MPI itself cannot have. */
+typedef int run_stage(void *context, struct cg_err *err);
+int run_watched(struct run *run, const char *name, bool apart, run_stage *stage, void *context,
+                struct cg_err *err);
 
 #endif

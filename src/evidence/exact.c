@@ -7,7 +7,7 @@
 enum { LEAST_TOKENS = 64 };
 /* Cells tested of a pair, at most: those in one place are then thinned evenly. */
 enum { MOST_TESTS = 256 };
-enum { SAMPLE, FIXED_GATE, FIXED_UP, FIELDS };
+enum { SAMPLE, FIXED, FIELDS = FIXED + 2 };
 
 struct session {
     struct cg_source *source;
@@ -24,7 +24,7 @@ static const struct cg_ffn_block *block_of(const struct cg_kinship *out, int sid
 static bool same_shape(const struct cg_kinship *out, const struct cg_cell *cell)
 {
     const struct cg_ffn_block *a = block_of(out, 0, cell->a), *b = block_of(out, 1, cell->b);
-    return a->units == b->units && a->width == b->width;
+    return cg_blocks_comparable(a, b) && a->units == b->units && a->width == b->width;
 }
 
 static bool same_place(const struct cg_kinship *out, const struct cg_cell *cell)
@@ -114,7 +114,7 @@ static int test_cell(struct session *session, const struct cg_cell *cell, double
                                   sample.values[side], err);
         int fixed = result < 0 ? -1 : count_fixed(&sample, err);
         row[SAMPLE] = (double)sample.n;
-        row[FIXED_GATE + half] = fixed;
+        row[FIXED + half] = fixed;
         result = fixed < 0 ? -1 : result;
     }
     sample_release(&sample);
@@ -180,8 +180,8 @@ static void read_table(struct session *session)
         struct cg_cell *cell = &out->cells[session->tests[i]];
         const double *row = session->table + i * FIELDS;
         cell->sample = (int32_t)row[SAMPLE];
-        cell->fixed[0] = (int32_t)row[FIXED_GATE];
-        cell->fixed[1] = (int32_t)row[FIXED_UP];
+        for (int half = 0; half < 2; half++)
+            cell->fixed[half] = (int32_t)row[FIXED + half];
     }
     const double *row = session->table + session->ntests * FIELDS;
     out->columns = (int32_t)row[0];

@@ -2,6 +2,7 @@
  * cell's numbers in a table that one rank fills and all others hold at 0. The bits do not depend on the
  * ranks: which rank does what changes no shape and no order of any sum. */
 #include "kinship.h"
+#include "cells.h"
 #include "cognate/blocks.h"
 #include "cognate/mem.h"
 #include "cognate/sweep.h"
@@ -14,8 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Cells of a pair, at most; beyond it experts are compared within layers of one index, and thinned. */
-enum { MOST_CELLS = 1 << 16 };
 /* Of a cell in the table: what one of them found; t by the Gram matrices stands alone. */
 enum { COUNT, COSINE, FIELDS };
 static const double KEPT_VARIANCE = 0.1; /* of the planted relative */
@@ -34,40 +33,6 @@ struct session {
 static const struct cg_ffn_block *block_of(const struct session *session, int side, int32_t i)
 {
     return &session->out->blocks[side][i];
-}
-
-/* Whether a cell is looked at, when there are too many: layers of one index, and of b every step-th expert.
- */
-static bool is_kept(const struct cg_kinship *out, int32_t a, int32_t b, int32_t step)
-{
-    return !out->thinned ||
-           (out->blocks[0][a].layer == out->blocks[1][b].layer && out->blocks[1][b].expert % step <= 0);
-}
-
-static int64_t count_cells(const struct cg_kinship *out, int32_t step)
-{
-    int64_t n = 0;
-    for (int32_t b = 0; b < out->nblocks[1]; b++)
-        for (int32_t a = 0; a < out->nblocks[0]; a++)
-            n += is_kept(out, a, b, step);
-    return n;
-}
-
-static int list_cells(struct cg_kinship *out, struct cg_err *err)
-{
-    int32_t step = 1;
-    int64_t all = (int64_t)out->nblocks[0] * out->nblocks[1], n = all;
-    out->thinned = all > MOST_CELLS;
-    while (out->thinned && (n = count_cells(out, step)) > MOST_CELLS && step < out->nblocks[1])
-        step++;
-    if (!(out->cells = cg_new((size_t)n, sizeof *out->cells, err)))
-        return -1;
-    for (int32_t b = 0; b < out->nblocks[1]; b++)
-        for (int32_t a = 0; a < out->nblocks[0]; a++)
-            if (is_kept(out, a, b, step))
-                out->cells[out->ncells++] =
-                    (struct cg_cell){.a = a, .b = b, .raw = -1, .probe = -1, .gram = NAN};
-    return 0;
 }
 
 int cg_places_init(struct cg_places *places, const struct cg_kinship *out, struct cg_err *err)
@@ -128,11 +93,33 @@ static int64_t half_size(const struct session *session)
     return session->source->sizes.units * session->length;
 }
 
-/* What one block takes of the store; gate and up of a signature follow each other. */
+static int64_t length_of(const struct session *session, const struct cg_ffn_block *block,
+                         enum cg_statistic what)
+{
+    if (what != CG_STATISTIC_RAW)
+        return session->source->sizes.tokens;
+    return block->width < session->source->sizes.columns ? block->width : session->source->sizes.columns;
+}
+
+/* What one block takes of the store; the projections of a signature follow each other. */
 static int64_t place_size(const struct session *session, enum cg_statistic what)
 {
     int64_t square = session->source->sizes.square;
     return what == CG_STATISTIC_GRAM ? square * square : 2 * half_size(session);
+}
+
+/* Takes one block; of a signature's second vectors only what the first do not say already. */
+static int take_block(struct session *session, enum cg_statistic what, int side, int32_t i, float *out,
+                      struct cg_err *err)
+{
+    struct cg_source *source = session->source;
+    int64_t half = half_size(session);
+    if (source->take(source, what, side, i, out, half, err) < 0)
+        return -1;
+    if (what != CG_STATISTIC_GRAM)
+        cg_rows_apart(out, out + half, source->units(source, side, i),
+                      length_of(session, block_of(session, side, i), what));
+    return 0;
 }
 
 /* This rank's blocks, then every rank has all. */
@@ -146,8 +133,7 @@ static int fill_store(struct session *session, enum cg_statistic what, struct cg
         for (int32_t i = 0; result == 0 && i < session->out->nblocks[side]; i++) {
             int32_t place = session->places->of[side][i];
             if (place >= 0 && place % session->comm->size == session->comm->rank)
-                result = session->source->take(session->source, what, side, i, session->store + place * size,
-                                               half_size(session), err);
+                result = take_block(session, what, side, i, session->store + place * size, err);
         }
     if (cg_agree(session->comm, result, err) < 0)
         return -1;
@@ -157,24 +143,16 @@ static int fill_store(struct session *session, enum cg_statistic what, struct cg
 
 static struct cg_signature signature(const struct session *session, int side, int32_t i)
 {
-    const float *gate = session->store + session->places->of[side][i] * 2 * half_size(session);
-    return (struct cg_signature){gate, gate + half_size(session),
+    const float *first = session->store + session->places->of[side][i] * 2 * half_size(session);
+    return (struct cg_signature){{first, first + half_size(session)},
                                  session->source->units(session->source, side, i)};
 }
 
 /* Whether the two blocks of a cell can be held against each other: raw rows need one basis. */
 static bool comparable(const struct session *session, const struct cg_cell *cell, enum cg_statistic what)
 {
-    return what == CG_STATISTIC_PROBE ||
-           block_of(session, 0, cell->a)->width == block_of(session, 1, cell->b)->width;
-}
-
-static int64_t length_of(const struct session *session, const struct cg_ffn_block *block,
-                         enum cg_statistic what)
-{
-    if (what != CG_STATISTIC_RAW)
-        return session->source->sizes.tokens;
-    return block->width < session->source->sizes.columns ? block->width : session->source->sizes.columns;
+    const struct cg_ffn_block *a = block_of(session, 0, cell->a), *b = block_of(session, 1, cell->b);
+    return cg_blocks_comparable(a, b) && (what == CG_STATISTIC_PROBE || a->width == b->width);
 }
 
 /* Near-normal noise of variance 1: the sum of twelve uniform numbers, less 6. */
@@ -198,13 +176,15 @@ static void plant(float *out, const float *rows, int64_t n, int64_t length, uint
 /* A block of a against its planted relative. */
 static void match_planted(struct session *session, enum cg_statistic what)
 {
-    struct cg_signature block = signature(session, 0, session->out->cells[0].a);
-    int64_t length = length_of(session, block_of(session, 0, session->out->cells[0].a), what);
-    float *gate = session->planted, *up = gate + block.n * length;
-    plant(gate, block.gate, block.n, length, 0);
-    plant(up, block.up, block.n, length, UINT64_C(1) << 40);
+    const struct cg_ffn_block *block = block_of(session, 0, session->out->cells[0].a);
+    struct cg_signature of = signature(session, 0, session->out->cells[0].a);
+    int64_t length = length_of(session, block, what);
+    float *first = session->planted, *second = first + of.n * length;
+    plant(first, of.by[0], of.n, length, 0);
+    plant(second, of.by[1], of.n, length, UINT64_C(1) << 40);
+    cg_rows_apart(first, second, of.n, length);
     struct cg_agreement found =
-        cg_agree_twice(block, (struct cg_signature){gate, up, block.n}, length, session->room);
+        cg_agree_twice(of, (struct cg_signature){{first, second}, of.n}, length, block->gated, session->room);
     session->table[session->out->ncells * FIELDS + COUNT] = found.units;
 }
 
@@ -218,9 +198,10 @@ static void match_cells(struct session *session, enum cg_statistic what)
         row[COUNT] = -1;
         if (!comparable(session, cell, what))
             continue;
+        const struct cg_ffn_block *block = block_of(session, 0, cell->a);
         struct cg_agreement found =
             cg_agree_twice(signature(session, 0, cell->a), signature(session, 1, cell->b),
-                           length_of(session, block_of(session, 0, cell->a), what), session->room);
+                           length_of(session, block, what), block->gated, session->room);
         row[COUNT] = found.units;
         row[COSINE] = found.units > 0 ? found.cosine / found.units : 0;
     }
@@ -233,10 +214,11 @@ static void correlate_grams(struct session *session)
     int64_t square = session->source->sizes.square;
     for (int64_t c = session->comm->rank; c < session->out->ncells; c += session->comm->size) {
         const struct cg_cell *cell = &session->out->cells[c];
-        int64_t units = block_of(session, 0, cell->a)->units;
+        const struct cg_ffn_block *of = block_of(session, 0, cell->a), *other = block_of(session, 1, cell->b);
+        int64_t units = of->units;
         const float *a = session->store + session->places->of[0][cell->a] * square * square,
                     *b = session->store + session->places->of[1][cell->b] * square * square;
-        session->table[c * FIELDS] = units == block_of(session, 1, cell->b)->units
+        session->table[c * FIELDS] = cg_blocks_comparable(of, other) && units == other->units
                                          ? cg_square_t(a, b, units < square ? units : square)
                                          : NAN;
     }
@@ -310,7 +292,7 @@ int cg_kinship_list(struct cg_kinship *out, const struct cg_checkpoint *const *m
     for (int side = 0; side < 2; side++)
         if (cg_blocks_list(&out->blocks[side], &out->nblocks[side], models, anatomy, model[side], err) < 0)
             return -1;
-    return list_cells(out, err);
+    return cg_cells_list(out, CG_MOST_CELLS, NULL, err);
 }
 
 int cg_kinship_match(const struct cg_comm *comm, struct cg_source *source, const struct cg_places *places,
@@ -335,17 +317,34 @@ struct reading {
 
 static int prepare(struct reading *reading, const struct cg_comm *comm,
                    const struct cg_checkpoint *const *models, const struct cg_anatomy *anatomy,
-                   const int model[2], const struct cg_alignment *alignment, struct cg_kinship *out,
-                   struct cg_err *err)
+                   const struct cg_longest *longest, const int model[2], const struct cg_alignment *alignment,
+                   struct cg_kinship *out, struct cg_err *err)
 {
-    openblas_set_num_threads(1); /* with threads its sums would depend on their number */
-    if (cg_kinship_list(out, models, anatomy, model, err) < 0 ||
-        cg_fetch_init(&reading->fetch, models, anatomy, comm->rank == 0, err) < 0 ||
+    if (cg_fetch_init(&reading->fetch, models, anatomy, comm->rank == 0, err) < 0 ||
         cg_places_init(&reading->places, out, err) < 0)
         return -1;
-    reading->models = cg_model_source_create(&reading->source, &reading->fetch, model, out, reading->places.n,
-                                             alignment, err);
+    cg_files_watch(reading->fetch.files, comm);
+    reading->models = cg_model_source_create(&reading->source, &reading->fetch, longest, model, out,
+                                             reading->places.n, alignment, err);
     return reading->models ? 0 : -1;
+}
+
+/* Collective, agreed: blocks and cells; where those are too many, by what sketches say. */
+static int list_all(const struct cg_comm *comm, const struct cg_checkpoint *const *models,
+                    const struct cg_anatomy *anatomy, const struct cg_plan *plan,
+                    const struct cg_sweep *sweep, const int model[2], struct cg_kinship *out,
+                    struct cg_err *err)
+{
+    int32_t *candidate = NULL;
+    openblas_set_num_threads(1); /* with threads its sums would depend on their number */
+    int result = cg_agree(comm, cg_kinship_list(out, models, anatomy, model, err), err);
+    if (result < 0 || !out->thinned)
+        return result;
+    result = cg_candidates_find(comm, anatomy, plan, sweep, model, out, &candidate, err);
+    if (result == 0)
+        result = cg_agree(comm, cg_cells_list(out, CG_MOST_CELLS, candidate, err), err);
+    free(candidate);
+    return result;
 }
 
 int cg_kinship_find(const struct cg_comm *comm, const struct cg_checkpoint *const *models,
@@ -355,7 +354,10 @@ int cg_kinship_find(const struct cg_comm *comm, const struct cg_checkpoint *cons
 {
     const int model[2] = {a, b};
     struct reading reading = {0};
-    int result = cg_agree(comm, prepare(&reading, comm, models, anatomy, model, alignment, out, err), err);
+    int result = list_all(comm, models, anatomy, plan, sweep, model, out, err);
+    if (result == 0)
+        result = cg_agree(
+            comm, prepare(&reading, comm, models, anatomy, &sweep->longest, model, alignment, out, err), err);
     if (result == 0)
         result = cg_kinship_match(comm, &reading.source, &reading.places, out, err);
     if (result == 0)

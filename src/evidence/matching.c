@@ -73,6 +73,24 @@ void cg_rows_to_units(float *rows, int64_t n, int64_t columns)
     }
 }
 
+void cg_rows_apart(const float *first, float *second, int64_t n, int64_t columns)
+{
+    for (int64_t i = 0; i < n; i++) {
+        const float *of = first + i * columns;
+        float *row = second + i * columns;
+        double product = 0, squares = 0;
+        for (int64_t c = 0; c < columns; c++)
+            product += (double)of[c] * (double)row[c];
+        for (int64_t c = 0; c < columns; c++) {
+            double rest = (double)row[c] - product * (double)of[c];
+            squares += rest * rest;
+        }
+        double scale = squares > 1e-6 ? 1 / sqrt(squares) : 0;
+        for (int64_t c = 0; c < columns; c++)
+            row[c] = (float)(((double)row[c] - product * (double)of[c]) * scale);
+    }
+}
+
 static void cosines(const float *a, int64_t na, const float *b, int64_t nb, int64_t columns, float *out)
 {
     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)na, (int)nb, (int)columns, 1, a, (int)columns,
@@ -101,24 +119,24 @@ CG_CLONES static void match_mutually(const float *cosine, int64_t na, int64_t nb
             match[i] = -1;
 }
 
-struct cg_agreement cg_agree_twice(struct cg_signature a, struct cg_signature b, int64_t columns, float *room)
+struct cg_agreement cg_agree_twice(struct cg_signature a, struct cg_signature b, int64_t columns,
+                                   bool either_sign, float *room)
 {
-    float *by_gate = room, *by_up = room + a.n * b.n;
-    int32_t *match_gate = (int32_t *)(by_up + a.n * b.n), *match_up = match_gate + a.n,
-            *largest = match_up + a.n;
-    cosines(a.gate, a.n, b.gate, b.n, columns, by_gate);
-    cosines(a.up, a.n, b.up, b.n, columns, by_up);
-    for (int64_t k = 0; k < a.n * b.n; k++)
-        by_up[k] = fabsf(by_up[k]);
-    match_mutually(by_gate, a.n, b.n, match_gate, largest);
-    match_mutually(by_up, a.n, b.n, match_up, largest);
+    float *cosine[2] = {room, room + a.n * b.n};
+    int32_t *first = (int32_t *)(cosine[1] + a.n * b.n), *second = first + a.n, *largest = second + a.n;
+    for (int half = 0; half < 2; half++)
+        cosines(a.by[half], a.n, b.by[half], b.n, columns, cosine[half]);
+    for (int64_t k = 0; either_sign && k < a.n * b.n; k++)
+        cosine[1][k] = fabsf(cosine[1][k]);
+    match_mutually(cosine[0], a.n, b.n, first, largest);
+    match_mutually(cosine[1], a.n, b.n, second, largest);
     struct cg_agreement out = {0};
     for (int64_t i = 0; i < a.n; i++) {
-        int64_t j = match_gate[i];
-        if (j < 0 || match_up[i] != j)
+        int64_t j = first[i];
+        if (j < 0 || second[i] != j)
             continue;
         out.units++;
-        out.cosine += ((double)by_gate[i * b.n + j] + (double)by_up[i * b.n + j]) / 2;
+        out.cosine += ((double)cosine[0][i * b.n + j] + (double)cosine[1][i * b.n + j]) / 2;
     }
     return out;
 }

@@ -3,6 +3,7 @@
 #define COGNATE_EVIDENCE_MATCHING_H
 
 #include "cognate/err.h"
+#include <stdbool.h>
 #include <stdint.h>
 
 /* The m of n indices that a seed picks, ascending; all of them when m >= n. Depends on n, m and seed alone.
@@ -15,9 +16,13 @@ int cg_pick_largest(int64_t *out, const double *key, int64_t n, int64_t m, struc
 /* Takes each row's mean away and makes it a unit vector; a row without variance becomes zero. */
 void cg_rows_to_units(float *rows, int64_t n, int64_t columns);
 
-/* Two matrices by rows, gate then up: [2 * stride], of which the first n rows of each half are used. */
+/* Takes away from each row of `second` its part along the same row of `first`, and makes what is left a unit
+ * vector; zero where that is no more than rounding. Both: n unit rows. */
+void cg_rows_apart(const float *first, float *second, int64_t n, int64_t columns);
+
+/* The units of a block by each of its projections: n rows in both. */
 struct cg_signature {
-    const float *gate, *up;
+    const float *by[2];
     int64_t n;
 };
 
@@ -26,10 +31,10 @@ struct cg_agreement {
     double cosine; /* summed over the K: mean of both cosines */
 };
 
-/* K of two signatures with unit rows of `columns` elements. room: [2 * a.n * b.n + (a.n + b.n) * 2] floats.
- */
+/* K of two signatures with unit rows of `columns` elements; either_sign: cosines by the second projection
+ * count without their sign. room: [2 * a.n * b.n + (a.n + b.n) * 2] floats. */
 struct cg_agreement cg_agree_twice(struct cg_signature a, struct cg_signature b, int64_t columns,
-                                   float *room);
+                                   bool either_sign, float *room);
 
 /* Fixed points of the exact test: a's unit rows in the order of a seed, assigned to b's and put back.
  * room: [n * n + n * columns] floats. -1 with err for want of memory. */

@@ -10,6 +10,7 @@ enum { LEAST_PROBES = 64 };
 
 struct cg_model_source {
     struct cg_fetch *fetch;
+    const struct cg_longest *longest;
     int model[2];
     const struct cg_kinship *of;
     const struct cg_alignment *alignment;
@@ -34,13 +35,13 @@ static int64_t units_of(const struct cg_source *source, int side, int32_t i)
     return least(block_of(source, side, i)->units, source->sizes.units);
 }
 
-/* Rows of gate or up, whole. */
+/* Units' vectors by one of the projections, whole. */
 static int fetch_half(struct cg_source *source, int side, const struct cg_ffn_block *block, int half,
                       const int64_t *units, int64_t n, float *out, struct cg_err *err)
 {
     struct cg_model_source *self = source->self;
-    return cg_fetch_gained(out, self->fetch, block, half == 0 ? block->gate : block->up, self->model[side],
-                           units, n, NULL, block->width, err);
+    return cg_fetch_units(out, self->fetch, block, half, self->model[side], units, n, NULL, block->width,
+                          err);
 }
 
 static int take_raw(struct cg_source *source, int side, int32_t i, float *out, int64_t half_size,
@@ -51,13 +52,12 @@ static int take_raw(struct cg_source *source, int side, int32_t i, float *out, i
     int64_t n = units_of(source, side, i), ncolumns = least(block->width, source->sizes.columns);
     int64_t *chosen = self->chosen[side][i] = cg_new((size_t)n, sizeof *chosen, err);
     int64_t *columns = chosen ? cg_new((size_t)ncolumns, sizeof *columns, err) : NULL;
-    int result = columns ? cg_choose_units(chosen, self->fetch, block, self->model[side], n, err) : -1;
+    int result = columns ? cg_pick(columns, block->width, ncolumns, CG_PICK_COLUMNS, err) : -1;
     if (result == 0)
-        result = cg_pick(columns, block->width, ncolumns, CG_PICK_COLUMNS, err);
+        cg_choose_units(chosen, self->longest, block, self->model[side], n);
     for (int half = 0; result == 0 && half < 2; half++) {
-        result =
-            cg_fetch_gained(out + half * half_size, self->fetch, block, half == 0 ? block->gate : block->up,
-                            self->model[side], chosen, n, columns, ncolumns, err);
+        result = cg_fetch_units(out + half * half_size, self->fetch, block, half, self->model[side], chosen,
+                                n, columns, ncolumns, err);
         cg_rows_to_units(out + half * half_size, n, ncolumns);
     }
     free(columns);
@@ -125,8 +125,8 @@ static int take_rows(struct cg_source *source, int side, int32_t i, int half, in
     if (result == 0)
         result = cg_pick(columns, block->width, ncolumns, CG_PICK_COLUMNS, err);
     if (result == 0)
-        result = cg_fetch_gained(out, self->fetch, block, half == 0 ? block->gate : block->up,
-                                 self->model[side], rows, n, columns, ncolumns, err);
+        result =
+            cg_fetch_units(out, self->fetch, block, half, self->model[side], rows, n, columns, ncolumns, err);
     free(rows);
     return result;
 }
@@ -190,7 +190,22 @@ static int take_token_gram(struct cg_source *source, int side, int64_t n, float 
     return result;
 }
 
-/* Embeddings of the probes, each over its root mean square, where every block of both reads such rows. */
+/* An embedding as the norm before a block scales it: over its root mean square, a LayerNorm's without its
+ * mean. */
+static void normalise(float *row, int64_t width, bool layer_norm)
+{
+    double sum = 0, squares = 0;
+    for (int64_t c = 0; layer_norm && c < width; c++)
+        sum += (double)row[c];
+    double mean = sum / (double)width;
+    for (int64_t c = 0; c < width; c++)
+        squares += ((double)row[c] - mean) * ((double)row[c] - mean);
+    double scale = squares > 0 ? 1 / sqrt(squares / (double)width) : 0;
+    for (int64_t c = 0; c < width; c++)
+        row[c] = (float)(((double)row[c] - mean) * scale);
+}
+
+/* Embeddings of the probes, normalised, where every block of both reads such rows. */
 static int take_embeddings(struct cg_source *source, struct cg_err *err)
 {
     struct cg_model_source *self = source->self;
@@ -204,14 +219,8 @@ static int take_embeddings(struct cg_source *source, struct cg_err *err)
         float *rows = self->probes[side] = cg_new((size_t)(n * width), sizeof(float), err);
         if (!rows || fetch_tokens(source, side, n, rows, err) < 0)
             return -1;
-        for (int64_t i = 0; i < n; i++) {
-            double squares = 0;
-            for (int64_t c = 0; c < width; c++)
-                squares += (double)rows[i * width + c] * (double)rows[i * width + c];
-            double scale = squares > 0 ? 1 / sqrt(squares / (double)width) : 0;
-            for (int64_t c = 0; c < width; c++)
-                rows[i * width + c] = (float)((double)rows[i * width + c] * scale);
-        }
+        for (int64_t i = 0; i < n; i++)
+            normalise(rows + i * width, width, block_of(source, side, 0)->layer_norm);
     }
     return 0;
 }
@@ -235,15 +244,15 @@ static int allocate(struct cg_model_source *self, const struct cg_source *source
 }
 
 struct cg_model_source *cg_model_source_create(struct cg_source *out, struct cg_fetch *fetch,
-                                               const int model[2], const struct cg_kinship *of,
-                                               int64_t places, const struct cg_alignment *alignment,
-                                               struct cg_err *err)
+                                               const struct cg_longest *longest, const int model[2],
+                                               const struct cg_kinship *of, int64_t places,
+                                               const struct cg_alignment *alignment, struct cg_err *err)
 {
     struct cg_model_source *self = cg_new(1, sizeof *self, err);
     if (!self)
         return NULL;
     *self = (struct cg_model_source){
-        .fetch = fetch, .model = {model[0], model[1]}, .of = of, .alignment = alignment};
+        .fetch = fetch, .longest = longest, .model = {model[0], model[1]}, .of = of, .alignment = alignment};
     *out = (struct cg_source){.self = self,
                               .of = of,
                               .sizes = cg_sizes_for(of, places, alignment->shared),

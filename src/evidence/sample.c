@@ -1,7 +1,6 @@
 #include "sample.h"
-#include "cognate/clones.h"
 #include "cognate/mem.h"
-#include "matching.h"
+#include <assert.h>
 #include <stdlib.h>
 
 enum { MOST_UNITS = 1024, LEAST_UNITS = 64, MOST_COLUMNS = 1024, FEW_COLUMNS = 128, MOST_TOKENS = 256 };
@@ -11,6 +10,12 @@ enum { EXACT_ROWS = 1024, EXACT_COLUMNS = 1024, EXACT_TOKENS = 1024, GRAM_TOKENS
 static int64_t least(int64_t a, int64_t b)
 {
     return a < b ? a : b;
+}
+
+int64_t cg_most_units(int64_t blocks)
+{
+    int64_t units = CG_STORE_BYTES / (2 * FEW_COLUMNS * (int64_t)sizeof(float) * (blocks > 0 ? blocks : 1));
+    return units < LEAST_UNITS ? LEAST_UNITS : least(units, MOST_UNITS);
 }
 
 /* Multiply-adds that the cells take by one of the matchings, with signatures of `columns` elements. */
@@ -47,7 +52,8 @@ struct cg_sizes cg_sizes_for(const struct cg_kinship *of, int64_t blocks, int64_
             most_units = block->units > most_units ? block->units : most_units;
             most_width = block->width > most_width ? block->width : most_width;
         }
-    int64_t units = least(most_units, MOST_UNITS), width = least(most_width, MOST_COLUMNS);
+    int64_t afford = least(cg_most_units(of->nblocks[0]), cg_most_units(of->nblocks[1]));
+    int64_t units = least(most_units, afford), width = least(most_width, MOST_COLUMNS);
     while (units > LEAST_UNITS && !affordable(of, blocks, units, least(width, FEW_COLUMNS)))
         units -= (units + 15) / 16;
     int64_t square = least(MOST_SQUARE, most_units);
@@ -71,76 +77,65 @@ int cg_fetch_gain(float *out, struct cg_fetch *fetch, const struct cg_ffn_block 
     return block->norm < 0 ? 0 : cg_fetch_rows(fetch, block->norm, model, NULL, 1, out, err);
 }
 
-struct gained {
+struct taken {
     const float *gain;
-    const int64_t *columns;
-    int64_t ncolumns;
+    const int64_t *units, *columns;
+    int64_t n, ncolumns;
     float *out;
-    double *squares; /* [rows] instead of out: the rows' lengths, squared */
 };
 
 static void take_gained(void *context, int64_t k, const double *values, int64_t columns)
 {
-    struct gained *gained = context;
+    struct taken *taken = context;
     (void)columns;
-    float *out = gained->out + k * gained->ncolumns;
-    for (int64_t i = 0; i < gained->ncolumns; i++) {
-        int64_t c = gained->columns ? gained->columns[i] : i;
-        out[i] = (float)(values[c] * (double)gained->gain[c]);
+    float *out = taken->out + k * taken->ncolumns;
+    for (int64_t i = 0; i < taken->ncolumns; i++) {
+        int64_t c = taken->columns ? taken->columns[i] : i;
+        out[i] = (float)(values[c] * (double)taken->gain[c]);
     }
 }
 
-/* The squared length of a row times the gain, in 16 lanes. */
-CG_CLONES static double squared_length(const double *values, const float *gain, int64_t n)
+/* One element of every wanted unit. */
+static void take_across(void *context, int64_t k, const double *values, int64_t columns)
 {
-    double lane[16] = {0}, total = 0;
-    for (int64_t c = 0; c < n; c += 16)
-        for (int64_t k = 0; k < 16 && c + k < n; k++) {
-            double value = values[c + k] * (double)gain[c + k];
-            lane[k] += value * value;
-        }
-    for (int k = 0; k < 16; k++)
-        total += lane[k];
-    return total;
+    struct taken *taken = context;
+    (void)columns;
+    for (int64_t i = 0; i < taken->n; i++)
+        taken->out[i * taken->ncolumns + k] = (float)values[taken->units[i]];
 }
 
-static void take_squares(void *context, int64_t k, const double *values, int64_t columns)
+int cg_fetch_units(float *out, struct cg_fetch *fetch, const struct cg_ffn_block *block, int half, int model,
+                   const int64_t *units, int64_t n, const int64_t *columns, int64_t ncolumns,
+                   struct cg_err *err)
 {
-    struct gained *gained = context;
-    gained->squares[k] = squared_length(values, gained->gain, columns);
-}
-
-int cg_fetch_gained(float *out, struct cg_fetch *fetch, const struct cg_ffn_block *block, int64_t slot,
-                    int model, const int64_t *rows, int64_t n, const int64_t *columns, int64_t ncolumns,
-                    struct cg_err *err)
-{
+    const struct cg_projection *by = &block->by[half];
+    struct taken taken = {.units = units, .columns = columns, .n = n, .ncolumns = ncolumns, .out = out};
+    if (by->by_columns)
+        return cg_fetch_each(fetch, by->slot, model, columns, ncolumns, take_across, &taken, err);
     float *gain = cg_new((size_t)block->width, sizeof *gain, err);
-    struct gained gained = {.gain = gain, .columns = columns, .ncolumns = ncolumns, .out = out};
     int result = gain ? cg_fetch_gain(gain, fetch, block, model, err) : -1;
+    taken.gain = gain;
     if (result == 0)
-        result = cg_fetch_each(fetch, slot, model, rows, n, take_gained, &gained, err);
+        result = cg_fetch_each(fetch, by->slot, model, units, n, take_gained, &taken, err);
     free(gain);
     return result;
 }
 
-int cg_choose_units(int64_t *out, struct cg_fetch *fetch, const struct cg_ffn_block *block, int model,
-                    int64_t n, struct cg_err *err)
+static int ascending(const void *a, const void *b)
 {
-    for (int64_t i = 0; i < n && i < block->units; i++)
-        out[i] = i;
-    if (block->units <= n)
-        return 0;
-    float *gain = cg_new((size_t)block->width, sizeof *gain, err);
-    double *squares = gain ? cg_new((size_t)block->units, sizeof *squares, err) : NULL;
-    struct gained gained = {.gain = gain, .squares = squares};
-    int result = squares ? cg_fetch_gain(gain, fetch, block, model, err) : -1;
-    if (result == 0)
-        result = cg_fetch_each(fetch, block->gate, model, NULL, block->units, take_squares, &gained, err);
-    if (result == 0)
-        result = cg_pick_largest(out, squares, block->units, n, err);
-    free(gain);
-    free(squares);
-    return result;
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+void cg_choose_units(int64_t *out, const struct cg_longest *longest, const struct cg_ffn_block *block,
+                     int model, int64_t n)
+{
+    int64_t known;
+    const int32_t *rows = cg_longest_rows(longest, block->by[0].slot, model, &known);
+    assert(n == block->units || n <= known);
+    for (int64_t i = 0; i < n; i++)
+        out[i] = n == block->units ? i : rows[i];
+    qsort(out, (size_t)n, sizeof *out, ascending);
 }
 
 int64_t cg_embedding_slot(const struct cg_checkpoint *const *models, const struct cg_anatomy *anatomy,

@@ -21,14 +21,14 @@ struct cg_source {
     /* How many units the signature of a block has, at most sizes.units. */
     int64_t (*units)(const struct cg_source *source, int side, int32_t block);
 
-    /* The block's signature: unit rows of gate from out on and of up from out + half on, units x
-     * min(width, sizes.columns) or units x sizes.tokens. Of CG_STATISTIC_GRAM the unit square alone, of the
-     * first cg_pick(units, sizes.square, 2). Raw comes before the others. */
+    /* The block's signature: unit rows by its first projection from out on and by the second from out + half
+     * on, units x min(width, sizes.columns) or units x sizes.tokens, whole. Of CG_STATISTIC_GRAM the unit
+     * square alone, of the first cg_pick(units, sizes.square, 2). Raw comes before the others. */
     int (*take)(struct cg_source *source, enum cg_statistic what, int side, int32_t block, float *out,
                 int64_t half, struct cg_err *err);
 
-    /* Rows of gate (half 0) or up (half 1) with the gain, not centred: n x ncolumns, rows and columns as
-     * cg_pick picks them with the seeds CG_PICK_ROWS and CG_PICK_COLUMNS. */
+    /* Units' vectors by one of the projections, with the gain where it reads, not centred: n x ncolumns,
+     * units and elements as cg_pick picks them with the seeds CG_PICK_ROWS and CG_PICK_COLUMNS. */
     int (*rows)(struct cg_source *source, int side, int32_t block, int half, int64_t n, int64_t ncolumns,
                 float *out, struct cg_err *err);
 
@@ -45,9 +45,9 @@ enum { CG_PICK_COLUMNS = 1, CG_PICK_ROWS = 2 }; /* seeds */
 /* The source that reads models a and b of a run. Needs of->cells; `places` of their blocks take part. */
 struct cg_model_source;
 struct cg_model_source *cg_model_source_create(struct cg_source *out, struct cg_fetch *fetch,
-                                               const int model[2], const struct cg_kinship *of,
-                                               int64_t places, const struct cg_alignment *alignment,
-                                               struct cg_err *err);
+                                               const struct cg_longest *longest, const int model[2],
+                                               const struct cg_kinship *of, int64_t places,
+                                               const struct cg_alignment *alignment, struct cg_err *err);
 void cg_model_source_destroy(struct cg_model_source *source);
 
 #endif

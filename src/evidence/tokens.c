@@ -171,6 +171,8 @@ int cg_tokens_compare(const struct cg_comm *comm, const struct cg_checkpoint *co
             return 0;
     struct session session = {.comm = comm, .alignment = alignment, .columns = member[0]->columns};
     int result = (session.files = cg_files_create(comm->rank == 0, err)) ? allocate(&session, out, err) : -1;
+    if (result == 0)
+        cg_files_watch(session.files, comm);
     for (int k = 0; k < 2 && result == 0; k++)
         result =
             cg_rows_init(&session.side[k], models[model[k]], &models[model[k]]->tensors[member[k]->tensor],

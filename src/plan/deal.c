@@ -7,7 +7,7 @@
  * to read, 0.5 to hash alone, 0.28 beside another member); an element costs 0.26 ns to decode and multiply,
  * and half as much again when it is made from a code. A task has a small price of its own, so that many tiny
  * slots are not free. */
-enum { COST_READ = 2, COST_HASH_ALONE = 11, COST_HASH_BESIDE = 6, COST_TASK = 1 << 17 };
+enum { COST_READ = 2, COST_TASK = 1 << 17 };
 enum { COST_VALUE = 6, COST_CODE = 3 };
 
 /* One indivisible load on its way to a rank: a whole bundle, or one member's stream. */
@@ -64,7 +64,7 @@ static int64_t sums_load(const struct cg_bundle *bundle)
 
 static int64_t bundle_load(const struct cg_bundle *bundle)
 {
-    int64_t hash = bundle->members > 1 ? COST_HASH_BESIDE : COST_HASH_ALONE;
+    int64_t hash = bundle->members > 1 ? CG_COST_HASH_BESIDE : CG_COST_HASH_ALONE;
     return bundle->bytes * (COST_READ + hash) + sums_load(bundle) + COST_TASK;
 }
 
@@ -80,13 +80,13 @@ static int64_t member_bytes(const struct cg_bundle *bundle, const struct cg_bund
 
 static int64_t stream_load(const struct cg_bundle *bundle, const struct cg_bundle_member *member)
 {
-    return member_bytes(bundle, member) * (COST_READ + COST_HASH_ALONE) + COST_TASK;
+    return member_bytes(bundle, member) * (COST_READ + CG_COST_HASH_ALONE) + COST_TASK;
 }
 
 /* The streams of all members on one rank: they are hashed beside each other. */
 static int64_t together_load(const struct cg_bundle *bundle)
 {
-    int64_t hash = bundle->members > 1 ? COST_HASH_BESIDE : COST_HASH_ALONE;
+    int64_t hash = bundle->members > 1 ? CG_COST_HASH_BESIDE : CG_COST_HASH_ALONE;
     return bundle->bytes * (COST_READ + hash) + COST_TASK;
 }
 

@@ -18,8 +18,8 @@ static int compare_all(struct cg_comparisons *all, const struct cg_findings *fin
     return 0;
 }
 
-/* Blocks are judged last: whether a pair may serve others as a control depends on its slots. */
-static int judge_blocks(struct cg_comparisons *all, const struct cg_findings *findings, struct cg_err *err)
+/* Maps and blocks are judged last: whether a pair may serve others as a control depends on its slots. */
+static int judge_cells(struct cg_comparisons *all, const struct cg_findings *findings, struct cg_err *err)
 {
     bool *silent = cg_new((size_t)all->npairs, sizeof *silent, err);
     if (!silent)
@@ -31,7 +31,13 @@ static int judge_blocks(struct cg_comparisons *all, const struct cg_findings *fi
             silent[p] &= !cg_slot_passes(&findings->anatomy->slots[s], cg_comparison_at(all, s, p), tests);
         silent[p] &= all->identities[p].n == 0;
     }
-    int result = cg_kins_judge(&all->kins, findings, silent, err);
+    int result = cg_mapped_judge(&all->mapped, findings, silent, err);
+    if (result == 0)
+        result = cg_kins_judge(&all->kins, findings, silent, err);
+    for (int64_t p = 0; result == 0 && p < all->npairs; p++)
+        silent[p] &= !(all->kins[p].strongest < CG_PASS_LOG10_P);
+    if (result == 0)
+        cg_mapped_control(all->mapped, findings, silent);
     free(silent);
     return result;
 }
@@ -46,7 +52,7 @@ int cg_result_collect(struct cg_result *out, const struct cg_findings *findings,
     CG_TRY(compare_all(&all, findings, err));
     CG_TRY(cg_identities_find(&all.identities, findings->anatomy, findings->plan, findings->sweep,
                               findings->pairs, findings->npairs, err));
-    CG_TRY(judge_blocks(&all, findings, err));
+    CG_TRY(judge_cells(&all, findings, err));
     CG_TRY(cg_merges_find(&all.merges, findings->anatomy, findings->plan, findings->sweep, err));
     CG_TRY(cg_origins_find(&all.origins, findings, &all, err));
     CG_TRY(cg_collect_models(out, findings, err));
@@ -64,6 +70,7 @@ int cg_result_collect(struct cg_result *out, const struct cg_findings *findings,
 done:
     free(all.cell);
     cg_kins_release(all.kins, findings->npairs);
+    cg_mapped_release(all.mapped, findings->npairs);
     cg_merges_release(&all.merges);
     cg_identities_release(all.identities, findings->npairs);
     cg_origins_release(all.origins, findings->npairs);

@@ -68,18 +68,41 @@ static void set_pair(struct cg_result *out, const struct cg_findings *findings,
         set_layer(out, p, l, &layers[l]);
 }
 
-static void set_origins(struct cg_result *out, const struct cg_origins *origins, const struct cg_kin *kin,
-                        int64_t p)
+static void set_origins(struct cg_result *out, const struct cg_origins *origins, int64_t p)
 {
-    int64_t layers_a = out->size[CG_DIM_LAYER_A], layers_b = out->size[CG_DIM_LAYER_B];
+    int64_t layers = out->size[CG_DIM_LAYER_B];
     for (int32_t l = 0; l < origins->layers; l++) {
-        out->layers.layer_map[p * layers_b + l] = origins->from[l];
-        out->layers.layer_log10_p[p * layers_b + l] = origins->log10_p[l];
+        out->layers.layer_map[p * layers + l] = origins->from[l];
+        out->layers.layer_log10_p[p * layers + l] = origins->log10_p[l];
     }
-    for (int64_t c = 0; kin->of && c < kin->of->ncells; c++) {
-        const struct cg_cell *cell = &kin->of->cells[c];
-        int64_t a = kin->of->blocks[0][cell->a].layer, b = kin->of->blocks[1][cell->b].layer;
-        double *similarity = &out->layers.similarity[(p * layers_a + a) * layers_b + b];
+}
+
+static double *similarity_at(struct cg_result *out, int64_t p, int64_t a, int64_t b)
+{
+    return &out->layers.similarity[(p * out->size[CG_DIM_LAYER_A] + a) * out->size[CG_DIM_LAYER_B] + b];
+}
+
+/* Off the diagonal, and where no slot of the same index compares: the mean over all roles by sketches, or
+ * what matched units show where that is more. */
+static void set_likeness(struct cg_result *out, const struct cg_maps *maps, const struct cg_kinship *blocks,
+                         int64_t p)
+{
+    for (int64_t a = 0; maps && a < maps->layers[0]; a++)
+        for (int64_t b = 0; b < maps->layers[1]; b++) {
+            double sum = 0, *similarity = similarity_at(out, p, a, b);
+            int32_t roles = 0;
+            for (int group = 0; group < CG_MAP_GROUPS; group++) {
+                const struct cg_map_cell *cell = &maps->cell[group][a * maps->layers[1] + b];
+                sum += cell->roles > 0 ? cell->roles * cell->cosine : 0;
+                roles += cell->roles;
+            }
+            if (roles > 0 && (a != b || isnan(*similarity)))
+                *similarity = sum / roles;
+        }
+    for (int64_t c = 0; blocks && c < blocks->ncells; c++) {
+        const struct cg_cell *cell = &blocks->cells[c];
+        int64_t a = blocks->blocks[0][cell->a].layer, b = blocks->blocks[1][cell->b].layer;
+        double *similarity = similarity_at(out, p, a, b);
         if (a != b || isnan(*similarity))
             *similarity = fmax(*similarity, cg_cell_likeness(cell));
     }
@@ -143,7 +166,8 @@ int cg_collect_layers(struct cg_result *out, const struct cg_findings *findings,
     for (int64_t p = 0; p < findings->npairs; p++) {
         set_pair(out, findings, all, p, layers);
         CG_TRY(set_pattern(out, p, diagonal, err));
-        set_origins(out, &all->origins[p], &all->kins[p], p);
+        set_origins(out, &all->origins[p], p);
+        set_likeness(out, all->mapped[p].of, all->kins[p].of, p);
     }
     result = 0;
 done:

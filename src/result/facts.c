@@ -78,19 +78,32 @@ static void note_foreign(struct cg_facts *facts, const struct cg_slot *slot, boo
     facts->foreign[at] = !facts->hinted[at];
 }
 
-/* Blocks that pass speak for gate and up, the embeddings' columns or tokens for the embedding. */
+/* Blocks that pass speak for their two projections, the embeddings' columns or tokens for the embedding. */
 static void count_blocks(struct cg_facts *facts)
 {
     const struct cg_kin *kin = facts->kin;
     for (int32_t l = 0; l < kin->layers; l++)
         if (kin->from[l] >= 0) {
             mark(facts, CG_GROUP_FFN, l);
-            facts->role_passed[CG_ROLE_FFN_GATE] = facts->role_passed[CG_ROLE_FFN_UP] = true;
+            facts->role_passed[CG_ROLE_FFN_UP] = true;
+            facts->role_passed[cg_kin_gated(kin) ? CG_ROLE_FFN_GATE : CG_ROLE_FFN_DOWN] = true;
         }
     if (kin->columns || kin->tokens) {
         mark(facts, CG_GROUP_EMBEDDING, -1);
         facts->role_passed[CG_ROLE_EMBED] = true;
     }
+}
+
+/* Layers whose sketches pass, wherever they stand. */
+static void count_maps(struct cg_facts *facts, const struct cg_mapped *mapped)
+{
+    static const enum cg_group groups[CG_MAP_GROUPS] = {CG_GROUP_ATTENTION, CG_GROUP_FFN};
+    for (int group = 0; mapped->of && group < CG_MAP_GROUPS; group++)
+        for (int32_t l = 0; l < mapped->layers; l++)
+            if (mapped->from[group][l] >= 0)
+                mark(facts, groups[group], l);
+    for (int role = 0; mapped->of && role < CG_ROLE_COUNT; role++)
+        facts->role_passed[role] |= mapped->role_passed[role];
 }
 
 /* Equal bytes in another place weigh as equal values in the same do. */
@@ -194,6 +207,7 @@ int cg_facts_find(struct cg_facts *facts, const struct cg_findings *findings,
         return -1;
     for (int64_t s = 0; s < anatomy->nslots; s++)
         count_slot(facts, findings, cg_comparison_at(all, s, p), s, p);
+    count_maps(facts, &all->mapped[p]);
     count_identities(facts, &all->identities[p]);
     if (facts->kin->of)
         count_blocks(facts);

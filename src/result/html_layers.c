@@ -192,7 +192,9 @@ static void put_map(FILE *out, const struct depth *depth)
     fputs("<section><h4>Layer against layer</h4><figure>\n", out);
     cg_html_heat_legend(out);
     cg_html_heat(out, &heat);
-    fputs("<figcaption>Mean cosine of the matrices of two layers; off the diagonal, of matched hidden units. "
+    fputs("<figcaption>Mean cosine of the matrices of two layers; off the diagonal by sketches, or of "
+          "matched hidden "
+          "units where that is more. "
           "A dot: the layer of b comes from that layer of a, by the test. Blank: not compared."
           "</figcaption></figure></section>\n",
           out);

@@ -124,8 +124,9 @@ void cg_html_glossary(FILE *out)
                    "these, Student's t with 30 degrees of freedom; independent models stay near -3 to 3"},
         {"hidden units",
          "of a feed-forward block or expert, matched with every block of the other model: by their "
-         "rows, by their answers to shared tokens, by the products of gate and up rows, and exactly in "
-         "the order stored. That finds what was permuted, moved, cut or rotated"},
+         "rows (without a gate by rows of up and columns of down), by their answers to shared tokens, by "
+         "the products of the two projections, and exactly in the order stored. That finds what was "
+         "permuted, moved, cut or rotated"},
         {"p", "probability that strangers show as much in any of the slots or blocks tested (Bonferroni); "
               "one passes below 1e-12. Rounded up"},
         {"DERIVED",

@@ -80,7 +80,7 @@ static int64_t count_tests(const struct cg_kinship *of)
     int64_t exact = 0;
     for (int64_t c = 0; c < of->ncells; c++)
         exact += of->cells[c].sample > 0;
-    return 3 * of->ncells + 2 * exact + (of->columns > 0);
+    return 3 * (of->thinned ? of->all_cells : of->ncells) + 2 * exact + (of->columns > 0);
 }
 
 static int kin_init(struct cg_kin *kin, const struct cg_kinship *of, struct cg_err *err)
@@ -117,7 +117,7 @@ static bool is_silent(const struct cg_kin *kin)
     return true;
 }
 
-static bool share_a_model(const int32_t a[2], const int32_t b[2])
+bool cg_pairs_share_a_model(const int32_t a[2], const int32_t b[2])
 {
     return a[0] == b[0] || a[0] == b[1] || a[1] == b[0] || a[1] == b[1];
 }
@@ -131,7 +131,7 @@ static int learn_controls(struct cg_kin *kins, const struct cg_findings *finding
     if (!grams)
         return -1;
     for (int64_t q = 0; q < findings->npairs; q++) {
-        if (q == p || !control[q] || !share_a_model(findings->pairs[p], findings->pairs[q]))
+        if (q == p || !control[q] || !cg_pairs_share_a_model(findings->pairs[p], findings->pairs[q]))
             continue;
         const struct cg_kinship *of = kins[q].of;
         for (int64_t c = 0; c < of->ncells; c++)
@@ -252,6 +252,11 @@ void cg_kins_release(struct cg_kin *kins, int64_t npairs)
         free(kins[p].layer_log10_p);
     }
     free(kins);
+}
+
+bool cg_kin_gated(const struct cg_kin *kin)
+{
+    return kin->of && kin->of->nblocks[1] > 0 && kin->of->blocks[1][0].gated;
 }
 
 bool cg_kin_has_power(const struct cg_kin *kin)

@@ -6,7 +6,8 @@
  *     the largest K of the control pairs: pairs of the run in which no block, no column and no slot
  *     passes, and that share a model with this one.
  * Gram: Student's t with 30 degrees of freedom. Exact: 1/F!. All corrected (Bonferroni) for the pair's
- * `tests`: three a cell, two an exact test, one for the columns. A cell passes with p < 1e-12.
+ * `tests`: three a cell, of those that were not matched, too, two an exact test, one for the columns. A cell
+ * passes with p < 1e-12.
  */
 #ifndef COGNATE_RESULT_KIN_H
 #define COGNATE_RESULT_KIN_H
@@ -25,7 +26,7 @@ struct cg_kin {
     int32_t *from;         /* [layers] the layer of a that it comes from, -1 */
     double *layer_log10_p; /* [layers] NaN: no block */
     int32_t passing[CG_METHODS];      /* layers of b in which a cell passes by that method */
-    int32_t tested_exactly, exact[2]; /* cells; those that pass by gate, by up */
+    int32_t tested_exactly, exact[2]; /* cells; those that pass by each projection */
     bool columns;                     /* the embeddings' columns pass */
     double columns_log10_p;           /* corrected; NaN: not tested */
     bool tokens; /* the embeddings' token_gram is over half way from three quarters of the controls to 1 */
@@ -38,8 +39,14 @@ int cg_kins_judge(struct cg_kin **out, const struct cg_findings *findings, const
                   struct cg_err *err);
 void cg_kins_release(struct cg_kin *kins, int64_t npairs);
 
+/* Whether one may serve the other as a control. */
+bool cg_pairs_share_a_model(const int32_t a[2], const int32_t b[2]);
+
 /* Of one cell by one method: corrected; NaN where it was not taken. */
 double cg_cell_log10_p(const struct cg_kin *kin, const struct cg_cell *cell, enum cg_method method);
+
+/* Whether b's blocks have gates: what their two projections are called. */
+bool cg_kin_gated(const struct cg_kin *kin);
 
 /* Whether a planted relative that keeps a tenth of the weights' variance would pass, and b's blocks cover at
  * least half of its layers. */

@@ -30,6 +30,16 @@ static void take_places(struct cg_origins *out, const struct cg_findings *findin
     }
 }
 
+static void take_maps(struct cg_origins *out, const struct cg_mapped *mapped)
+{
+    for (int group = CG_MAP_GROUPS; mapped->of && group-- > 0;)
+        for (int32_t l = 0; l < mapped->layers && l < out->layers; l++) {
+            out->log10_p[l] = fmin(out->log10_p[l], mapped->log10_p[group][l]);
+            if (mapped->from[group][l] >= 0)
+                out->from[l] = mapped->from[group][l];
+        }
+}
+
 /* A layer whose block was replaced may still have the attention of its index. */
 static void take_blocks(struct cg_origins *out, const struct cg_kin *kin)
 {
@@ -113,6 +123,7 @@ static int find_pair(struct cg_origins *out, const struct cg_findings *findings,
         out->log10_p[l] = NAN;
     }
     take_places(out, findings, all, p);
+    take_maps(out, &all->mapped[p]);
     take_blocks(out, &all->kins[p]);
     return take_bytes(out, findings, p, &all->identities[p], err);
 }
@@ -161,17 +172,15 @@ static int put_layers(struct cg_buf *text, int32_t first, int32_t end, struct cg
 
 enum { RUNS_SHOWN = 8 };
 
-/* ": layers 6 to 11 those of layers 2 to 7, ..." */
-static int put_runs(struct cg_buf *text, const struct cg_origins *origins, const int64_t *moves,
-                    struct cg_err *err)
+int cg_put_runs(struct cg_buf *text, const int32_t *map, int32_t layers, struct cg_err *err)
 {
     int runs = 0;
-    for (int32_t l = 0, end; l < origins->layers; l = end) {
-        int32_t from = most_from(origins, moves, l);
+    for (int32_t l = 0, end; l < layers; l = end) {
+        int32_t from = map[l];
         end = l + 1;
         if (from < 0 || from == l)
             continue;
-        while (end < origins->layers && most_from(origins, moves, end) == from + end - l)
+        while (end < layers && map[end] == from + end - l)
             end++;
         if (runs++ == RUNS_SHOWN)
             return cg_buf_printf(text, err, ", and others");
@@ -191,17 +200,21 @@ int cg_moves_say(struct cg_buf *text, const struct cg_findings *findings, const 
     if (identities->n == 0)
         return 0;
     int64_t within = 0, *moves = count_moves(origins, findings, p, identities, false, err);
+    int32_t *map = moves ? cg_new((size_t)origins->layers, sizeof *map, err) : NULL;
+    for (int32_t l = 0; map && l < origins->layers; l++)
+        map[l] = most_from(origins, moves, l);
+    free(moves);
     const struct cg_slot *slots = findings->anatomy->slots;
     for (int64_t i = 0; i < identities->n; i++)
         within += slots[identities->list[i].slot_a].layer == slots[identities->list[i].slot_b].layer;
-    int result = moves ? 0 : -1;
+    int result = map ? 0 : -1;
     if (result == 0)
         result = cg_buf_printf(text, err, "%" PRId64 " slot%s of b hold%s the very bytes of other slots of a",
                                identities->n, identities->n == 1 ? "" : "s", identities->n == 1 ? "s" : "");
     if (result == 0 && within > 0)
         result = cg_buf_printf(text, err, ", %" PRId64 " of them of the same layer", within);
     if (result == 0)
-        result = put_runs(text, origins, moves, err);
-    free(moves);
+        result = cg_put_runs(text, map, origins->layers, err);
+    free(map);
     return result < 0 ? -1 : cg_buf_printf(text, err, ".\n");
 }

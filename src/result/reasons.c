@@ -103,7 +103,14 @@ static int reason_power(struct cg_buf *text, const char *verdict, const struct c
             isnan(cover) ? 0 : 100 * cover) < 0)
         return -1;
     if (facts->kin->of && facts->kin->of->ncells > 0)
-        return 0;
+        return cg_buf_printf(
+            text, err,
+            "These limits hold for units, layers and experts in any order. Of another basis they hold for %s: "
+            "with permuted units besides, %s would not be seen, nor would attention alone.\n",
+            facts->kin->of->tokens > 0 ? "answers to tokens, which multiply what weights and embedding keep"
+                                       : "units in the order stored",
+            facts->kin->of->tokens > 0 ? "less than a third of the variance of both or a foreign embedding"
+                                       : "they");
     return cg_buf_printf(
         text, err,
         "Slots were compared in their own basis: permuted units, a rotated residual stream or "
@@ -113,8 +120,10 @@ static int reason_power(struct cg_buf *text, const char *verdict, const struct c
 /* The methods by which blocks pass, and in how many layers. */
 static int reason_methods(struct cg_buf *text, const struct cg_kin *kin, struct cg_err *err)
 {
-    static const char *const names[CG_METHODS] = {"by their rows", "by their answers to tokens",
-                                                  "by the products of gate and up", "by the exact test"};
+    const char *const names[CG_METHODS] = {
+        cg_kin_gated(kin) ? "by their rows" : "by their rows and columns", "by their answers to tokens",
+        cg_kin_gated(kin) ? "by the products of gate and up" : "by the products of up and down",
+        "by the exact test"};
     const char *before = ": ";
     for (int method = 0; method < CG_METHODS; method++)
         if (kin->passing[method] > 0) {
@@ -139,7 +148,7 @@ static int32_t largest_count(const struct cg_kin *kin, enum cg_method method)
 
 static int reason_no_block(struct cg_buf *text, const struct cg_kin *kin, struct cg_err *err)
 {
-    static const char *const names[] = {"rows", "answers to tokens"};
+    const char *const names[] = {cg_kin_gated(kin) ? "rows" : "rows and columns", "answers to tokens"};
     int32_t planted[] = {kin->of->planted_raw, kin->of->planted_probe};
     if (cg_buf_printf(
             text, err,
@@ -161,14 +170,26 @@ static int reason_no_block(struct cg_buf *text, const struct cg_kin *kin, struct
     return 0;
 }
 
+/* What was looked at where blocks are too many for all, and what was not. */
+static int reason_thinned(struct cg_buf *text, const struct cg_kinship *of, struct cg_err *err)
+{
+    if (cg_buf_printf(
+            text, err,
+            "Of %" PRId64 " cells of blocks %" PRId64 " were matched: for %" PRId64 " of b's %" PRId32
+            " blocks the one of a that sketches of all cells find most alike, and blocks of the same "
+            "layer",
+            of->all_cells, of->ncells, of->candidates, of->nblocks[1]) < 0 ||
+        (of->step > 1 && cg_buf_printf(text, err, ", for one in %" PRId32 " of b's experts", of->step) < 0))
+        return -1;
+    return cg_buf_printf(
+        text, err, "; blocks of other layers with permuted units or another basis were not looked at.\n");
+}
+
 static int reason_blocks(struct cg_buf *text, const struct cg_kin *kin, struct cg_err *err)
 {
     if (!kin->of || kin->of->ncells == 0)
         return 0;
-    if (kin->of->thinned &&
-        cg_buf_printf(text, err,
-                      "Blocks are too many for every pair of them: experts were held against those of the "
-                      "same layer only, and some were left out.\n") < 0)
+    if (kin->of->thinned && reason_thinned(text, kin->of, err) < 0)
         return -1;
     int32_t found = 0;
     for (int32_t l = 0; l < kin->layers; l++)
@@ -184,9 +205,28 @@ static int reason_blocks(struct cg_buf *text, const struct cg_kin *kin, struct c
     return kin->tested_exactly == 0
                ? 0
                : cg_buf_printf(text, err,
-                               "Exact test, in the order stored: the gate of %" PRId32
-                               " and the up projection of %" PRId32 " of %" PRId32 " blocks pass.\n",
-                               kin->exact[0], kin->exact[1], kin->tested_exactly);
+                               "Exact test, in the order stored: the %s of %" PRId32
+                               " and the %s projection of %" PRId32 " of %" PRId32 " blocks pass.\n",
+                               cg_kin_gated(kin) ? "gate" : "up projection", kin->exact[0],
+                               cg_kin_gated(kin) ? "up" : "down", kin->exact[1], kin->tested_exactly);
+}
+
+/* What sketches say of layers in whatever place: attention, and feed-forward parts that have no gate. */
+static int reason_maps(struct cg_buf *text, const struct cg_mapped *mapped, struct cg_err *err)
+{
+    static const char *const names[CG_MAP_GROUPS] = {"attention", "feed-forward part outside experts"};
+    for (int group = 0; mapped->of && group < CG_MAP_GROUPS; group++) {
+        if (mapped->passing[group] == 0)
+            continue;
+        if (cg_buf_printf(text, err,
+                          "By sketches the %s of %" PRId32 " of b's %" PRId32
+                          " layers is a's, above a cosine of %.2f",
+                          names[group], mapped->passing[group], mapped->layers, mapped->floor) < 0 ||
+            cg_put_runs(text, mapped->from[group], mapped->layers, err) < 0 ||
+            cg_buf_printf(text, err, ".\n") < 0)
+            return -1;
+    }
+    return 0;
 }
 
 static int reason_tokens(struct cg_buf *text, const struct cg_kin *kin, struct cg_err *err)
@@ -291,6 +331,7 @@ int cg_give_reasons(struct cg_buf *text, const char *verdict, const struct cg_fa
     if (reason_identity(text, facts, err) < 0 ||
         cg_moves_say(text, facts->findings, facts->all, facts->pair, err) < 0 ||
         reason_rounding(text, verdict, &facts->rounding, err) < 0 || reason_passing(text, facts, err) < 0 ||
+        reason_maps(text, &facts->all->mapped[facts->pair], err) < 0 ||
         reason_blocks(text, facts->kin, err) < 0 || reason_tokens(text, facts->kin, err) < 0 ||
         reason_merge(text, verdict, facts, out, p, err) < 0 ||
         reason_update(text, verdict, facts->kin, err) < 0)

@@ -73,6 +73,8 @@ static int judge_pair(struct cg_result *out, const struct cg_findings *findings,
     if (reasons.size > 0)
         reasons.data[--reasons.size] = '\0'; /* lines are separated, not ended */
     out->root.log10_p[p] = fmin(facts.best, facts.moved_log10_p);
+    if (all->mapped[p].of)
+        out->root.log10_p[p] = fmin(out->root.log10_p[p], all->mapped[p].strongest);
     if (facts.kin->of)
         out->root.log10_p[p] = fmin(out->root.log10_p[p], facts.kin->strongest);
     out->root.detection_limit[p] = facts.limit;

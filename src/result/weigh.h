@@ -6,6 +6,7 @@
 #include "cognate/identities.h"
 #include "cognate/merges.h"
 #include "kin.h"
+#include "mapped.h"
 
 struct cg_origins;
 
@@ -15,6 +16,7 @@ struct cg_comparisons {
     struct cg_comparison *cell;
     int64_t npairs;
     struct cg_kin *kins;              /* [npairs] */
+    struct cg_mapped *mapped;         /* [npairs] */
     struct cg_identities *identities; /* [npairs] */
     struct cg_origins *origins;       /* [npairs] */
     struct cg_merges merges;

@@ -7,16 +7,13 @@
 
 int cg_block_init(struct cg_block *block, int members, struct cg_err *err)
 {
-    *block = (struct cg_block){.members = members};
+    *block = (struct cg_block){0};
     block->member = cg_new((size_t)members, sizeof *block->member, err);
     block->memory = block->member ? cg_new_aligned((size_t)members * CG_BLOCK, sizeof(double), err) : NULL;
-    if (!block->memory) {
-        cg_block_release(block);
-        return -1;
-    }
-    for (int m = 0; m < members; m++)
-        block->member[m].values = block->memory + (size_t)m * CG_BLOCK;
-    return 0;
+    if (block->memory)
+        return 0;
+    cg_block_release(block);
+    return -1;
 }
 
 void cg_block_release(struct cg_block *block)
@@ -26,13 +23,59 @@ void cg_block_release(struct cg_block *block)
     *block = (struct cg_block){0};
 }
 
-/* Puts 0 in the place of values that are not finite, remembers them, and measures the others again. */
-static void set_aside_nonfinite(struct cg_block_member *member, size_t n)
+double *cg_block_wides(struct cg_block *block, int m)
 {
+    return block->memory + (size_t)m * CG_BLOCK;
+}
+
+float *cg_block_singles(struct cg_block *block, int m)
+{
+    return (float *)block->memory + (size_t)m * CG_BLOCK;
+}
+
+void cg_block_begin(struct cg_block *block, int members, bool floats)
+{
+    block->members = members;
+    block->single = floats && members <= 2;
+    for (int m = 0; m < members; m++)
+        block->member[m].values = block->single ? (struct cg_values){.single = cg_block_singles(block, m)}
+                                                : (struct cg_values){.wide = cg_block_wides(block, m)};
+}
+
+void cg_block_decode(struct cg_block *block, int m, enum cg_dtype dtype, const void *stored, size_t n)
+{
+    if (block->single)
+        cg_dtype_decode_floats(dtype, stored, n, cg_block_singles(block, m));
+    else
+        cg_dtype_decode(dtype, stored, n, cg_block_wides(block, m));
+    block->member[m].rounding = cg_dtype_rounding(dtype, stored, n);
+}
+
+static void clear_value(struct cg_block *block, int m, size_t i)
+{
+    if (block->single)
+        cg_block_singles(block, m)[i] = 0;
+    else
+        cg_block_wides(block, m)[i] = 0;
+}
+
+static void measure_one(struct cg_block *block, int m)
+{
+    struct cg_block_member *member = &block->member[m];
+    if (block->single)
+        cg_single_moments(member->values.single, block->n, &member->moments);
+    else
+        cg_block_moments(member->values.wide, block->n, &member->moments);
+}
+
+/* Puts 0 in the place of values that are not finite, remembers them, and measures the others again. */
+static void set_aside_nonfinite(struct cg_block *block, int m)
+{
+    struct cg_block_member *member = &block->member[m];
     double low = INFINITY, high = -INFINITY;
     memset(member->mask, 0, sizeof member->mask);
-    for (size_t i = 0; i < n; i++) {
-        double v = member->values[i];
+    for (size_t i = 0; i < block->n; i++) {
+        double v = cg_value(member->values, i);
         if (isfinite(v)) {
             low = v < low ? v : low;
             high = v > high ? v : high;
@@ -42,30 +85,45 @@ static void set_aside_nonfinite(struct cg_block_member *member, size_t n)
         member->mask[i / 64] |= UINT64_C(1) << i % 64;
         member->oddities = cg_mix(member->oddities ^ (4 * i + kind));
         member->nonfinite++;
-        member->values[i] = 0;
+        clear_value(block, m, i);
     }
-    cg_block_moments(member->values, n, &member->moments);
-    bool some = member->nonfinite < n;
+    measure_one(block, m);
+    bool some = member->nonfinite < block->n;
     member->moments.minimum = some ? low : NAN;
     member->moments.maximum = some ? high : NAN;
 }
 
-void cg_block_measure(struct cg_block *block, int m, size_t n, double rounding)
+void cg_block_measure(struct cg_block *block, size_t n)
 {
-    struct cg_block_member *member = &block->member[m];
+    struct cg_block_moments pair[2];
+    bool paired = block->single && block->members == 2;
+    bool odd = false;
     block->n = n;
-    member->rounding = rounding;
-    cg_block_moments(member->values, n, &member->moments);
-    member->nonfinite = 0;
-    member->oddities = 0;
-    /* Squares of finite f64 values beyond 1e154 overflow too: then nothing is set aside and the sum stays
-     * infinite. */
-    if (!isfinite(member->moments.squares))
-        set_aside_nonfinite(member, n);
+    if (paired)
+        block->product =
+            cg_single_pair(block->member[0].values.single, block->member[1].values.single, n, pair);
+    for (int m = 0; m < block->members; m++) {
+        struct cg_block_member *member = &block->member[m];
+        member->nonfinite = 0;
+        member->oddities = 0;
+        if (paired)
+            member->moments = pair[m];
+        else
+            measure_one(block, m);
+        /* Squares of finite f64 values beyond 1e154 overflow too: then nothing is set aside and the sum stays
+         * infinite. */
+        if (!isfinite(member->moments.squares)) {
+            set_aside_nonfinite(block, m);
+            odd = true;
+        }
+    }
+    if (paired && odd)
+        block->product = cg_single_product(block->member[0].values.single, block->member[1].values.single, n);
 }
 
-void cg_block_decode(struct cg_block *block, int m, enum cg_dtype dtype, const void *stored, size_t n)
+double cg_block_product_of(const struct cg_block *block, int i, int j)
 {
-    cg_dtype_decode(dtype, stored, n, block->member[m].values);
-    cg_block_measure(block, m, n, cg_dtype_rounding(dtype, stored, n));
+    return block->single
+               ? block->product
+               : cg_block_product(block->member[i].values.wide, block->member[j].values.wide, block->n);
 }

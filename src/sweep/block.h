@@ -8,7 +8,7 @@
 #include <stdbool.h>
 
 struct cg_block_member {
-    double *values;                  /* [CG_BLOCK]; a NaN or an infinity stands as 0 */
+    struct cg_values values;         /* [CG_BLOCK]; a NaN or an infinity stands as 0 */
     struct cg_block_moments moments; /* of the finite values; minimum and maximum NaN when there is none */
     double rounding;                 /* sum of the squared errors that rounding to the stored type explains */
     size_t nonfinite;
@@ -17,20 +17,34 @@ struct cg_block_member {
 };
 
 struct cg_block {
-    int members;
-    size_t n; /* values in use, <= CG_BLOCK */
+    int members; /* in use */
+    bool single; /* values are floats */
+    size_t n;    /* values in use, <= CG_BLOCK */
     struct cg_block_member *member;
+    double product; /* of two members that are single */
     double *memory;
 };
 
+/* Room for that many members. */
 int cg_block_init(struct cg_block *block, int members, struct cg_err *err);
 void cg_block_release(struct cg_block *block);
 
-/* Fills member m from n elements at `stored`; n >= 1. Sets block->n. */
+/* Takes up that many members, at most those of init. Floats, where all values are such, halve the work of one
+ * member or two; more pairs are better served by values widened once. The sums are the same. */
+void cg_block_begin(struct cg_block *block, int members, bool floats);
+
+/* Where the values of member m go; the first only when the block is single, else the second. */
+float *cg_block_singles(struct cg_block *block, int m);
+double *cg_block_wides(struct cg_block *block, int m);
+
+/* Fills member m from n elements at `stored`; n >= 1. */
 void cg_block_decode(struct cg_block *block, int m, enum cg_dtype dtype, const void *stored, size_t n);
 
-/* The same when its n values are already there, with what rounding explains of them. */
-void cg_block_measure(struct cg_block *block, int m, size_t n, double rounding);
+/* When all members have their n values and their rounding. */
+void cg_block_measure(struct cg_block *block, size_t n);
+
+/* The sum of the products of the values of members i and j, i < j. */
+double cg_block_product_of(const struct cg_block *block, int i, int j);
 
 static inline bool cg_mask_bit(const uint64_t *mask, size_t i)
 {

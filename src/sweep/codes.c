@@ -1,27 +1,11 @@
 #include "codes.h"
 #include "cognate/clones.h"
 #include "cognate/small_float.h"
-#include "kernels.h"
-#include <assert.h>
+#include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 const uint8_t cg_awq_nibble[8] = {0, 4, 1, 5, 2, 6, 3, 7};
-
-CG_CLONES static void nibbles(const uint8_t *restrict bytes, int offset, size_t n, float *restrict code)
-{
-    for (size_t i = 0; i < n / 2; i++) {
-        code[2 * i] = (float)((bytes[i] & 0xF) - offset);
-        code[2 * i + 1] = (float)((bytes[i] >> 4) - offset);
-    }
-    if (n % 2 != 0)
-        code[n - 1] = (float)((bytes[n / 2] & 0xF) - offset);
-}
-
-CG_CLONES static void whole_bytes(const uint8_t *restrict bytes, int offset, size_t n, float *restrict code)
-{
-    for (size_t i = 0; i < n; i++)
-        code[i] = (float)(bytes[i] - offset);
-}
 
 /* Eight codes fill as many bytes as they have bits. */
 CG_CLONES static void eights(const uint8_t *restrict bytes, int bits, int offset, size_t n,
@@ -50,10 +34,6 @@ static void any_bits(const uint8_t *bytes, size_t first, int bits, int offset, s
 void cg_codes_of_bits(const uint8_t *bytes, size_t first, int bits, int offset, size_t n, float *code)
 {
     size_t done = 0;
-    if (first % 8 == 0 && (bits == 8 || bits == 4)) {
-        (bits == 8 ? whole_bytes : nibbles)(bytes + first / 8, offset, n, code);
-        return;
-    }
     if (first % 8 == 0) {
         eights(bytes + first / 8, bits, offset, n, code);
         done = n - n % 8;
@@ -61,189 +41,324 @@ void cg_codes_of_bits(const uint8_t *bytes, size_t first, int bits, int offset, 
     any_bits(bytes, first + done * (size_t)bits, bits, offset, n - done, code + done);
 }
 
-CG_CLONES void cg_codes_of_awq(const uint8_t *restrict words, int k, size_t n, float *restrict code)
+/* ---- Eight codes at a time. Spelled out as vectors, since of the same loops over elements gcc makes none
+ * for instructions older than AVX-512. Comparisons of vectors give -1. ---- */
+
+enum { EIGHT = 8 };
+typedef int32_t eight_ints __attribute__((vector_size(EIGHT * sizeof(int32_t))));
+typedef float eight_floats __attribute__((vector_size(EIGHT * sizeof(float))));
+
+CG_ALWAYS_INLINE int32_t word_at(const uint8_t *bytes)
 {
-    int shift = 4 * k;
-    for (size_t i = 0; i < n; i++) {
-        uint32_t word;
-        __builtin_memcpy(&word, words + i * sizeof word, sizeof word);
-        code[i] = (float)(int)(word >> shift & 0xF);
+    int32_t word;
+    __builtin_memcpy(&word, bytes, sizeof word);
+    return word;
+}
+
+/* The nibbles of a word, each lowest in its place. What lies above them stays. */
+CG_ALWAYS_INLINE void nibbles_of(const uint8_t *bytes, bool high_first, eight_ints *out)
+{
+    const eight_ints low = {0, 4, 8, 12, 16, 20, 24, 28}, high = {4, 0, 12, 8, 20, 16, 28, 24};
+    int32_t w = word_at(bytes);
+    *out = (eight_ints){w, w, w, w, w, w, w, w} >> (high_first ? high : low);
+}
+
+CG_ALWAYS_INLINE void bytes_of(const uint8_t *b, eight_ints *out)
+{
+    *out = (eight_ints){b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]};
+}
+
+CG_ALWAYS_INLINE void look_up(const float *table, const eight_ints *places, eight_floats *out)
+{
+#ifdef __clang__
+    for (int k = 0; k < EIGHT; k++)
+        (*out)[k] = table[(*places)[k]];
+#else
+    eight_floats low, high;
+    memcpy(&low, table, sizeof low);
+    memcpy(&high, table + EIGHT, sizeof high);
+    *out = __builtin_shuffle(low, high, *places);
+#endif
+}
+
+/* The fields of floats of eight bits. */
+struct f8 {
+    int mantissa_bits, bias;
+    enum cg_ending ending;
+};
+
+CG_ALWAYS_INLINE struct f8 f8_of(enum cg_code_kind kind)
+{
+    return kind == CG_CODE_F8_E4M3       ? (struct f8){3, 7, CG_ENDING_FN}
+           : kind == CG_CODE_F8_E5M2     ? (struct f8){2, 15, CG_ENDING_IEEE}
+           : kind == CG_CODE_F8_E4M3FNUZ ? (struct f8){3, 8, CG_ENDING_FNUZ}
+                                         : (struct f8){2, 16, CG_ENDING_FNUZ};
+}
+
+/* cg_small_float of eight bytes. */
+CG_ALWAYS_INLINE void f8_values(struct f8 f8, const eight_ints *bytes, eight_ints *value)
+{
+    eight_ints magnitude = *bytes & 0x7F, subnormal = magnitude < (1 << f8.mantissa_bits);
+    eight_ints bits = (magnitude << (23 - f8.mantissa_bits)) + (((127 - f8.bias) - subnormal) << 23);
+    eight_ints leading_one = subnormal & ((128 - f8.bias) << 23);
+    *value = (eight_ints)((eight_floats)bits - (eight_floats)leading_one);
+    if (f8.ending == CG_ENDING_IEEE) /* the largest exponent */
+        *value |= (magnitude >= 0x7F >> f8.mantissa_bits << f8.mantissa_bits) & 0x7F800000;
+    if (f8.ending == CG_ENDING_FN)
+        *value |= (magnitude == 0x7F) & 0x7FC00000;
+    if (f8.ending == CG_ENDING_FNUZ)
+        *value |= (*bytes == 0x80) & 0x7FC00000;
+    *value |= (*bytes & 0x80) << 24;
+}
+
+/* The squares of their steps, all powers of two or three quarters of one. Below a power of two codes are half
+ * as far apart: the cell around it has three quarters of the moment that it would have between two codes of
+ * its own power. What is not finite has no step. */
+CG_ALWAYS_INLINE void f8_squares(struct f8 f8, const eight_ints *value, eight_ints *squares)
+{
+    const int32_t one = 127 << 23, quarter_less = 1 << 22, infinite = 255 << 23;
+    const int32_t least = (128 - f8.bias) << 23;
+    eight_ints power = *value & infinite, above = power > least;
+    eight_ints halved = ((*value & 0x007FFFFF) == 0) & above;
+    eight_ints place = (power & above) | (least & ~above);
+    *squares = (2 * (place - (f8.mantissa_bits << 23)) - one - (halved & quarter_less)) & (power != infinite);
+}
+
+CG_ALWAYS_INLINE bool is_f8(enum cg_code_kind kind)
+{
+    return kind >= CG_CODE_F8_E4M3;
+}
+
+CG_ALWAYS_INLINE bool is_table(enum cg_code_kind kind)
+{
+    return kind == CG_CODE_TABLE_LOW || kind == CG_CODE_TABLE_HIGH;
+}
+
+CG_ALWAYS_INLINE bool has_nibbles(enum cg_code_kind kind)
+{
+    return kind == CG_CODE_NIBBLES || is_table(kind);
+}
+
+/* Codes i to i + 7, and the squared steps of floats. */
+CG_ALWAYS_INLINE void eight_codes(enum cg_code_kind kind, const struct cg_code_run *run, size_t i,
+                                  eight_floats *code, eight_floats *squares)
+{
+    const uint8_t *bytes = run->bytes;
+    eight_ints x, value, square;
+    if (kind == CG_CODE_NUMBERS) {
+        memcpy(code, run->number + i, sizeof *code);
+        return;
     }
-}
-
-/* Bytes are widened first: comparisons of bytes among loops over floats cost twice the time. */
-CG_CLONES static void widen(const uint8_t *restrict bytes, size_t n, uint32_t *restrict wide)
-{
-    for (size_t i = 0; i < n; i++)
-        wide[i] = bytes[i];
-}
-
-CG_CLONES static void widen_nibbles(const uint8_t *restrict bytes, size_t n, uint32_t *restrict wide)
-{
-    for (size_t i = 0; i < (n + 1) / 2; i++) {
-        wide[2 * i] = bytes[i] & 0xF;
-        wide[2 * i + 1] = bytes[i] >> 4;
-    }
-}
-
-#define SMALL_FLOATS(name, ...)                                                                              \
-    CG_CLONES static void name(const uint32_t *restrict x, size_t n, float *restrict code)                   \
-    {                                                                                                        \
-        for (size_t i = 0; i < n; i++)                                                                       \
-            code[i] = cg_small_float(x[i], __VA_ARGS__);                                                     \
-    }
-
-SMALL_FLOATS(e4m3, 4, 3, 7, CG_ENDING_FN)
-SMALL_FLOATS(e5m2, 5, 2, 15, CG_ENDING_IEEE)
-SMALL_FLOATS(e4m3fnuz, 4, 3, 8, CG_ENDING_FNUZ)
-SMALL_FLOATS(e5m2fnuz, 5, 2, 16, CG_ENDING_FNUZ)
-
-/* The digits of the constant are twice the magnitudes: 0, 0.5, 1, 1.5, 2, 3, 4, 6. */
-CG_CLONES static void e2m1(const uint32_t *restrict x, size_t n, float *restrict code)
-{
-    for (size_t i = 0; i < n; i++) {
-        float magnitude = 0.5f * (float)(int)(0xC8643210 >> 4 * (x[i] & 7) & 0xF);
-        uint32_t bits;
-        __builtin_memcpy(&bits, &magnitude, sizeof bits);
-        code[i] = cg_float_of_bits(bits | (x[i] & 8) << 28);
-    }
-}
-
-CG_CLONES static void integers(const uint32_t *restrict x, size_t n, float *restrict code)
-{
-    for (size_t i = 0; i < n; i++)
-        code[i] = (float)(int8_t)x[i];
-}
-
-void cg_codes_of_e2m1(const uint8_t *bytes, size_t n, float *code)
-{
-    uint32_t wide[CG_MOST_CODES + 1];
-    assert(n <= CG_MOST_CODES);
-    widen_nibbles(bytes, n, wide);
-    e2m1(wide, n, code);
-}
-
-void cg_codes_of_bytes(enum cg_dtype dtype, const uint8_t *bytes, size_t n, float *code)
-{
-    uint32_t wide[CG_MOST_CODES];
-    assert(n <= CG_MOST_CODES);
-    widen(bytes, n, wide);
-    switch (dtype) {
-    case CG_F8_E4M3:
-        e4m3(wide, n, code);
-        break;
-    case CG_F8_E5M2:
-        e5m2(wide, n, code);
-        break;
-    case CG_F8_E4M3FNUZ:
-        e4m3fnuz(wide, n, code);
-        break;
-    case CG_F8_E5M2FNUZ:
-        e5m2fnuz(wide, n, code);
-        break;
-    default:
-        assert(dtype == CG_I8);
-        integers(wide, n, code);
-    }
-}
-
-void cg_codes_of_table(const uint8_t *restrict bytes, const struct cg_code_pair pair[256], size_t n,
-                       float *restrict code, float *restrict step)
-{
-    for (size_t i = 0; i < n / 2; i++) {
-        memcpy(code + 2 * i, pair[bytes[i]].code, sizeof pair->code);
-        memcpy(step + 2 * i, pair[bytes[i]].step, sizeof pair->step);
-    }
-    if (n % 2 != 0) {
-        code[n - 1] = pair[bytes[n / 2]].code[0];
-        step[n - 1] = pair[bytes[n / 2]].step[0];
-    }
-}
-
-/* Sixteen at a time: blocks are that long or a multiple of it, nearly always. */
-CG_CLONES void cg_spread(const float *restrict block, size_t skip, size_t length, size_t n,
-                         float *restrict out)
-{
-    size_t i = 0;
-    for (size_t end = length - skip; i < n; end += length, block++) {
-        float value = *block;
-        size_t stop = end < n ? end : n;
-        for (; i + 16 <= stop; i += 16)
-            for (size_t l = 0; l < 16; l++)
-                out[i + l] = value;
-        for (; i < stop; i++)
-            out[i] = value;
-    }
-}
-
-CG_CLONES static void scale_plain(const float *restrict code, const float *restrict scale, float factor,
-                                  size_t n, double *restrict values)
-{
-    for (size_t i = 0; i < n; i++)
-        values[i] = (double)(code[i] * scale[i] * factor);
-}
-
-CG_CLONES static void scale_shifted(const float *restrict code, const float *restrict zero,
-                                    const float *restrict scale, float factor, size_t n,
-                                    double *restrict values)
-{
-    for (size_t i = 0; i < n; i++)
-        values[i] = (double)((code[i] - zero[i]) * scale[i] * factor);
-}
-
-void cg_scale_codes(const float *code, const float *zero, const float *scale, float factor, size_t n,
-                    double *values)
-{
-    if (zero)
-        scale_shifted(code, zero, scale, factor, n, values);
+    if (has_nibbles(kind))
+        nibbles_of(bytes + i / 2, kind == CG_CODE_TABLE_HIGH, &x);
+    else if (kind == CG_CODE_AWQ)
+        memcpy(&x, bytes + i * sizeof(int32_t), sizeof x);
     else
-        scale_plain(code, scale, factor, n, values);
+        bytes_of(bytes + i, &x);
+    if (is_table(kind)) {
+        x &= 15;
+        look_up(run->table, &x, code);
+    } else if (is_f8(kind)) {
+        f8_values(f8_of(kind), &x, &value);
+        f8_squares(f8_of(kind), &value, &square);
+        memcpy(code, &value, sizeof value);
+        memcpy(squares, &square, sizeof square);
+    } else {
+        if (kind == CG_CODE_INTEGERS)
+            x = x << 24 >> 24;
+        if (kind == CG_CODE_NIBBLES)
+            x = (x & 15) - run->offset;
+        if (kind == CG_CODE_OCTETS)
+            x = x - run->offset;
+        if (kind == CG_CODE_AWQ)
+            x = x >> run->shift & 15;
+        *code = __builtin_convertvector(x, eight_floats);
+    }
+}
+
+/* Code i alone, as the first of eight. */
+CG_ALWAYS_INLINE void one_code(enum cg_code_kind kind, const struct cg_code_run *run, size_t i, float *code,
+                               float *square)
+{
+    union {
+        uint8_t bytes[EIGHT * sizeof(int32_t)];
+        float number[EIGHT];
+    } eight = {{0}};
+    struct cg_code_run one = *run;
+    one.bytes = eight.bytes;
+    one.number = eight.number;
+    if (kind == CG_CODE_NUMBERS)
+        eight.number[0] = run->number[i];
+    else if (kind == CG_CODE_AWQ)
+        memcpy(eight.bytes, run->bytes + i * sizeof(int32_t), sizeof(int32_t));
+    else if (!has_nibbles(kind))
+        eight.bytes[0] = run->bytes[i];
+    else /* the second of a byte takes the place of the first */
+        eight.bytes[0] = i % 2 == 0                   ? run->bytes[i / 2]
+                         : kind == CG_CODE_TABLE_HIGH ? (uint8_t)(run->bytes[i / 2] << 4)
+                                                      : run->bytes[i / 2] >> 4;
+    eight_floats codes, squares = {0};
+    eight_codes(kind, &one, 0, &codes, &squares);
+    *code = codes[0];
+    *square = squares[0];
 }
 
 /* The lanes meet in double, in one fixed tree. */
-static inline double fold(const float *lane)
+CG_ALWAYS_INLINE double fold(const eight_floats *lane)
 {
-    double sum[CG_LANES];
-    for (size_t l = 0; l < CG_LANES; l++)
-        sum[l] = (double)lane[l];
-    for (size_t width = CG_LANES / 2; width > 0; width /= 2)
-        for (size_t l = 0; l < width; l++)
+    double sum[EIGHT];
+    for (int l = 0; l < EIGHT; l++)
+        sum[l] = (double)(*lane)[l];
+    for (int width = EIGHT / 2; width > 0; width /= 2)
+        for (int l = 0; l < width; l++)
             sum[l] += sum[l + width];
     return sum[0];
 }
 
-CG_CLONES double cg_sum_steps(const float *restrict step, const float *restrict scale, size_t n)
+/* What the squared steps of a block count: the square of its scale. */
+CG_ALWAYS_INLINE float weight_of(float scale)
 {
-    float sum[CG_LANES] = {0};
-    size_t whole = n - n % CG_LANES;
-    for (size_t i = 0; i < whole; i += CG_LANES)
-        for (size_t l = 0; l < CG_LANES; l++)
-            sum[l] += (step[i + l] * scale[i + l]) * (step[i + l] * scale[i + l]);
-    for (size_t i = whole; i < n; i++)
-        sum[i - whole] += (step[i] * scale[i]) * (step[i] * scale[i]);
-    return fold(sum);
+    float weight = scale * scale;
+    return isfinite(weight) ? weight : 0;
 }
 
-/* The square of the step at a code. Below a power of two codes are half as far apart: the cell around it has
- * three quarters of the moment that it would have between two codes of its own power. */
-CG_ALWAYS_INLINE float place_squared(float code, float least, float scale)
+/* Block after block: eight codes at a time as far as they go, where nibbles from whole bytes on. */
+CG_ALWAYS_INLINE double take(enum cg_code_kind kind, const struct cg_code_run *run,
+                             const struct cg_code_blocks *blocks, size_t n, float *restrict values)
 {
-    uint32_t bits;
-    __builtin_memcpy(&bits, &code, sizeof bits);
-    float place = cg_float_of_bits(bits & 0x7F800000);
-    float share = (bits & 0x7FFFFF) == 0 && place > least ? 0.75f : 1;
-    float step = (place < least ? least : place) * scale;
-    return share * (step * step);
+    eight_floats lanes = {0};
+    double sum = 0;
+    size_t i = 0, b = 0;
+    for (size_t end = blocks->length - blocks->skip; i < n; end += blocks->length, b++) {
+        float scale = blocks->scale[b], zero = blocks->zero[b], factor = blocks->factor;
+        float weight = weight_of(scale), square;
+        size_t stop = end < n ? end : n;
+        if (!is_f8(kind) && !is_table(kind))
+            sum += isfinite(scale) ? (double)(stop - i) * ((double)scale * (double)scale) : 0;
+        if (!has_nibbles(kind) || i % 2 == 0)
+            for (; i + EIGHT <= stop; i += EIGHT) {
+                eight_floats code, squares;
+                eight_codes(kind, run, i, &code, &squares);
+                code = (code - zero) * scale * factor;
+                memcpy(values + i, &code, sizeof code);
+                if (is_f8(kind))
+                    lanes += squares * weight;
+            }
+        for (; i < stop; i++) {
+            float code;
+            one_code(kind, run, i, &code, &square);
+            values[i] = (code - zero) * scale * factor;
+            sum += is_f8(kind) ? (double)(square * weight) : 0;
+        }
+    }
+    return sum + fold(&lanes);
 }
 
-CG_CLONES double cg_sum_places(const float *restrict code, float least, const float *restrict scale, size_t n)
+#define TAKER(name, kind)                                                                                    \
+    CG_CLONES static double name(const struct cg_code_run *run, const struct cg_code_blocks *blocks,         \
+                                 size_t n, float *restrict values)                                           \
+    {                                                                                                        \
+        return take(kind, run, blocks, n, values);                                                           \
+    }
+
+TAKER(take_numbers, CG_CODE_NUMBERS)
+TAKER(take_nibbles, CG_CODE_NIBBLES)
+TAKER(take_octets, CG_CODE_OCTETS)
+TAKER(take_integers, CG_CODE_INTEGERS)
+TAKER(take_awq, CG_CODE_AWQ)
+TAKER(take_table_low, CG_CODE_TABLE_LOW)
+TAKER(take_table_high, CG_CODE_TABLE_HIGH)
+TAKER(take_e4m3, CG_CODE_F8_E4M3)
+TAKER(take_e5m2, CG_CODE_F8_E5M2)
+TAKER(take_e4m3fnuz, CG_CODE_F8_E4M3FNUZ)
+TAKER(take_e5m2fnuz, CG_CODE_F8_E5M2FNUZ)
+
+void cg_code_steps_init(struct cg_code_steps *steps, const double squares[16])
 {
-    float sum[CG_LANES] = {0};
-    size_t whole = n - n % CG_LANES;
-    for (size_t i = 0; i < whole; i += CG_LANES)
-        for (size_t l = 0; l < CG_LANES; l++)
-            sum[l] += place_squared(code[i + l], least, scale[i + l]);
-    for (size_t i = whole; i < n; i++)
-        sum[i - whole] += place_squared(code[i], least, scale[i]);
-    return fold(sum);
+    double most = 0;
+    for (int k = 0; k < 16; k++)
+        most = squares[k] > most ? squares[k] : most;
+    steps->unit = most / (1 << 30);
+    for (int k = 0; k < 16; k++)
+        steps->one[k] = most > 0 ? (uint32_t)lround(squares[k] / steps->unit) : 0;
+    for (int byte = 0; byte < 256; byte++)
+        steps->both[byte] = steps->one[byte & 15] + steps->one[byte >> 4];
+}
+
+/* Codes i to stop - 1 of a table: whole numbers, added where the vectors' work leaves room. */
+static inline uint64_t add_steps(const struct cg_code_run *run, size_t i, size_t stop)
+{
+    const struct cg_code_steps *steps = run->steps;
+    bool high_first = run->kind == CG_CODE_TABLE_HIGH;
+    uint64_t sum = 0;
+    if (i % 2 != 0) {
+        sum += steps->one[high_first ? run->bytes[i / 2] & 15 : run->bytes[i / 2] >> 4];
+        i++;
+    }
+    for (; i + 2 <= stop; i += 2)
+        sum += steps->both[run->bytes[i / 2]];
+    if (i < stop)
+        sum += steps->one[high_first ? run->bytes[i / 2] >> 4 : run->bytes[i / 2] & 15];
+    return sum;
+}
+
+static double sum_steps(const struct cg_code_run *run, const struct cg_code_blocks *blocks, size_t n)
+{
+    double sum = 0;
+    size_t i = 0, b = 0;
+    for (size_t end = blocks->length - blocks->skip; i < n; end += blocks->length, b++) {
+        size_t stop = end < n ? end : n;
+        double scale = (double)blocks->scale[b];
+        sum += isfinite(scale) ? (double)add_steps(run, i, stop) * (scale * scale) : 0;
+        i = stop;
+    }
+    return run->steps->unit * sum;
+}
+
+double cg_take_codes(const struct cg_code_run *run, const struct cg_code_blocks *blocks, size_t n,
+                     float *values)
+{
+    static double (*const takers[CG_CODE_KINDS])(const struct cg_code_run *, const struct cg_code_blocks *,
+                                                 size_t, float *restrict) = {
+        [CG_CODE_NUMBERS] = take_numbers,
+        [CG_CODE_NIBBLES] = take_nibbles,
+        [CG_CODE_OCTETS] = take_octets,
+        [CG_CODE_INTEGERS] = take_integers,
+        [CG_CODE_AWQ] = take_awq,
+        [CG_CODE_TABLE_LOW] = take_table_low,
+        [CG_CODE_TABLE_HIGH] = take_table_high,
+        [CG_CODE_F8_E4M3] = take_e4m3,
+        [CG_CODE_F8_E5M2] = take_e5m2,
+        [CG_CODE_F8_E4M3FNUZ] = take_e4m3fnuz,
+        [CG_CODE_F8_E5M2FNUZ] = take_e5m2fnuz,
+    };
+    double sum = takers[run->kind](run, blocks, n, values);
+    return is_table(run->kind) ? sum_steps(run, blocks, n) : sum;
+}
+
+CG_CLONES static double scale_each(const float *restrict code, const float *restrict scale,
+                                   const float *restrict zero, float factor, size_t n, float *restrict values)
+{
+    double lane[EIGHT] = {0};
+    for (size_t i = 0; i < n; i++)
+        values[i] = (code[i] - zero[i]) * scale[i] * factor;
+    for (size_t i = 0; i < n; i++) {
+        double square = (double)scale[i] * (double)scale[i];
+        lane[i % EIGHT] += isfinite(square) ? square : 0;
+    }
+    for (int width = EIGHT / 2; width > 0; width /= 2)
+        for (int l = 0; l < width; l++)
+            lane[l] += lane[l + width];
+    return lane[0];
+}
+
+double cg_take_each(const struct cg_code_run *run, const float *scale, const float *zero, float factor,
+                    size_t n, float *values)
+{
+    static const float one = 1, none = 0;
+    float code[CG_MOST_CODES];
+    if (is_table(run->kind) || is_f8(run->kind))
+        return cg_take_codes(run, &(struct cg_code_blocks){scale, zero, 0, 1, factor}, n, values);
+    cg_take_codes(run, &(struct cg_code_blocks){&one, &none, 0, n, 1}, n, code);
+    return scale_each(code, scale, zero, factor, n, values);
 }

@@ -1,4 +1,4 @@
-/* The arithmetic of quantised members on a run of codes: plain loops over elements, pure and local. */
+/* The arithmetic of quantised members on a run of codes: pure and local. */
 #ifndef COGNATE_SWEEP_CODES_H
 #define COGNATE_SWEEP_CODES_H
 
@@ -11,37 +11,57 @@ enum { CG_MOST_CODES = 1024 }; /* in a run */
 /* In which nibble of a word AWQ has element k of eight. */
 extern const uint8_t cg_awq_nibble[8];
 
-/* Unsigned codes of `bits` each, from bit `first` of bytes on, less `offset`. */
-void cg_codes_of_bits(const uint8_t *bytes, size_t first, int bits, int offset, size_t n, float *code);
-
-/* The nibble k of each word. */
-void cg_codes_of_awq(const uint8_t *words, int k, size_t n, float *code);
-
-/* Two codes a byte, from the first of one on; the low nibble first. */
-void cg_codes_of_e2m1(const uint8_t *bytes, size_t n, float *code);
-
-/* F8 of any kind, or I8. */
-void cg_codes_of_bytes(enum cg_dtype dtype, const uint8_t *bytes, size_t n, float *code);
-
-/* What the two codes of a byte stand for, the high nibble first, and how far apart codes are there. */
-struct cg_code_pair {
-    float code[2], step[2];
+/* How the codes of a run lie, and what they stand for. */
+enum cg_code_kind {
+    CG_CODE_NUMBERS,    /* numbers already */
+    CG_CODE_NIBBLES,    /* two a byte, the low one first, less `offset` */
+    CG_CODE_OCTETS,     /* bytes, less `offset` */
+    CG_CODE_INTEGERS,   /* signed bytes */
+    CG_CODE_AWQ,        /* of each word the nibble at bit `shift` */
+    CG_CODE_TABLE_LOW,  /* two a byte, the low one first: places of a table */
+    CG_CODE_TABLE_HIGH, /* the high one first */
+    CG_CODE_F8_E4M3,
+    CG_CODE_F8_E5M2,
+    CG_CODE_F8_E4M3FNUZ,
+    CG_CODE_F8_E5M2FNUZ,
+    CG_CODE_KINDS
 };
-void cg_codes_of_table(const uint8_t *bytes, const struct cg_code_pair pair[256], size_t n, float *code,
-                       float *step);
 
-/* out[i] = block[(skip + i) / length]; skip < length. */
-void cg_spread(const float *block, size_t skip, size_t length, size_t n, float *out);
+/* The squared steps of a table's places, h^2 where codes are h apart, in units of `unit`. */
+struct cg_code_steps {
+    uint32_t one[16], both[256]; /* of a nibble, of the two of a byte */
+    double unit;
+};
+void cg_code_steps_init(struct cg_code_steps *steps, const double squares[16]);
 
-/* values[i] = (code[i] - zero[i]) * scale[i] * factor in float; zero may be NULL. */
-void cg_scale_codes(const float *code, const float *zero, const float *scale, float factor, size_t n,
-                    double *values);
+struct cg_code_run {
+    enum cg_code_kind kind;
+    const uint8_t *bytes; /* where the first code begins */
+    const float *number;
+    int offset, shift;
+    const float *table; /* [16] */
+    const struct cg_code_steps *steps;
+};
 
-/* The sum of (step[i] * scale[i])^2, in float by 16 lanes as all sums run. */
-double cg_sum_steps(const float *step, const float *scale, size_t n);
+/* What codes have in common: code i belongs to block (skip + i) / length; skip < length. */
+struct cg_code_blocks {
+    const float *scale, *zero;
+    size_t skip, length;
+    float factor;
+};
 
-/* The same of floats of few bits, whose step is their power of two, `least` at least; at a power of two
- * itself, where the step below is half of that above, what makes h^2 / 12 the moment of the cell. */
-double cg_sum_places(const float *code, float least, const float *scale, size_t n);
+/* values[i] = (code[i] - zero) * scale * factor, in float. Returns the sum of the squares of step * scale,
+ * where steps are 1 but for tables and floats. A float's step is that of its power of two; at a power of two
+ * itself, where the step below is half of that above, what makes h^2 / 12 the moment of the cell. Codes and
+ * scales that are not finite add nothing. */
+double cg_take_codes(const struct cg_code_run *run, const struct cg_code_blocks *blocks, size_t n,
+                     float *values);
+
+/* The same where each code has a scale and a zero point of its own. */
+double cg_take_each(const struct cg_code_run *run, const float *scale, const float *zero, float factor,
+                    size_t n, float *values);
+
+/* Unsigned codes of `bits` each, from bit `first` of bytes on, less `offset`, as numbers. */
+void cg_codes_of_bits(const uint8_t *bytes, size_t first, int bits, int offset, size_t n, float *code);
 
 #endif

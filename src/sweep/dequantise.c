@@ -19,12 +19,24 @@ static int refuse(struct cg_err *err, const struct place *place, const char *wha
                    cg_printable(tensor, sizeof tensor, place->tensor), what);
 }
 
+static void decode_side(enum cg_dtype dtype, const uint8_t *from, size_t n, float *out)
+{
+    if (cg_dtype_is_float(dtype)) {
+        cg_dtype_decode_floats(dtype, from, n, out);
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        double value;
+        cg_dtype_decode(dtype, from + cg_dtype_bytes(dtype, (int64_t)i), 1, &value);
+        out[i] = (float)value;
+    }
+}
+
 /* n elements of a side, `step` apart, as floats. */
 static void side_numbers(const struct cg_dequantiser *d, enum cg_side_kind kind, int64_t first, int64_t step,
                          size_t n, float *out)
 {
     enum { SOME = 128, WIDEST = 8 };
-    double values[SOME];
     uint8_t bytes[SOME * WIDEST];
     enum cg_dtype dtype = d->kind[kind]->dtype;
     size_t width = (size_t)cg_dtype_bytes(dtype, 1);
@@ -33,9 +45,7 @@ static void side_numbers(const struct cg_dequantiser *d, enum cg_side_kind kind,
         const uint8_t *from = d->side[kind] + (size_t)(first + (int64_t)done * step) * width;
         for (size_t i = 0; step != 1 && i < some; i++)
             memcpy(bytes + i * width, from + i * (size_t)step * width, width);
-        cg_dtype_decode(dtype, step == 1 ? from : bytes, some, values);
-        for (size_t i = 0; i < some; i++)
-            out[done + i] = (float)values[i];
+        decode_side(dtype, step == 1 ? from : bytes, some, out + done);
     }
 }
 
@@ -108,125 +118,86 @@ static void load_zeros(const struct cg_dequantiser *d, int64_t row, int64_t firs
     }
 }
 
-/* A run of elements of one row, on its way from codes to values. */
-struct run {
-    int64_t row, column;
-    size_t n;
-    float code[CG_MOST_CODES], step[CG_MOST_CODES], scale[CG_MOST_CODES], zero[CG_MOST_CODES];
-    double even; /* the sum of the squares of the scales */
+/* The scales and zero points of a run: of its blocks, or of each element. */
+struct scales {
+    float scale[CG_MOST_CODES], zero[CG_MOST_CODES];
 };
 
 /* Of columns that belong to blocks in no order: a row's scales, once, then one for each column. */
-static void pick_scales(struct cg_dequantiser *d, struct run *run)
+static void pick_scales(struct cg_dequantiser *d, int64_t row, int64_t column, size_t n, struct scales *out)
 {
     bool zeros = d->kind[CG_SIDE_ZERO] != NULL;
-    if (d->row_at != run->row) {
-        load_scales(d, run->row, 0, (size_t)d->column_blocks, d->row_scale);
+    if (d->row_at != row) {
+        load_scales(d, row, 0, (size_t)d->column_blocks, d->row_scale);
         if (zeros)
-            load_zeros(d, run->row, 0, (size_t)d->column_blocks, d->row_zero);
-        d->row_at = run->row;
+            load_zeros(d, row, 0, (size_t)d->column_blocks, d->row_zero);
+        d->row_at = row;
     }
-    run->even = 0;
-    for (size_t i = 0; i < run->n; i++) {
-        int32_t group = d->group[run->column + (int64_t)i];
-        double scale = (double)d->row_scale[group];
-        run->scale[i] = d->row_scale[group];
-        run->even += isfinite(scale) ? scale * scale : 0;
-        if (zeros)
-            run->zero[i] = d->row_zero[group];
+    for (size_t i = 0; i < n; i++) {
+        int32_t group = d->group[column + (int64_t)i];
+        out->scale[i] = d->row_scale[group];
+        out->zero[i] = zeros ? d->row_zero[group] : 0;
     }
 }
 
-static void spread_scales(const struct cg_dequantiser *d, struct run *run)
+static void find_scales(const struct cg_dequantiser *d, int64_t row, int64_t first, size_t n,
+                        struct scales *out)
 {
-    float of_block[CG_MOST_CODES];
-    size_t length = (size_t)d->how->block_columns, skip = (size_t)run->column % length;
-    int64_t first = run->column / (int64_t)length;
-    size_t blocks = (skip + run->n - 1) / length + 1;
-    load_scales(d, run->row, first, blocks, of_block);
-    cg_spread(of_block, skip, length, run->n, run->scale);
-    run->even = 0;
-    for (size_t b = 0, at = 0; d->even && b < blocks; b++) {
-        size_t end = (b + 1) * length - skip < run->n ? (b + 1) * length - skip : run->n;
-        double scale = (double)of_block[b];
-        run->even += isfinite(scale) ? (double)(end - at) * (scale * scale) : 0;
-        at = end;
-    }
-    if (!d->kind[CG_SIDE_ZERO])
-        return;
-    load_zeros(d, run->row, first, blocks, of_block);
-    cg_spread(of_block, skip, length, run->n, run->zero);
+    load_scales(d, row, first, n, out->scale);
+    if (d->kind[CG_SIDE_ZERO])
+        load_zeros(d, row, first, n, out->zero);
+    else
+        memset(out->zero, 0, n * sizeof *out->zero);
 }
 
-/* The codes of a run, as numbers. Those of two a byte begin with the first of one. */
-static void unpack(const struct cg_dequantiser *d, const uint8_t *codes, int64_t codes_first, int64_t first,
-                   struct run *run)
+/* The codes of n elements from `first` on, within a row. Those of two a byte begin with the first of one;
+ * where they cannot, and where they have other than 4 or 8 bits, they become numbers here. */
+static struct cg_code_run codes_of(const struct cg_dequantiser *d, const uint8_t *codes, int64_t codes_first,
+                                   int64_t first, size_t n, float number[CG_MOST_CODES])
 {
     const struct cg_quantised *how = d->how;
-    size_t at = (size_t)(first - codes_first), n = run->n;
-    int64_t band = (run->row - codes_first / how->columns) / 8; /* AWQ's */
-    switch (how->codes) {
-    case CG_CODES_BYTES:
-        cg_codes_of_bytes(how->dtype, codes + at, n, run->code);
-        break;
-    case CG_CODES_BITS:
-        cg_codes_of_bits(codes, at * (size_t)how->bits, how->bits, how->offset, n, run->code);
-        break;
-    case CG_CODES_AWQ:
-        cg_codes_of_awq(codes + 4 * (band * how->columns + run->column), cg_awq_nibble[run->row % 8], n,
-                        run->code);
-        break;
-    case CG_CODES_E2M1:
-        cg_codes_of_e2m1(codes + at / 2, n, run->code);
-        break;
-    case CG_CODES_TABLE:
-        cg_codes_of_table(codes + at / 2, d->pair, n, run->code, run->step);
+    struct cg_code_run run = {
+        .kind = d->code_kind, .offset = how->offset, .table = d->table, .steps = &d->steps};
+    size_t at = (size_t)(first - codes_first), bit = at * (size_t)how->bits;
+    int64_t row = first / d->columns, band = (row - codes_first / how->columns) / 8; /* AWQ's */
+    run.bytes = codes + bit / 8;
+    if (run.kind == CG_CODE_AWQ) {
+        run.bytes = codes + 4 * (band * how->columns + first % d->columns);
+        run.shift = 4 * cg_awq_nibble[row % 8];
+    } else if (run.kind == CG_CODE_NUMBERS || bit % 8 != 0) {
+        cg_codes_of_bits(codes, bit, how->bits, how->offset, n, number);
+        run.kind = CG_CODE_NUMBERS;
+        run.number = number;
     }
-}
-
-/* The sum of the squares of the steps, without those that are not finite. */
-static double sum_steps(const struct cg_dequantiser *d, struct run *run)
-{
-    bool table = d->how->codes == CG_CODES_TABLE;
-    if (d->even)
-        return run->even;
-    double unit = table ? 1 : (double)d->place;
-    double sum = table ? cg_sum_steps(run->step, run->scale, run->n)
-                       : cg_sum_places(run->code, d->least, run->scale, run->n);
-    if (isfinite(sum))
-        return unit * unit * sum;
-    sum = 0;
-    for (size_t i = 0; i < run->n; i++) {
-        double one = table ? cg_sum_steps(run->step + i, run->scale + i, 1)
-                           : cg_sum_places(run->code + i, d->least, run->scale + i, 1);
-        sum += isfinite(one) ? one : 0;
-    }
-    return unit * unit * sum;
+    return run;
 }
 
 /* A run within one row; where two codes share a byte, from the first of one on. */
 static double dequantise_run(struct cg_dequantiser *d, const uint8_t *codes, int64_t codes_first,
-                             int64_t first, size_t n, double *values)
+                             int64_t first, size_t n, float *values)
 {
-    struct run run;
-    double factor = d->how->factor != 0 ? (double)d->how->factor : 1;
-    run.row = first / d->columns;
-    run.column = first % d->columns;
-    run.n = n;
-    unpack(d, codes, codes_first, first, &run);
-    if (d->by_group)
-        pick_scales(d, &run);
-    else
-        spread_scales(d, &run);
-    cg_scale_codes(run.code, d->kind[CG_SIDE_ZERO] ? run.zero : NULL, run.scale, (float)factor, n, values);
-    return sum_steps(d, &run) * factor * factor / 12;
+    struct scales scales;
+    float number[CG_MOST_CODES], factor = d->how->factor != 0 ? d->how->factor : 1;
+    int64_t row = first / d->columns, column = first % d->columns, length = d->how->block_columns;
+    struct cg_code_run run = codes_of(d, codes, codes_first, first, n, number);
+    double sum;
+    if (d->by_group) {
+        pick_scales(d, row, column, n, &scales);
+        sum = cg_take_each(&run, scales.scale, scales.zero, factor, n, values);
+    } else {
+        size_t skip = (size_t)(column % length);
+        find_scales(d, row, column / length, (skip + n - 1) / (size_t)length + 1, &scales);
+        struct cg_code_blocks blocks = {scales.scale, scales.zero, skip, (size_t)length, factor};
+        sum = cg_take_codes(&run, &blocks, n, values);
+    }
+    return sum * (double)factor * (double)factor / 12;
 }
 
 /* One value in the second half of a byte. */
 static double dequantise_odd(struct cg_dequantiser *d, const uint8_t *codes, int64_t codes_first,
-                             int64_t first, double *value)
+                             int64_t first, float *value)
 {
-    double both[2];
+    float both[2];
     double sum = dequantise_run(d, codes, codes_first, first - 1, 2, both);
     sum -= dequantise_run(d, codes, codes_first, first - 1, 1, value);
     *value = both[1];
@@ -234,7 +205,7 @@ static double dequantise_odd(struct cg_dequantiser *d, const uint8_t *codes, int
 }
 
 double cg_dequantise(struct cg_dequantiser *d, const uint8_t *codes, int64_t codes_first, int64_t first,
-                     size_t n, double *values)
+                     size_t n, float *values)
 {
     double sum = 0;
     bool paired = d->how->codes == CG_CODES_E2M1 || d->how->codes == CG_CODES_TABLE;
@@ -253,6 +224,15 @@ double cg_dequantise(struct cg_dequantiser *d, const uint8_t *codes, int64_t cod
     return sum;
 }
 
+double cg_dequantise_wide(struct cg_dequantiser *d, const uint8_t *codes, int64_t codes_first, int64_t first,
+                          size_t n, double *values)
+{
+    float single[CG_MOST_CODES];
+    double rounding = cg_dequantise(d, codes, codes_first, first, n, single);
+    cg_dtype_decode(CG_F32, single, n, values);
+    return rounding;
+}
+
 static int compare_floats(const void *left, const void *right)
 {
     float a = *(const float *)left, b = *(const float *)right;
@@ -262,7 +242,7 @@ static int compare_floats(const void *left, const void *right)
 /* How far apart codes are at table[k]: what makes h^2 / 12 the second moment of its cell. Cells end half way
  * to the next value; those of the least and the greatest end there, since blocks are scaled so that nothing
  * lies beyond. `sorted` holds the same values, growing. */
-static float step_at(float value, const float sorted[16])
+static double squared_step_at(float value, const float sorted[16])
 {
     double below = 0, above = 0;
     for (int i = 0; i < 16; i++)
@@ -272,48 +252,61 @@ static float step_at(float value, const float sorted[16])
         if (sorted[i] > value)
             above = ((double)sorted[i] - (double)value) / 2;
     double width = below + above;
-    return width > 0 ? (float)sqrt(4 * (below * below * below + above * above * above) / width) : 0;
+    return width > 0 ? 4 * (below * below * below + above * above * above) / width : 0;
 }
 
 static int begin_table(struct cg_dequantiser *d, const struct place *place, struct cg_err *err)
 {
-    float table[16], sorted[16], step[16];
-    side_numbers(d, CG_SIDE_TABLE, 0, 1, 16, table);
+    float sorted[16];
+    double squares[16];
+    side_numbers(d, CG_SIDE_TABLE, 0, 1, 16, d->table);
     for (int k = 0; k < 16; k++)
-        if (!isfinite(table[k]))
+        if (!isfinite(d->table[k]))
             return refuse(err, place, "its table of 16 values holds one that is not finite");
-    memcpy(sorted, table, sizeof sorted);
+    memcpy(sorted, d->table, sizeof sorted);
     qsort(sorted, 16, sizeof *sorted, compare_floats);
     for (int k = 0; k < 16; k++)
-        step[k] = step_at(table[k], sorted);
-    for (int byte = 0; byte < 256; byte++)
-        d->pair[byte] =
-            (struct cg_code_pair){{table[byte >> 4], table[byte & 0xF]}, {step[byte >> 4], step[byte & 0xF]}};
+        squares[k] = squared_step_at(d->table[k], sorted);
+    cg_code_steps_init(&d->steps, squares);
     return 0;
 }
 
-/* The steps of floats as codes, in units of their power of two, and the power below which they are even. */
-static void begin_places(struct cg_dequantiser *d)
+/* E2M1, its sign in the highest bit. What rounds to 6 may lie as far above it as below. */
+static void begin_e2m1(struct cg_dequantiser *d)
 {
-    const struct cg_quantised *how = d->how;
-    bool bytes = how->codes == CG_CODES_BYTES;
-    d->least = d->place = 0;
-    if (how->codes == CG_CODES_E2M1) {
-        d->least = 1;
-        d->place = 0x1p-1F;
-    } else if (bytes && (how->dtype == CG_F8_E4M3 || how->dtype == CG_F8_E4M3FNUZ)) {
-        d->least = how->dtype == CG_F8_E4M3 ? 0x1p-6F : 0x1p-7F;
-        d->place = 0x1p-3F;
-    } else if (bytes && how->dtype != CG_I8) {
-        d->least = how->dtype == CG_F8_E5M2 ? 0x1p-14F : 0x1p-15F;
-        d->place = 0x1p-2F;
+    static const float values[8] = {0, 0.5F, 1, 1.5F, 2, 3, 4, 6};
+    static const double squares[16] = {0.25, 0.25, 0.25, 0.25, 0.75, 1, 3, 4,
+                                       0.25, 0.25, 0.25, 0.25, 0.75, 1, 3, 4};
+    for (int k = 0; k < 16; k++)
+        d->table[k] = k < 8 ? values[k] : -values[k - 8];
+    cg_code_steps_init(&d->steps, squares);
+}
+
+static enum cg_code_kind kind_of(const struct cg_quantised *how)
+{
+    switch (how->codes) {
+    case CG_CODES_BITS:
+        return how->bits == 4 ? CG_CODE_NIBBLES : how->bits == 8 ? CG_CODE_OCTETS : CG_CODE_NUMBERS;
+    case CG_CODES_AWQ:
+        return CG_CODE_AWQ;
+    case CG_CODES_E2M1:
+        return CG_CODE_TABLE_LOW;
+    case CG_CODES_TABLE:
+        return CG_CODE_TABLE_HIGH;
+    default:
+        return how->dtype == CG_F8_E4M3       ? CG_CODE_F8_E4M3
+               : how->dtype == CG_F8_E5M2     ? CG_CODE_F8_E5M2
+               : how->dtype == CG_F8_E4M3FNUZ ? CG_CODE_F8_E4M3FNUZ
+               : how->dtype == CG_F8_E5M2FNUZ ? CG_CODE_F8_E5M2FNUZ
+                                              : CG_CODE_INTEGERS;
     }
 }
 
 static int begin_tables(struct cg_dequantiser *d, const struct place *place, struct cg_err *err)
 {
-    begin_places(d);
-    d->even = d->place == 0 && d->how->codes != CG_CODES_TABLE;
+    d->code_kind = kind_of(d->how);
+    if (d->how->codes == CG_CODES_E2M1)
+        begin_e2m1(d);
     if (d->kind[CG_SIDE_NESTED_TABLE])
         side_numbers(d, CG_SIDE_NESTED_TABLE, 0, 1, 256, d->nested_table);
     if (d->kind[CG_SIDE_GLOBAL_SCALE])

@@ -13,9 +13,9 @@ struct cg_dequantiser {
     const uint8_t *side[CG_SIDE_REST];
     int64_t columns, column_blocks; /* of all elements in one row, where blocks are flat */
     float global;
-    bool even; /* codes are one apart */
-    struct cg_code_pair pair[256];
-    float least, place; /* of floats as codes: their step is place times their power of two, least at least */
+    enum cg_code_kind code_kind;
+    float table[16]; /* what codes of 4 bits stand for */
+    struct cg_code_steps steps;
     float nested_table[256];
     bool by_group;  /* columns belong to blocks in no order */
     int32_t *group; /* [columns] then, the block of each */
@@ -36,6 +36,8 @@ void cg_dequantiser_release(struct cg_dequantiser *d);
  * of the squared error that rounding to their codes leaves one to expect: h^2 / 12 where codes are h apart.
  * What is not finite adds nothing. */
 double cg_dequantise(struct cg_dequantiser *d, const uint8_t *codes, int64_t codes_first, int64_t first,
-                     size_t n, double *values);
+                     size_t n, float *values);
+double cg_dequantise_wide(struct cg_dequantiser *d, const uint8_t *codes, int64_t codes_first, int64_t first,
+                          size_t n, double *values);
 
 #endif

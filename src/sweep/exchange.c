@@ -32,7 +32,7 @@ static void exchange_one(const struct cg_comm *comm, struct cg_worker *worker, i
 {
     const struct cg_bundle *of = &worker->plan->bundles[bundle];
     const struct cg_bundle_member *member = &worker->plan->members[of->first_member];
-    struct cg_panel_shape shape = cg_bundle_panel_shape(worker, of);
+    struct cg_panel_shape shape = cg_bundle_panel_shape(worker->anatomy, of);
     int64_t count = shape.lines * shape.residual;
     bool home = member[0].owner == comm->rank;
     for (int32_t m = 0; count > 0 && m < of->members; m++) {

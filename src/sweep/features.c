@@ -1,17 +1,12 @@
 #include "features.h"
 #include "cognate/mem.h"
-#include "kernels.h"
-#include "mix.h"
+#include "sketches.h"
 #include <stdlib.h>
-#include <string.h>
-
-static const uint64_t SKETCH_SEED = UINT64_C(0x636F676E617465); /* "cognate" */
 
 bool cg_is_sample(const struct cg_slot *slot, const struct cg_member *member,
                   const struct cg_checkpoint *model, const struct cg_sweep_options *options)
 {
-    return member->tensor >= 0 && !member->tied && slot->layer >= 0 && member->rows > 1 &&
-           member->columns > 1 && cg_member_is_real(model, member) &&
+    return cg_may_be_sketched(slot, member, model) &&
            (options->feature_kind == CG_FEATURES_SKETCH ||
             (options->feature_kind == CG_FEATURES_HEAD &&
              member->rows * member->columns >= options->feature_length));
@@ -51,40 +46,13 @@ int cg_features_init(struct cg_features *features, const struct cg_samples *samp
     return features->value ? 0 : -1;
 }
 
-/* Signs come in blocks of CG_BLOCK elements, by the block's number. */
-static void signs_of(uint64_t block, double *signs)
-{
-    uint64_t bits[CG_BLOCK / 64];
-    for (uint64_t w = 0; w < CG_BLOCK / 64; w++)
-        bits[w] = cg_mix(SKETCH_SEED ^ cg_mix(block * (CG_BLOCK / 64) + w));
-    cg_block_signs(bits, signs);
-}
-
-static void sketch(double *row, int64_t length, int64_t first, const double *values, int64_t n)
-{
-    double signs[CG_BLOCK];
-    int64_t known = -1;
-    while (n > 0) {
-        int64_t block = first / CG_BLOCK, in_block = first % CG_BLOCK, bucket = first % length;
-        int64_t run = CG_BLOCK - in_block < n ? CG_BLOCK - in_block : n;
-        if (length - bucket < run)
-            run = length - bucket;
-        if (block != known)
-            signs_of((uint64_t)block, signs);
-        known = block;
-        cg_block_signed_add(row + bucket, values, signs + in_block, (size_t)run);
-        first += run;
-        values += run;
-        n -= run;
-    }
-}
-
 void cg_features_take(const struct cg_sweep_options *options, double *row, int64_t first,
-                      const double *values, size_t n)
+                      struct cg_values values, size_t n)
 {
     int64_t length = options->feature_length, count = (int64_t)n;
     if (options->feature_kind == CG_FEATURES_SKETCH)
-        sketch(row, length, first, values, count);
-    else if (first < length)
-        memcpy(row + first, values, (size_t)(length - first < count ? length - first : count) * sizeof *row);
+        cg_sketch_add(row, length, first, values, count);
+    else
+        for (int64_t i = 0; i < count && first + i < length; i++)
+            row[first + i] = cg_value(values, (size_t)i);
 }

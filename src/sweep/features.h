@@ -1,14 +1,12 @@
-/* What the PCA sees of each matrix: its first N elements, or a seeded sign sketch of all of them.
- *
- * sketch[k] is the sum over all elements e = k mod N of s(e) x(e), where the signs s are pseudo-random and
- * depend on e alone: inner products of sketches are, in expectation over the signs, those of the matrices.
- */
+/* What the PCA sees of each matrix: its first N elements, or a seeded sign sketch of all of them
+ * (sketches.h). */
 #ifndef COGNATE_SWEEP_FEATURES_H
 #define COGNATE_SWEEP_FEATURES_H
 
 #include "cognate/anatomy.h"
 #include "cognate/err.h"
 #include "cognate/sweep.h"
+#include "kernels.h"
 
 /* Every sample's index: by model, then in canonical order. */
 struct cg_samples {
@@ -27,6 +25,6 @@ int cg_features_init(struct cg_features *features, const struct cg_samples *samp
 /* Takes from a block that begins at element `first` (a multiple of CG_BLOCK from the chunk's start is not
  * needed). `row` is the sample's row of values. */
 void cg_features_take(const struct cg_sweep_options *options, double *row, int64_t first,
-                      const double *values, size_t n);
+                      struct cg_values values, size_t n);
 
 #endif

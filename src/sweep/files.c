@@ -1,5 +1,6 @@
 #include "files.h"
 #include "cognate/mem.h"
+#include "cognate/pulse.h"
 #include "cognate/text.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -18,6 +19,7 @@ struct open_file {
 
 struct cg_files {
     bool same_host;
+    struct cg_pulse *pulse; /* NULL: nobody watches */
     uint64_t clock;
     int n;
     struct open_file open[MOST_OPEN];
@@ -29,6 +31,11 @@ struct cg_files *cg_files_create(bool same_host, struct cg_err *err)
     if (files)
         files->same_host = same_host;
     return files;
+}
+
+void cg_files_watch(struct cg_files *files, const struct cg_comm *comm)
+{
+    files->pulse = comm->pulse;
 }
 
 void cg_files_destroy(struct cg_files *files)
@@ -98,8 +105,8 @@ static int descriptor_of(struct cg_files *files, const struct cg_file *file, con
     return descriptor;
 }
 
-int cg_files_read(struct cg_files *files, const struct cg_file *file, const char *name, int64_t offset,
-                  uint8_t *out, size_t bytes, struct cg_err *err)
+static int read_file(struct cg_files *files, const struct cg_file *file, const char *name, int64_t offset,
+                     uint8_t *out, size_t bytes, struct cg_err *err)
 {
     int descriptor = descriptor_of(files, file, name, offset, err);
     if (descriptor < 0)
@@ -119,4 +126,16 @@ int cg_files_read(struct cg_files *files, const struct cg_file *file, const char
         }
     }
     return 0;
+}
+
+int cg_files_read(struct cg_files *files, const struct cg_file *file, const char *name, int64_t offset,
+                  uint8_t *out, size_t bytes, struct cg_err *err)
+{
+    if (!files->pulse)
+        return read_file(files, file, name, offset, out, bytes, err);
+    if (cg_pulse_begin_read(files->pulse, file->path, offset, err) < 0)
+        return -1;
+    int result = read_file(files, file, name, offset, out, bytes, err);
+    cg_pulse_end_read(files->pulse);
+    return result;
 }

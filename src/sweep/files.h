@@ -3,11 +3,16 @@
 #define COGNATE_SWEEP_FILES_H
 
 #include "cognate/checkpoint.h"
+#include "cognate/comm.h"
 
 struct cg_files;
 
 /* same_host: whether the files' device numbers were read on this host. */
 struct cg_files *cg_files_create(bool same_host, struct cg_err *err);
+
+/* From now on reads are told to the pulse that `comm` is under, if any, and fail when a signal asks to stop.
+ * For a stage that is run (pulse.h). */
+void cg_files_watch(struct cg_files *files, const struct cg_comm *comm);
 
 /* Closes all. NULL is fine. */
 void cg_files_destroy(struct cg_files *files);

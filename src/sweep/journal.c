@@ -41,8 +41,8 @@ int cg_journal_identify(struct cg_sweep_options *options, const struct cg_buf *m
     int result = -1;
     struct cg_digests *digests = cg_digests_create(1, true, err);
     CG_TRY(digests ? 0 : -1);
-    CG_TRY(cg_buf_printf(&text, err, "%s, %d ranks, features %d of %" PRId64 "\n", version, ranks,
-                         options->feature_kind, options->feature_length));
+    CG_TRY(cg_buf_printf(&text, err, "%s, %d ranks, features %d of %" PRId64 ", sketches %d\n", version,
+                         ranks, options->feature_kind, options->feature_length, options->sketches));
     CG_TRY(cg_buf_append(&text, metadata->data, metadata->size, err));
     CG_TRY(digest_of(digests, text.data, text.size, digest, err));
     memcpy(options->journal.identity, digest[0], CG_SHA256);

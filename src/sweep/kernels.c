@@ -1,5 +1,6 @@
 #include "kernels.h"
 #include "cognate/clones.h"
+#include <string.h>
 
 /* Halves meet: 16 lanes, 8, 4, 2, 1. */
 static inline double fold(double *lane)
@@ -50,30 +51,189 @@ CG_CLONES double cg_block_product(const double *restrict a, const double *restri
     return fold(sum);
 }
 
-CG_CLONES double cg_block_difference(const double *restrict a, const double *restrict b, size_t n)
+#define WEIGHTED_SQUARES(name, type)                                                                         \
+    CG_CLONES double name(const type *restrict x, const float *restrict weight, size_t n)                    \
+    {                                                                                                        \
+        double sum[CG_LANES] = {0};                                                                          \
+        size_t whole = n - n % CG_LANES;                                                                     \
+        for (size_t i = 0; i < whole; i += CG_LANES)                                                         \
+            for (int l = 0; l < CG_LANES; l++) {                                                             \
+                double v = (double)x[i + (size_t)l] * (double)weight[i + (size_t)l];                         \
+                sum[l] += v * v;                                                                             \
+            }                                                                                                \
+        for (size_t i = whole; i < n; i++) {                                                                 \
+            double v = (double)x[i] * (double)weight[i];                                                     \
+            sum[i - whole] += v * v;                                                                         \
+        }                                                                                                    \
+        return fold(sum);                                                                                    \
+    }
+
+WEIGHTED_SQUARES(cg_block_weighted_squares, double)
+WEIGHTED_SQUARES(cg_single_weighted_squares, float)
+
+#define DIFFERENCE(name, type)                                                                               \
+    CG_CLONES double name(const type *restrict a, const type *restrict b, size_t n)                          \
+    {                                                                                                        \
+        double sum[CG_LANES] = {0};                                                                          \
+        size_t whole = n - n % CG_LANES;                                                                     \
+        for (size_t i = 0; i < whole; i += CG_LANES)                                                         \
+            for (int l = 0; l < CG_LANES; l++) {                                                             \
+                double d = (double)b[i + (size_t)l] - (double)a[i + (size_t)l];                              \
+                sum[l] += d * d;                                                                             \
+            }                                                                                                \
+        for (size_t i = whole; i < n; i++) {                                                                 \
+            double d = (double)b[i] - (double)a[i];                                                          \
+            sum[i - whole] += d * d;                                                                         \
+        }                                                                                                    \
+        return fold(sum);                                                                                    \
+    }
+
+DIFFERENCE(cg_block_difference, double)
+DIFFERENCE(cg_single_difference, float)
+
+/* ---- On floats: four lanes are a vector, and two of the four vectors run at a time, which fit the registers
+ * of every instruction set with all their sums ---- */
+
+enum { WIDTH = 4, RUNNING = 2, SPAN = WIDTH * RUNNING };
+typedef double vector __attribute__((vector_size(WIDTH * sizeof(double))));
+
+/* Exact products make a multiplication and an addition in one instruction worth allowing. */
+#ifdef __clang__
+#define CONTRACT
+#else
+#define CONTRACT __attribute__((optimize("fp-contract=fast")))
+#endif
+
+#define WIDEN(x) ((vector){(double)(x)[0], (double)(x)[1], (double)(x)[2], (double)(x)[3]})
+
+CG_CLONES void cg_single_extremes(const float *restrict x, size_t n, struct cg_block_moments *restrict out)
 {
-    double sum[CG_LANES] = {0};
-    size_t whole = n - n % CG_LANES;
-    for (size_t i = 0; i < whole; i += CG_LANES)
-        for (int l = 0; l < CG_LANES; l++) {
-            double d = b[i + (size_t)l] - a[i + (size_t)l];
-            sum[l] += d * d;
+    enum { MANY = 2 * CG_LANES };
+    float low[MANY], high[MANY];
+    for (int l = 0; l < MANY; l++)
+        low[l] = high[l] = x[0];
+    size_t whole = n - n % MANY;
+    for (size_t i = 0; i < whole; i += MANY)
+        for (size_t l = 0; l < MANY; l++) {
+            low[l] = x[i + l] < low[l] ? x[i + l] : low[l];
+            high[l] = x[i + l] > high[l] ? x[i + l] : high[l];
         }
+    for (size_t i = whole; i < n; i++) {
+        low[0] = x[i] < low[0] ? x[i] : low[0];
+        high[0] = x[i] > high[0] ? x[i] : high[0];
+    }
+    for (int l = 1; l < MANY; l++) {
+        low[0] = low[l] < low[0] ? low[l] : low[0];
+        high[0] = high[l] > high[0] ? high[l] : high[0];
+    }
+    out->minimum = (double)low[0];
+    out->maximum = (double)high[0];
+}
+
+CG_CLONES CONTRACT void cg_single_moments(const float *restrict x, size_t n,
+                                          struct cg_block_moments *restrict out)
+{
+    double sum[CG_LANES], squares[CG_LANES];
+    size_t whole = n - n % CG_LANES;
+    for (size_t first = 0; first < CG_LANES; first += SPAN) {
+        vector s[RUNNING] = {{0}}, q[RUNNING] = {{0}};
+        for (size_t i = first; i < whole; i += CG_LANES)
+            for (int k = 0; k < RUNNING; k++) {
+                vector v = WIDEN(x + i + WIDTH * k);
+                s[k] += v;
+                q[k] += v * v;
+            }
+        memcpy(sum + first, s, sizeof s);
+        memcpy(squares + first, q, sizeof q);
+    }
+    for (size_t i = whole; i < n; i++) {
+        double v = (double)x[i];
+        sum[i - whole] += v;
+        squares[i - whole] += v * v;
+    }
+    out->sum = fold(sum);
+    out->squares = fold(squares);
+    cg_single_extremes(x, n, out);
+}
+
+CG_CLONES CONTRACT double cg_single_product(const float *restrict a, const float *restrict b, size_t n)
+{
+    double sum[CG_LANES];
+    size_t whole = n - n % CG_LANES;
+    for (size_t first = 0; first < CG_LANES; first += SPAN) {
+        vector s[RUNNING] = {{0}};
+        for (size_t i = first; i < whole; i += CG_LANES)
+            for (int k = 0; k < RUNNING; k++)
+                s[k] += WIDEN(a + i + WIDTH * k) * WIDEN(b + i + WIDTH * k);
+        memcpy(sum + first, s, sizeof s);
+    }
     for (size_t i = whole; i < n; i++)
-        sum[i - whole] += (b[i] - a[i]) * (b[i] - a[i]);
+        sum[i - whole] += (double)a[i] * (double)b[i];
     return fold(sum);
 }
 
-CG_CLONES void cg_block_signs(const uint64_t *restrict bits, double *restrict signs)
+CG_CLONES CONTRACT double cg_single_pair(const float *restrict a, const float *restrict b, size_t n,
+                                         struct cg_block_moments *restrict out)
+{
+    double sum[2][CG_LANES], squares[2][CG_LANES], product[CG_LANES];
+    size_t whole = n - n % CG_LANES;
+    for (size_t first = 0; first < CG_LANES; first += SPAN) {
+        vector sa[RUNNING] = {{0}}, qa[RUNNING] = {{0}}, sb[RUNNING] = {{0}}, qb[RUNNING] = {{0}},
+               p[RUNNING] = {{0}};
+        for (size_t i = first; i < whole; i += CG_LANES)
+            for (int k = 0; k < RUNNING; k++) {
+                vector v = WIDEN(a + i + WIDTH * k), w = WIDEN(b + i + WIDTH * k);
+                sa[k] += v;
+                qa[k] += v * v;
+                sb[k] += w;
+                qb[k] += w * w;
+                p[k] += v * w;
+            }
+        memcpy(sum[0] + first, sa, sizeof sa);
+        memcpy(squares[0] + first, qa, sizeof qa);
+        memcpy(sum[1] + first, sb, sizeof sb);
+        memcpy(squares[1] + first, qb, sizeof qb);
+        memcpy(product + first, p, sizeof p);
+    }
+    for (size_t i = whole; i < n; i++) {
+        double v = (double)a[i], w = (double)b[i];
+        sum[0][i - whole] += v;
+        squares[0][i - whole] += v * v;
+        sum[1][i - whole] += w;
+        squares[1][i - whole] += w * w;
+        product[i - whole] += v * w;
+    }
+    for (int m = 0; m < 2; m++) {
+        out[m].sum = fold(sum[m]);
+        out[m].squares = fold(squares[m]);
+        cg_single_extremes(m == 0 ? a : b, n, &out[m]);
+    }
+    return fold(product);
+}
+
+/* The bits of a 1 whose sign is the one wanted: whole numbers alone, since turning 64-bit ones into doubles
+ * is slow without AVX-512. */
+CG_CLONES static void one_by_sign(const uint64_t *restrict bits, uint64_t *restrict ones)
 {
     for (size_t w = 0; w < CG_BLOCK / 64; w++)
         for (size_t i = 0; i < 64; i++)
-            signs[64 * w + i] = 1.0 - 2.0 * (double)(int64_t)(bits[w] >> i & 1);
+            ones[64 * w + i] = UINT64_C(0x3FF0000000000000) | (bits[w] >> i & 1) << 63;
 }
 
-CG_CLONES void cg_block_signed_add(double *restrict sums, const double *restrict x,
-                                   const double *restrict signs, size_t n)
+void cg_block_signs(const uint64_t *bits, double *signs)
 {
-    for (size_t i = 0; i < n; i++)
-        sums[i] += x[i] * signs[i];
+    uint64_t ones[CG_BLOCK];
+    one_by_sign(bits, ones);
+    memcpy(signs, ones, sizeof ones);
 }
+
+#define SIGNED_ADD(name, type)                                                                               \
+    CG_CLONES void name(double *restrict sums, const type *restrict x, const double *restrict signs,         \
+                        size_t n)                                                                            \
+    {                                                                                                        \
+        for (size_t i = 0; i < n; i++)                                                                       \
+            sums[i] += (double)x[i] * signs[i];                                                              \
+    }
+
+SIGNED_ADD(cg_block_signed_add, double)
+SIGNED_ADD(cg_single_signed_add, float)

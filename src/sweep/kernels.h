@@ -2,9 +2,9 @@
  *
  * A block is up to CG_BLOCK values, 64-byte aligned where the caller can. Every sum runs in 16 double lanes:
  * element i belongs to lane i % 16, a lane adds in the order of its elements, and the lanes fold as
- * ((0+8)+(4+12)) + ... in one fixed tree. With products exact in double (bf16, f16, f32 values) and no
- * contraction
- * (-ffp-contract=off) the bits are the same for every instruction set and every compiler.
+ * ((0+8)+(4+12)) + ... in one fixed tree. With no contraction (-ffp-contract=off) the bits are the same for
+ * every instruction set and every compiler. Products of floats are exact in double: there contraction changes
+ * nothing, and the functions on floats give the bits of those on the same values as doubles.
  * All functions local and pure.
  */
 #ifndef COGNATE_SWEEP_KERNELS_H
@@ -15,23 +15,48 @@
 
 enum { CG_BLOCK = 1024, CG_LANES = 16 };
 
+/* Values as the one type or the other; the other pointer is NULL. */
+struct cg_values {
+    const float *single;
+    const double *wide;
+};
+
+static inline double cg_value(struct cg_values x, size_t i)
+{
+    return x.single ? (double)x.single[i] : x.wide[i];
+}
+
 struct cg_block_moments {
     double sum, squares, minimum, maximum; /* of n >= 1 finite values */
 };
 
 /* With a NaN or an infinity among the values `squares` is not finite, and nothing else is promised. */
 void cg_block_moments(const double *x, size_t n, struct cg_block_moments *out);
+void cg_single_moments(const float *x, size_t n, struct cg_block_moments *out);
+
+/* The minimum and the maximum alone. */
+void cg_single_extremes(const float *x, size_t n, struct cg_block_moments *out);
 
 /* The sum of a[i] * b[i]; n of any size. */
 double cg_block_product(const double *a, const double *b, size_t n);
+double cg_single_product(const float *a, const float *b, size_t n);
+
+/* The moments of both, out[2], and the product, in one pass. */
+double cg_single_pair(const float *a, const float *b, size_t n, struct cg_block_moments *out);
+
+/* The sum of (x[i] * weight[i])^2; n of any size. */
+double cg_block_weighted_squares(const double *x, const float *weight, size_t n);
+double cg_single_weighted_squares(const float *x, const float *weight, size_t n);
 
 /* The sum of (b[i] - a[i])^2. */
 double cg_block_difference(const double *a, const double *b, size_t n);
+double cg_single_difference(const float *a, const float *b, size_t n);
 
 /* signs[i] is -1 where bit i of bits (bits[i / 64] >> i % 64) is set, else 1; CG_BLOCK of them. */
 void cg_block_signs(const uint64_t *bits, double *signs);
 
 /* sums[i] += x[i] * signs[i]. */
 void cg_block_signed_add(double *sums, const double *x, const double *signs, size_t n);
+void cg_single_signed_add(double *sums, const float *x, const double *signs, size_t n);
 
 #endif

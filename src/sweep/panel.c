@@ -32,42 +32,42 @@ static int64_t first_from(const struct cg_panel_shape *shape, int64_t line)
     return (line * shape->lines + shape->all - 1) / shape->all;
 }
 
-/* A run of values within row `row`, from column `column` on: the residual axis is the columns, the line is
- * the row. */
+/* A run of values, from number `from` on, within row `row`, from column `column` on: the residual axis is the
+ * columns, the line is the row. */
 static void take_run(const struct cg_panel_shape *shape, float *panel, int64_t row, int64_t column,
-                     const double *values, int64_t n)
+                     struct cg_values values, int64_t from, int64_t n)
 {
     int64_t line = first_from(shape, row);
     if (line >= shape->lines || line_taken(shape, line) != row)
         return;
     float *to = panel + line * shape->residual + column;
     for (int64_t i = 0; i < n; i++)
-        to[i] = (float)values[i];
+        to[i] = (float)cg_value(values, (size_t)(from + i));
 }
 
 /* The same where the residual axis is the rows: of this row, the columns that are lines of the panel. */
 static void take_across(const struct cg_panel_shape *shape, float *panel, int64_t row, int64_t column,
-                        const double *values, int64_t n)
+                        struct cg_values values, int64_t from, int64_t n)
 {
     for (int64_t line = first_from(shape, column); line < shape->lines; line++) {
         int64_t at = line_taken(shape, line) - column;
         if (at >= n)
             return;
-        panel[line * shape->residual + row] = (float)values[at];
+        panel[line * shape->residual + row] = (float)cg_value(values, (size_t)(from + at));
     }
 }
 
-void cg_panel_take(const struct cg_panel_shape *shape, float *panel, int64_t first, const double *values,
+void cg_panel_take(const struct cg_panel_shape *shape, float *panel, int64_t first, struct cg_values values,
                    size_t n)
 {
-    int64_t row = first / shape->columns, column = first % shape->columns, left = (int64_t)n;
+    int64_t row = first / shape->columns, column = first % shape->columns, left = (int64_t)n, at = 0;
     while (left > 0) {
         int64_t run = shape->columns - column < left ? shape->columns - column : left;
         if (shape->by_rows)
-            take_across(shape, panel, row, column, values, run);
+            take_across(shape, panel, row, column, values, at, run);
         else
-            take_run(shape, panel, row, column, values, run);
-        values += run;
+            take_run(shape, panel, row, column, values, at, run);
+        at += run;
         left -= run;
         row++;
         column = 0;

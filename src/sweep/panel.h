@@ -30,7 +30,7 @@ struct cg_panel_shape cg_panel_shape_of(enum cg_role role, int64_t rows, int64_t
 
 /* Takes what the panel wants from a block that begins at the matrix's element `first`.
  * panel is [lines][residual]. A value that is not finite counts as 0. */
-void cg_panel_take(const struct cg_panel_shape *shape, float *panel, int64_t first, const double *values,
+void cg_panel_take(const struct cg_panel_shape *shape, float *panel, int64_t first, struct cg_values values,
                    size_t n);
 
 /* A whole panel, and what every comparison of it wants: its mean, and the sum of squares about it. */

@@ -89,6 +89,36 @@ static int walk_features(const struct walk *walk, int64_t first)
                 (size_t)(n * features->features) * sizeof *features->value);
 }
 
+/* So do sketches, whose lengths follow from whose they are. */
+static int walk_sketches(const struct walk *walk, int64_t first)
+{
+    struct cg_sketches *sketches = &walk->worker->sketches;
+    int64_t n = sketches->local - first, floats = 0;
+    if (step(walk, &n, sizeof n) < 0)
+        return -1;
+    for (int64_t i = 0; i < n; i++) {
+        int64_t member = walk->out ? sketches->member[first + i] : 0;
+        if (step(walk, &member, sizeof member) < 0 ||
+            (!walk->out && !cg_sketches_append(sketches, walk->worker->anatomy, member, walk->err)))
+            return -1;
+        floats += cg_sketch_floats(walk->worker->anatomy, member);
+    }
+    return n == 0 ? 0
+                  : step(walk, sketches->value + sketches->floats - floats, (size_t)floats * sizeof(float));
+}
+
+static int walk_longest(const struct walk *walk)
+{
+    struct cg_longest *longest = &walk->worker->longest;
+    for (int32_t m = 0; m < walk->members; m++) {
+        int64_t n;
+        const int32_t *rows = cg_longest_rows(longest, walk->bundle->slot, walk->member[m].model, &n);
+        if (n > 0 && step(walk, longest->row + (rows - longest->row), (size_t)n * sizeof *rows) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 static int walk_losses(const struct walk *walk, size_t first)
 {
     struct cg_losses *losses = &walk->worker->table.losses;
@@ -104,7 +134,7 @@ static int walk_losses(const struct walk *walk, size_t first)
 static int walk_panel(const struct walk *walk)
 {
     struct cg_worker *worker = walk->worker;
-    struct cg_panel_shape shape = cg_bundle_panel_shape(worker, walk->bundle);
+    struct cg_panel_shape shape = cg_bundle_panel_shape(worker->anatomy, walk->bundle);
     size_t size = (size_t)(shape.lines * shape.residual);
     if (!walk->bundle->apart)
         return 0;
@@ -124,14 +154,15 @@ static int walk_task(const struct walk *walk, const struct cg_task_marks *begun)
         return -1;
     if (walk->task->work == CG_WORK_SUMS)
         return 0;
-    if (walk_digests(walk) < 0 || walk_kept(walk) < 0 || walk_features(walk, begun->features) < 0)
+    if (walk_digests(walk) < 0 || walk_kept(walk) < 0 || walk_features(walk, begun->features) < 0 ||
+        walk_sketches(walk, begun->sketches) < 0 || walk_longest(walk) < 0)
         return -1;
     return walk_panel(walk);
 }
 
 struct cg_task_marks cg_task_marks_of(const struct cg_worker *worker)
 {
-    return (struct cg_task_marks){worker->table.losses.n, worker->features.local};
+    return (struct cg_task_marks){worker->table.losses.n, worker->features.local, worker->sketches.local};
 }
 
 int cg_record_pack(struct cg_worker *worker, const struct cg_task *task, int64_t index,

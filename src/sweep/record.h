@@ -7,7 +7,7 @@
 /* Where the worker's lists stood when a task began. */
 struct cg_task_marks {
     size_t losses;
-    int64_t features;
+    int64_t features, sketches;
 };
 struct cg_task_marks cg_task_marks_of(const struct cg_worker *worker);
 

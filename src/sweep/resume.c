@@ -1,5 +1,4 @@
 #include "resume.h"
-#include "cognate/interrupt.h"
 #include "cognate/log.h"
 #include "cognate/mem.h"
 #include <dirent.h>
@@ -72,12 +71,6 @@ void cg_resume_flush(struct cg_resume *resume)
 {
     if (resume->journal)
         cg_journal_flush(resume->journal);
-}
-
-int cg_resume_stop(const struct cg_resume *resume, struct cg_err *err)
-{
-    return cg_fail(err, CG_EINTERRUPTED, "stopped by a signal (%s)%s", strsignal(cg_interrupted()),
-                   resume->journal ? "; the same command goes on from here" : "; no journal is kept");
 }
 
 void cg_journal_remove(const char *folder)

@@ -28,7 +28,4 @@ int cg_resume_remember(struct cg_resume *resume, struct cg_worker *worker, const
 /* Local. What is in the journal is on disk. */
 void cg_resume_flush(struct cg_resume *resume);
 
-/* Local. Fails with CG_EINTERRUPTED: which signal came, and whether the run can go on. */
-int cg_resume_stop(const struct cg_resume *resume, struct cg_err *err);
-
 #endif

@@ -96,10 +96,10 @@ static void add_member(struct cg_sums *sums, int32_t m, const struct cg_block_me
     wide_add(&sums->rounding[m], member->rounding);
 }
 
-static bool all_equal(const double *a, const double *b, size_t n)
+static bool all_equal(struct cg_values a, struct cg_values b, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        if (a[i] != b[i])
+        if (cg_value(a, i) != cg_value(b, i))
             return false;
     return true;
 }
@@ -108,10 +108,13 @@ static bool all_equal(const double *a, const double *b, size_t n)
 static double finite_difference(const struct cg_block_member *a, const struct cg_block_member *b, size_t n)
 {
     double sum = 0;
+    if (a->nonfinite + b->nonfinite == 0)
+        return a->values.single ? cg_single_difference(a->values.single, b->values.single, n)
+                                : cg_block_difference(a->values.wide, b->values.wide, n);
     for (size_t i = 0; i < n; i++) {
         bool odd =
             (a->nonfinite > 0 && cg_mask_bit(a->mask, i)) || (b->nonfinite > 0 && cg_mask_bit(b->mask, i));
-        double d = odd ? 0 : b->values[i] - a->values[i];
+        double d = odd ? 0 : cg_value(b->values, i) - cg_value(a->values, i);
         sum += d * d;
     }
     return sum;
@@ -126,7 +129,7 @@ static double block_difference(const struct cg_block_member *a, const struct cg_
     double both = a->moments.squares + b->moments.squares, rough = both - 2 * product;
     if (finite && rough > CLOSE * both && isfinite(rough))
         return rough;
-    double difference = finite ? cg_block_difference(a->values, b->values, n) : finite_difference(a, b, n);
+    double difference = finite_difference(a, b, n);
     if (difference == 0 && (a->oddities != b->oddities || !all_equal(a->values, b->values, n)))
         return DBL_TRUE_MIN;
     return difference;
@@ -164,8 +167,9 @@ static int add_losses(struct cg_losses *losses, const struct cg_sums *sums, cons
         for (int k = 0; k < 2; k++)
             if (!odd[k] && odd[1 - k]) {
                 loss->elements[k] += 1;
-                loss->sum[k] += side[k]->values[i];
-                loss->squares[k] += side[k]->values[i] * side[k]->values[i];
+                double value = cg_value(side[k]->values, i);
+                loss->sum[k] += value;
+                loss->squares[k] += value * value;
             }
     }
     return 0;
@@ -180,7 +184,7 @@ int cg_sums_add(struct cg_sums *sums, const struct cg_block *block, struct cg_lo
         for (int32_t i = 0; i < j; i++) {
             const struct cg_block_member *a = &block->member[i];
             int64_t pair = cg_pair_index(i, j);
-            double product = cg_block_product(a->values, b->values, block->n);
+            double product = cg_block_product_of(block, i, j);
             wide_add(&sums->product[pair], product);
             wide_add(&sums->difference[pair], block_difference(a, b, product, block->n));
             if (a->nonfinite + b->nonfinite > 0 && add_losses(losses, sums, block, i, j, err) < 0)

@@ -40,8 +40,11 @@ int64_t cg_sweep_memory(const struct cg_plan *plan, const struct cg_sweep_option
         widest_sides = sides > widest_sides ? sides : widest_sides;
     }
     int64_t panels = widest * CG_PANEL_ELEMENTS * (int64_t)sizeof(float);
+    int64_t rows = 0;
+    for (int64_t i = 0; i < options->nrequests; i++)
+        rows += options->requests[i].most;
     return options->buffer + 2 * widest_sides + cg_table_bytes(plan) + panels +
-           3 * CG_PANEL_ELEMENTS * (int64_t)sizeof(double);
+           rows * (int64_t)sizeof(int32_t) + 3 * CG_PANEL_ELEMENTS * (int64_t)sizeof(double);
 }
 
 int64_t cg_sweep_pair(const struct cg_sweep *sweep, int64_t bundle, int32_t i, int32_t j)
@@ -70,8 +73,8 @@ static int take_all(struct cg_worker *worker, struct cg_resume *resume, struct c
             (piece.ends_task && cg_resume_remember(resume, worker, piece.task, &begun, err) < 0))
             return -1;
         done += bytes;
-        if (cg_interrupted())
-            return cg_resume_stop(resume, err);
+        if (cg_interrupt_check(err) < 0)
+            return -1;
         char position[480] = "";
         if (cg_pulse_due(pulse))
             cg_stream_position(stream, position, sizeof position);
@@ -87,8 +90,7 @@ static int sweep_own(const struct cg_comm *comm, struct cg_worker *worker, struc
     struct cg_stream *stream = cg_stream_create(worker->models, worker->plan, comm->rank, resume->done,
                                                 worker->options->buffer, err);
     int result = stream ? take_all(worker, resume, stream, pulse, err) : -1;
-    if (result == -1 && err->code == CG_EINTERRUPTED)
-        cg_resume_flush(resume);
+    cg_resume_flush(resume); /* whatever ended it, here or later: the next start need not do this again */
     if (result == -2)
         cg_comm_abort(comm, "%s", err->text);
     if (result == 0)
@@ -117,6 +119,17 @@ static void share_kept(const struct cg_comm *comm, struct cg_worker *worker, str
     worker->kept = NULL;
 }
 
+/* Lists, each filled by one rank, reach every rank. */
+static void share_longest(const struct cg_comm *comm, struct cg_worker *worker, struct cg_sweep *out)
+{
+    struct cg_longest *longest = &worker->longest;
+    if (longest->n > 0)
+        cg_or_bytes(comm, (uint8_t *)longest->row,
+                    longest->first[longest->n] * (int64_t)sizeof *longest->row);
+    out->longest = *longest;
+    *longest = (struct cg_longest){0};
+}
+
 int cg_sweep_run(const struct cg_comm *comm, const struct cg_checkpoint *const *models,
                  const struct cg_anatomy *anatomy, const struct cg_plan *plan,
                  const struct cg_sweep_options *options, struct cg_sweep *out, struct cg_err *err)
@@ -142,6 +155,9 @@ int cg_sweep_run(const struct cg_comm *comm, const struct cg_checkpoint *const *
     share_kept(comm, &worker, out);
     out->features = worker.features;
     worker.features = (struct cg_features){0};
+    out->sketches = worker.sketches;
+    worker.sketches = (struct cg_sketches){0};
+    share_longest(comm, &worker, out);
 done:
     cg_pulse_destroy(pulse);
     cg_resume_release(&resume);
@@ -163,5 +179,7 @@ void cg_sweep_release(struct cg_sweep *sweep)
     free(sweep->kept);
     free(sweep->features.sample);
     free(sweep->features.value);
+    cg_sketches_release(&sweep->sketches);
+    cg_longest_release(&sweep->longest);
     *sweep = (struct cg_sweep){0};
 }

@@ -15,12 +15,18 @@ static int32_t widest_bundle(const struct cg_plan *plan)
     return widest;
 }
 
-/* The sample that a bundle's member is, or -1. */
-static int64_t sample_of(const struct cg_worker *worker, int64_t bundle, int32_t member)
+/* The anatomy's member that a bundle's member is. */
+static int64_t index_of(const struct cg_worker *worker, int64_t bundle, int32_t member)
 {
     const struct cg_bundle *of = &worker->plan->bundles[bundle];
     int model = worker->plan->members[of->first_member + member].model;
-    return worker->samples.index[of->slot * worker->anatomy->models + model];
+    return of->slot * worker->anatomy->models + model;
+}
+
+/* The sample that a bundle's member is, or -1. */
+static int64_t sample_of(const struct cg_worker *worker, int64_t bundle, int32_t member)
+{
+    return worker->samples.index[index_of(worker, bundle, member)];
 }
 
 static int64_t count_samples(const struct cg_worker *worker, int rank)
@@ -34,7 +40,7 @@ static int64_t count_samples(const struct cg_worker *worker, int rank)
     return n;
 }
 
-static int64_t embedding_bytes(const struct cg_plan *plan, const struct cg_anatomy *anatomy)
+int64_t cg_embedding_bytes(const struct cg_plan *plan, const struct cg_anatomy *anatomy)
 {
     int64_t bytes = 0;
     for (int64_t i = 0; i < plan->nbundles; i++)
@@ -49,7 +55,7 @@ static int begin_keeping(struct cg_worker *worker, struct cg_err *err)
     const struct cg_plan *plan = worker->plan;
     if (!(worker->kept = cg_new((size_t)worker->anatomy->models, sizeof *worker->kept, err)))
         return -1;
-    if (embedding_bytes(plan, worker->anatomy) > CG_KEEP_BYTES)
+    if (cg_embedding_bytes(plan, worker->anatomy) > CG_KEEP_BYTES)
         return 0;
     for (int64_t i = 0; i < plan->nbundles; i++) {
         const struct cg_bundle *bundle = &plan->bundles[i];
@@ -70,12 +76,15 @@ int cg_worker_init(struct cg_worker *worker, const struct cg_checkpoint *const *
                    const struct cg_sweep_options *options, struct cg_err *err)
 {
     *worker = (struct cg_worker){.models = models, .anatomy = anatomy, .plan = plan, .options = options};
-    int32_t members = widest_bundle(plan);
+    int32_t members = worker->widest = widest_bundle(plan);
+    worker->most_taken = options->feature_length > CG_MOST_SKETCH ? options->feature_length : CG_MOST_SKETCH;
     if (cg_samples_number(&worker->samples, anatomy, models, options, err) < 0 ||
         cg_features_init(&worker->features, &worker->samples, options, count_samples(worker, rank), err) <
             0 ||
-        begin_keeping(worker, err) < 0 || cg_table_init(&worker->table, plan, err) < 0 ||
-        cg_block_init(&worker->block, members, err) < 0 || !(worker->sums = cg_sums_create(members, err)) ||
+        cg_longest_init(&worker->longest, anatomy, options, err) < 0 ||
+        !(worker->files = cg_files_create(rank == 0, err)) || begin_keeping(worker, err) < 0 ||
+        cg_table_init(&worker->table, plan, err) < 0 || cg_block_init(&worker->block, members, err) < 0 ||
+        !(worker->sums = cg_sums_create(members, err)) ||
         !(worker->digests = cg_digests_create((size_t)members, true, err)) ||
         !(worker->dequantiser = cg_new((size_t)members, sizeof *worker->dequantiser, err)) ||
         !(worker->data = cg_new((size_t)members, sizeof *worker->data, err)) ||
@@ -83,6 +92,9 @@ int cg_worker_init(struct cg_worker *worker, const struct cg_checkpoint *const *
         !(worker->panel = cg_new((size_t)members, sizeof *worker->panel, err)) ||
         !(worker->feature = cg_new((size_t)members, sizeof *worker->feature, err)) ||
         !(worker->compared = cg_new((size_t)members, sizeof *worker->compared, err)) ||
+        !(worker->lengths = cg_new((size_t)members, sizeof *worker->lengths, err)) ||
+        !(worker->taken = cg_new((size_t)members, sizeof *worker->taken, err)) ||
+        !(worker->sketch = cg_new((size_t)(members * worker->most_taken), sizeof *worker->sketch, err)) ||
         !(worker->scratch = cg_new_aligned((size_t)3 * CG_PANEL_ELEMENTS, sizeof(double), err)))
         return -1;
     return 0;
@@ -90,7 +102,7 @@ int cg_worker_init(struct cg_worker *worker, const struct cg_checkpoint *const *
 
 static void drop_panels(struct cg_worker *worker)
 {
-    for (int32_t m = 0; worker->panel && m < worker->block.members; m++) {
+    for (int32_t m = 0; worker->panel && m < worker->widest; m++) {
         free(worker->panel[m]);
         worker->panel[m] = NULL;
     }
@@ -102,11 +114,18 @@ void cg_worker_release(struct cg_worker *worker)
     free(worker->panel);
     free(worker->feature);
     free(worker->compared);
+    free(worker->taken);
+    for (int32_t m = 0; worker->lengths && m < worker->widest; m++)
+        cg_row_lengths_release(&worker->lengths[m]);
+    free(worker->lengths);
+    cg_longest_release(&worker->longest);
+    cg_files_destroy(worker->files);
+    free(worker->sketch);
     free(worker->cells);
     free(worker->scratch);
     free(worker->data);
     free(worker->bytes);
-    for (int32_t m = 0; worker->dequantiser && m < worker->block.members; m++)
+    for (int32_t m = 0; worker->dequantiser && m < worker->widest; m++)
         cg_dequantiser_release(&worker->dequantiser[m]);
     free(worker->dequantiser);
     for (size_t i = 0; i < worker->nheld; i++)
@@ -118,6 +137,7 @@ void cg_worker_release(struct cg_worker *worker)
     cg_table_release(&worker->table);
     free(worker->features.sample);
     free(worker->features.value);
+    cg_sketches_release(&worker->sketches);
     for (int m = 0; worker->kept && m < worker->anatomy->models; m++)
         free(worker->kept[m]);
     free(worker->kept);
@@ -134,17 +154,17 @@ static double *row_for(struct cg_worker *worker, int64_t sample)
     return worker->features.value + worker->features.local++ * worker->features.features;
 }
 
-struct cg_panel_shape cg_bundle_panel_shape(const struct cg_worker *worker, const struct cg_bundle *bundle)
+struct cg_panel_shape cg_bundle_panel_shape(const struct cg_anatomy *anatomy, const struct cg_bundle *bundle)
 {
     if (!bundle->real || bundle->members < 2)
         return (struct cg_panel_shape){0};
-    return cg_panel_shape_of(worker->anatomy->slots[bundle->slot].role, bundle->rows, bundle->columns);
+    return cg_panel_shape_of(anatomy->slots[bundle->slot].role, bundle->rows, bundle->columns);
 }
 
 static int begin_panels(struct cg_worker *worker, const struct cg_bundle *bundle, int32_t members,
                         struct cg_err *err)
 {
-    worker->shape = cg_bundle_panel_shape(worker, bundle);
+    worker->shape = cg_bundle_panel_shape(worker->anatomy, bundle);
     size_t size = (size_t)(worker->shape.lines * worker->shape.residual);
     for (int32_t m = 0; size > 0 && m < members; m++)
         if (!(worker->panel[m] = cg_new(size, sizeof(float), err)))
@@ -194,20 +214,101 @@ static int hash_sides(struct cg_worker *worker, const struct cg_piece *piece, bo
                : 0;
 }
 
+/* Whether the PCA's row comes from the sketch that is being taken of member m. */
+static bool is_folded(const struct cg_worker *worker, int32_t m)
+{
+    return worker->options->feature_kind == CG_FEATURES_SKETCH && worker->taken[m] > 0 &&
+           worker->taken[m] % worker->options->feature_length == 0;
+}
+
+/* How long a sketch to take of member m: the longer of what the maps and the PCA want of it, when that can be
+ * folded to the other. */
+static int64_t length_to_take(const struct cg_worker *worker, int64_t member, bool sample)
+{
+    const struct cg_sweep_options *options = worker->options;
+    const struct cg_anatomy *anatomy = worker->anatomy;
+    const struct cg_member *of = &anatomy->members[member];
+    const struct cg_slot *slot = &anatomy->slots[member / anatomy->models];
+    if (!options->sketches || !cg_may_be_sketched(slot, of, worker->models[member % anatomy->models]))
+        return 0;
+    int64_t length = cg_sketch_length(slot, of->rows, of->columns), wanted = options->feature_length;
+    bool longer = sample && options->feature_kind == CG_FEATURES_SKETCH && wanted % length == 0;
+    return longer ? wanted : length;
+}
+
+static int begin_features(struct cg_worker *worker, const struct cg_task *task, int32_t m, struct cg_err *err)
+{
+    int32_t in_bundle = cg_task_first_member(task) + m;
+    worker->feature[m] = row_for(worker, sample_of(worker, task->bundle, in_bundle));
+    worker->taken[m] =
+        length_to_take(worker, index_of(worker, task->bundle, in_bundle), worker->feature[m] != NULL);
+    memset(worker->sketch + m * worker->most_taken, 0, (size_t)worker->taken[m] * sizeof *worker->sketch);
+    const struct cg_bundle *bundle = &worker->plan->bundles[task->bundle];
+    int64_t member = index_of(worker, task->bundle, in_bundle);
+    return cg_row_lengths_begin(&worker->lengths[m], &worker->longest, worker->files, worker->models,
+                                worker->anatomy, bundle->slot, (int)(member % worker->anatomy->models), err);
+}
+
+static void take_features(struct cg_worker *worker, int32_t m, int64_t first, struct cg_values values,
+                          size_t n)
+{
+    if (worker->taken[m] > 0)
+        cg_sketch_add(worker->sketch + m * worker->most_taken, worker->taken[m], first, values, (int64_t)n);
+    if (worker->feature[m] && !is_folded(worker, m))
+        cg_features_take(worker->options, worker->feature[m], first, values, n);
+    cg_row_lengths_add(&worker->lengths[m], first, values, (int64_t)n);
+}
+
+/* The sketch of a member that has ended is folded to the lengths that are wanted. */
+static int end_features(struct cg_worker *worker, const struct cg_task *task, int32_t m, struct cg_err *err)
+{
+    double *sketch = worker->sketch + m * worker->most_taken;
+    int64_t member = index_of(worker, task->bundle, cg_task_first_member(task) + m), taken = worker->taken[m];
+    if (cg_row_lengths_end(&worker->lengths[m], &worker->longest, err) < 0)
+        return -1;
+    if (taken == 0)
+        return 0;
+    if (worker->feature[m] && is_folded(worker, m))
+        cg_sketch_fold(worker->feature[m], worker->options->feature_length, sketch, taken);
+    int64_t length = cg_sketch_floats(worker->anatomy, member);
+    float *out = cg_sketches_append(&worker->sketches, worker->anatomy, member, err);
+    if (!out)
+        return -1;
+    cg_sketch_fold(sketch, length, sketch, taken);
+    for (int64_t k = 0; k < length; k++)
+        out[k] = (float)sketch[k];
+    return 0;
+}
+
+/* Whether all values of a piece's members are floats. */
+static bool all_floats(const struct cg_worker *worker, const struct cg_piece *piece)
+{
+    const struct cg_bundle_member *member = members_of(worker, piece);
+    for (int32_t m = 0; m < piece->members; m++)
+        if (!member[m].quantised && !cg_dtype_is_float(member[m].dtype))
+            return false;
+    return true;
+}
+
 static int begin_task(struct cg_worker *worker, const struct cg_piece *piece, struct cg_err *err)
 {
     const struct cg_task *task = piece->task;
     const struct cg_bundle *bundle = &worker->plan->bundles[task->bundle];
     if (begin_decoding(worker, piece, err) < 0)
         return -1;
+    cg_block_begin(&worker->block, piece->members, all_floats(worker, piece));
     worker->chunks = 0;
     worker->shape = (struct cg_panel_shape){0};
-    for (int32_t m = 0; m < piece->members; m++)
+    for (int32_t m = 0; m < piece->members; m++) {
         worker->feature[m] = NULL;
+        worker->taken[m] = 0;
+        worker->lengths[m].list = -1;
+    }
     if (task->work == CG_WORK_SUMS)
         return 0;
     for (int32_t m = 0; m < piece->members; m++)
-        worker->feature[m] = row_for(worker, sample_of(worker, task->bundle, cg_task_first_member(task) + m));
+        if (begin_features(worker, task, m, err) < 0)
+            return -1;
     if (begin_panels(worker, bundle, piece->members, err) < 0)
         return -1;
     if (cg_digests_begin(worker->digests, (size_t)piece->members, err) < 0)
@@ -218,7 +319,7 @@ static int begin_task(struct cg_worker *worker, const struct cg_piece *piece, st
 static bool has_features(const struct cg_worker *worker, int32_t members)
 {
     for (int32_t m = 0; m < members; m++)
-        if (worker->feature[m])
+        if (worker->feature[m] || worker->taken[m] > 0 || worker->lengths[m].list >= 0)
             return true;
     return false;
 }
@@ -229,14 +330,17 @@ static void decode_block(struct cg_worker *worker, const struct cg_piece *piece,
 {
     const struct cg_bundle_member *member = &members_of(worker, piece)[m];
     const uint8_t *stored = piece->data[m];
-    if (!member->quantised) {
-        cg_block_decode(&worker->block, m, member->dtype,
-                        stored + cg_grain_bytes(member->grain, first - piece->first), n);
-        return;
-    }
-    double rounding = cg_dequantise(&worker->dequantiser[m], stored, piece->first, first, n,
-                                    worker->block.member[m].values);
-    cg_block_measure(&worker->block, m, n, rounding);
+    struct cg_block *block = &worker->block;
+    struct cg_dequantiser *d = &worker->dequantiser[m];
+    if (!member->quantised)
+        cg_block_decode(block, m, member->dtype, stored + cg_grain_bytes(member->grain, first - piece->first),
+                        n);
+    else if (block->single)
+        block->member[m].rounding =
+            cg_dequantise(d, stored, piece->first, first, n, cg_block_singles(block, m));
+    else
+        block->member[m].rounding =
+            cg_dequantise_wide(d, stored, piece->first, first, n, cg_block_wides(block, m));
 }
 
 /* One block of all members: decoded once, while it is in the cache. */
@@ -244,13 +348,14 @@ static int take_block(struct cg_worker *worker, const struct cg_piece *piece, in
                       struct cg_err *err)
 {
     const struct cg_task *task = piece->task;
-    for (int32_t m = 0; m < piece->members; m++) {
+    for (int32_t m = 0; m < piece->members; m++)
         decode_block(worker, piece, m, first, n);
-        const double *values = worker->block.member[m].values;
+    cg_block_measure(&worker->block, n);
+    for (int32_t m = 0; m < piece->members; m++) {
+        struct cg_values values = worker->block.member[m].values;
         if (worker->shape.residual > 0)
             cg_panel_take(&worker->shape, worker->panel[m], first, values, n);
-        if (worker->feature[m])
-            cg_features_take(worker->options, worker->feature[m], first, values, n);
+        take_features(worker, m, first, values, n);
     }
     if (task->work == CG_WORK_STREAM)
         return 0;
@@ -354,6 +459,9 @@ static int end_task(struct cg_worker *worker, const struct cg_piece *piece, stru
     if (hash_sides(worker, piece, false, err) < 0 ||
         cg_digests_end(worker->digests, (size_t)piece->members, worker->table.digest + first, err) < 0)
         return -1;
+    for (int32_t m = 0; m < piece->members; m++)
+        if (end_features(worker, task, m, err) < 0)
+            return -1;
     if (bundle->apart) { /* the panel waits for the other streams' */
         if (cg_hold_panel(worker, task, worker->panel[0], err) < 0)
             return -1;

@@ -6,7 +6,9 @@
 #include "dequantise.h"
 #include "digest.h"
 #include "features.h"
+#include "longest.h"
 #include "panel.h"
+#include "sketches.h"
 #include "stream.h"
 #include "table.h"
 
@@ -22,8 +24,12 @@ struct cg_worker {
     const struct cg_anatomy *anatomy;
     const struct cg_plan *plan;
     const struct cg_sweep_options *options;
+    int32_t widest; /* members of a bundle at most */
     struct cg_samples samples;
     struct cg_features features; /* this rank's rows, in the order of its tasks */
+    struct cg_sketches sketches; /* likewise */
+    struct cg_longest longest;
+    struct cg_files *files; /* for gains */
     struct cg_table table;
     uint8_t *
         *kept; /* [models] input embeddings that this rank keeps as it hashes them; NULL for the others */
@@ -38,7 +44,11 @@ struct cg_worker {
     struct cg_panel_shape shape;
     float **panel;    /* [members]; NULL: the bundle has none */
     double **feature; /* [members] row of the sample, NULL for none */
-    double *cells;    /* chunk after chunk, of a bundle summed whole */
+    int64_t *taken;   /* [members] buckets of the sketch being taken, 0 for none; and these */
+    double *sketch;   /* [members * most_taken] */
+    int64_t most_taken;
+    struct cg_row_lengths *lengths; /* [members] */
+    double *cells;                  /* chunk after chunk, of a bundle summed whole */
     size_t cells_capacity;
     int64_t chunks; /* in cells so far */
     double *scratch;
@@ -57,7 +67,10 @@ void cg_worker_release(struct cg_worker *worker);
 int cg_worker_take(struct cg_worker *worker, const struct cg_piece *piece, struct cg_err *err);
 
 /* The panel of a bundle's members; a slot with one member has nothing to compare it with. */
-struct cg_panel_shape cg_bundle_panel_shape(const struct cg_worker *worker, const struct cg_bundle *bundle);
+struct cg_panel_shape cg_bundle_panel_shape(const struct cg_anatomy *anatomy, const struct cg_bundle *bundle);
+
+/* Stored bytes of all input embeddings: up to CG_KEEP_BYTES they are kept. */
+int64_t cg_embedding_bytes(const struct cg_plan *plan, const struct cg_anatomy *anatomy);
 
 /* The nulls of every two members of a bundle, into the table. values[members]; not read where the shape has
  * no panel. */

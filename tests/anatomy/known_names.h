@@ -332,6 +332,8 @@ static const struct row known[] = {
     {"blk.3.ssm_dt_norm.weight", "layers.3.mamba.dt.norm"},
     {"blk.3.ssm_dt.bias", "layers.3.mamba.dt.bias"},
     {"blk.3.ssm_d", "layers.3.mamba.d"},
+    {"blk.3.ssm_a", "layers.3.mamba.a"},
+    {"blk.3.ssm_norm.weight", "layers.3.mamba.norm"},
     {"blk.3.ssm_out.weight", "layers.3.mamba.out"},
     {"blk.3.attn_k_norm.weight", "layers.3.attn.k.norm"},
     {"blk.3.attn_q_a.weight", "layers.3.attn.q_a"},

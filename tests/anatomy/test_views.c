@@ -65,6 +65,8 @@ static int64_t out_down(int64_t e, int64_t r, int64_t c) { return (e * H + r) * 
 static int64_t paired_row(int64_t r) { return r / 4 * 4 + r % 2 * 2 + r % 4 / 2; }
 static int64_t paired(int64_t e, int64_t r, int64_t c) { (void)e; return paired_row(r) * H + c; }
 static int64_t paired_bias(int64_t e, int64_t r, int64_t c) { (void)e; (void)r; return paired_row(c); }
+/* (A, H, D): keys of latent attention as llama.cpp stores them */
+static int64_t latent_k(int64_t e, int64_t r, int64_t c) { (void)e; return (r / D * H + c) * D + r % D; }
 /* (E, I, H) */
 static int64_t expert_row(int64_t e, int64_t r, int64_t c) { return (e * I + r) * H + c; }
 /* (E * I, H) */
@@ -303,6 +305,8 @@ static const struct part parts[] = {
     {"granitemoe", "model.layers.1.block_sparse_moe.input_linear.weight", 3, {E, 2 * I, H}, PACKED_SLOT "ffn.gate", I, H, out_gate},
     {.slot = PACKED_SLOT "ffn.up", .rows = I, .columns = H, .element = out_up},
     {"granitemoe", "model.layers.1.block_sparse_moe.output_linear.weight", 3, {E, H, I}, PACKED_SLOT "ffn.down", H, I, out_down},
+    {"deepseek2", "blk.1.attn_k_b.weight", 3, {A, H, D}, "layers.1.attn.k_b", A * D, H, latent_k},
+    {"deepseek2", "blk.1.attn_v_b.weight", 3, {A, D, H}, "layers.1.attn.v_b", A * D, H, gate},
     {"llama", "layers.1.attention.wq.weight", 2, {H, H}, "layers.1.attn.q", H, H, paired},
     {"llama", "layers.1.attention.wk.weight", 2, {8, H}, "layers.1.attn.k", 8, H, paired},
     /* clang-format on */

@@ -1,12 +1,15 @@
 /* The pulse on however many ranks the harness starts: all end together, and one that fails calls off the
  * others.
  */
+#include "cognate/interrupt.h"
 #include "cognate/log.h"
 #include "cognate/pulse.h"
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <time.h>
 /* cmocka wants the above first */
 #include <cmocka.h>
@@ -127,6 +130,123 @@ static void one_after_another(void **state)
     cg_pulse_destroy(NULL);
 }
 
+/* What a stage is to do, and what it found. */
+struct errand {
+    int failing;    /* this rank fails in the middle; -1: none does */
+    double seconds; /* the last rank works for so long without a word */
+    int64_t sum;
+    char word[8];
+};
+
+static int do_errand(const struct cg_comm *ranks, void *context, struct cg_err *err)
+{
+    struct errand *errand = context;
+    struct cg_buf word = {0};
+    if (ranks->rank == ranks->size - 1)
+        sleep_for(errand->seconds);
+    if (ranks->rank == 0 && cg_buf_printf(&word, err, "hello") < 0)
+        return -1;
+    assert_true(cg_pulse_begin_read(ranks->pulse, "a file", 17, err) == 0);
+    cg_pulse_end_read(ranks->pulse);
+    errand->sum = cg_sum_int(ranks, ranks->rank + 1);
+    int result = ranks->rank == errand->failing ? cg_fail(err, CG_EIO, "rank %d is unwell", ranks->rank) : 0;
+    if (cg_agree(ranks, result, err) < 0) {
+        cg_buf_release(&word);
+        return -1;
+    }
+    result = cg_broadcast(ranks, &word, err);
+    snprintf(errand->word, sizeof errand->word, "%.7s", result == 0 ? word.data : "");
+    cg_buf_release(&word);
+    return result;
+}
+
+/* A stage in a thread of its own meets the other ranks like any other code, and fails on all when one does.
+ */
+static void runs_a_stage(void **state)
+{
+    (void)state;
+    for (int failing = -1; failing < comm.size; failing++) {
+        struct cg_pulse *pulse = create(60);
+        struct cg_err err = {0};
+        struct errand errand = {.failing = failing};
+        int result = cg_pulse_run(pulse, do_errand, &errand, &err);
+        cg_pulse_end(pulse, result < 0);
+        cg_pulse_destroy(pulse);
+        assert_int_equal(errand.sum, comm.size * (comm.size + 1) / 2);
+        assert_int_equal(result, failing < 0 ? 0 : -1);
+        assert_string_equal(errand.word, failing < 0 ? "hello" : "");
+        if (failing >= 0) {
+            char text[32];
+            snprintf(text, sizeof text, "rank %d is unwell", failing);
+            assert_string_equal(err.text, text);
+        }
+    }
+}
+
+static int sit_still(const struct cg_comm *ranks, void *context, struct cg_err *err)
+{
+    if (ranks->rank == ranks->size - 1)
+        sleep_for(*(double *)context);
+    return cg_agree(ranks, 0, err);
+}
+
+/* A stage that says nothing for longer than a rank may be silent is not taken for dead: its pulse goes on. */
+static void works_on_in_silence(void **state)
+{
+    (void)state;
+    double limit = 2, margin = 5; /* of pulse.c */
+    if (comm.size != 2)
+        return;
+    struct cg_pulse *pulse = create(limit - margin);
+    struct cg_err err = {0};
+    double seconds = 1.5 * limit;
+    assert_int_equal(cg_pulse_run(pulse, sit_still, &seconds, &err), 0);
+    cg_pulse_end(pulse, false);
+    cg_pulse_destroy(pulse);
+}
+
+/* Without a thread of its own, too, ranks wait for each other under the pulse. */
+static void meets_by_itself(void **state)
+{
+    (void)state;
+    struct cg_pulse *pulse = create(60);
+    struct cg_err err = {0};
+    struct errand errand = {.failing = -1, .seconds = 0.3};
+    assert_int_equal(do_errand(cg_pulse_comm(pulse), &errand, &err), 0);
+    cg_pulse_end(pulse, false);
+    cg_pulse_destroy(pulse);
+    assert_string_equal(errand.word, "hello");
+}
+
+static int read_once(const struct cg_comm *ranks, void *context, struct cg_err *err)
+{
+    *(int *)context = cg_pulse_begin_read(ranks->pulse, "a file", 0, err);
+    cg_pulse_end_read(ranks->pulse);
+    return cg_agree(ranks, *(int *)context, err);
+}
+
+/* The last of the tests: a signal that came to one rank stops all of them under a pulse, at its next read,
+ * and is nothing to ranks without. */
+static void heeds_signals(void **state)
+{
+    (void)state;
+    struct cg_err err = {0};
+    bool hit = comm.rank == comm.size - 1;
+    cg_interrupt_listen();
+    assert_int_equal(cg_interrupt_check(&err), 0);
+    if (hit)
+        raise(SIGUSR1);
+    assert_int_equal(cg_agree(&comm, 0, &err), 0);
+    struct cg_pulse *pulse = create(60);
+    int own = 1;
+    assert_int_equal(cg_pulse_run(pulse, read_once, &own, &err), -1);
+    assert_int_equal(own, hit ? -1 : 0);
+    cg_pulse_end(pulse, true);
+    cg_pulse_destroy(pulse);
+    assert_int_equal(err.code, CG_EINTERRUPTED);
+    assert_non_null(strstr(err.text, strsignal(SIGUSR1)));
+}
+
 int main(int argc, char **argv)
 {
     struct cg_err err = {0};
@@ -134,8 +254,11 @@ int main(int argc, char **argv)
         return 1;
     cg_log_setup(true, false);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(waits_for_last), cmocka_unit_test(goes_on),           cmocka_unit_test(calls_off),
-        cmocka_unit_test(fails_last),     cmocka_unit_test(one_after_another),
+        cmocka_unit_test(waits_for_last),      cmocka_unit_test(goes_on),
+        cmocka_unit_test(calls_off),           cmocka_unit_test(fails_last),
+        cmocka_unit_test(one_after_another),   cmocka_unit_test(runs_a_stage),
+        cmocka_unit_test(works_on_in_silence), cmocka_unit_test(meets_by_itself),
+        cmocka_unit_test(heeds_signals),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     cg_comm_finalize(&comm);

@@ -5,6 +5,7 @@ Makes two unrelated one-layer Mixtral 8x7B checkpoints (3.4 GB each), reads them
 cache, and takes turns: two `openssl dgst -sha256` side by side, cognate on 2 ranks and on 1 rank, `cat`; the median
 of the rounds counts. cognate's own seconds run from after MPI_Init to the finished file; the launcher's start and end
 are what the whole process takes beyond that. Then, on sparse files of Solar-Open-100B's true shapes, inspect and plan.
+With --formats instead: how fast each stored type is swept, by stored byte, against bf16 (formats.py).
 COGNATE names the program, MPIRUN the launcher with its options.
 """
 
@@ -23,6 +24,7 @@ from pathlib import Path
 import h5py
 
 import make_checkpoint
+from formats import bench_formats
 
 HERE = Path(__file__).resolve().parent
 ENVIRONMENT = {
@@ -216,6 +218,9 @@ def main():
     parser.add_argument("--layers", type=int, help="layers of the filled checkpoints (default 1)")
     parser.add_argument("--experts", type=int, help="experts a layer (default 8)")
     parser.add_argument("--rounds", type=int, default=3, help="how often each is measured (default 3)")
+    parser.add_argument("--formats", nargs="*", metavar="TYPE", help="stored types against bf16: these, or all")
+    parser.add_argument("--against", metavar="PROGRAM", help="with --formats: another build, measured in turn")
+    parser.add_argument("--megabytes", type=int, default=256, help="with --formats: of each model (default 256)")
     parser.add_argument("--quick", action="store_true", help="tiny shapes: does the bench itself work?")
     options = parser.parse_args()
     program = os.environ.get("COGNATE") or shutil.which("cognate")
@@ -229,6 +234,12 @@ def main():
         folder = Path(options.folder or scratch)
         folder.mkdir(parents=True, exist_ok=True)
         bench = Bench(program, shlex.split(os.environ.get("MPIRUN") or "mpirun"), folder)
+        if options.formats is not None:
+            os.environ.update(ENVIRONMENT)
+            programs = {"cognate": bench.mpi(1, program)}
+            programs.update({"against": bench.mpi(1, options.against)} if options.against else {})
+            bench_formats(programs, folder, options.formats, options.rounds, options.megabytes * 10**6)
+            return
         bench_compare(bench, make_models(folder, options), options.rounds)
         bench_large(bench, options.quick)
 

@@ -37,6 +37,14 @@ static const struct {
      {0x1.795e4p+1, -0x1.795e4p+4, -0x1.2c4bp-1, -0x1.21808p+20, 0x1.8975ap+8},
      -0x1.b5434130247p+27},
     {CG_TQ1_0, {0x1.9acp-13, 0x1.9acp-13, 0x1.9acp-13, -0x1.c6p-2, -0x1.fp+8}, -0x1.173a80c91p+14},
+    {CG_IQ1_S, {-0x1.344dp-4, 0x1.8c63p-4, 0x1.2048p-7, -0x1.b675p+7, 0x1.c428p+15}, 0x1.8fd6581af7p+23},
+    {CG_IQ1_M, {-0x1.7e8p+5, 0x1.474p+6, 0x1.32p+3, 0x1.3ed4p-1, 0x1.728cp-9}, 0x1.072ba673cp+12},
+    {CG_IQ2_XXS, {-0x1.2c4bp-4, -0x1.806p-6, 0x1.9064p-6, -0x1.299eap+8, 0x1.fc914p+17}, 0x1.d964d962112p+23},
+    {CG_IQ2_XS, {-0x1.775dcp-2, 0x1.f47dp-4, -0x1.004p-7, 0x1.d49a8p+7, 0x1.c3f8p+13}, 0x1.d10a32c305p+22},
+    {CG_IQ2_S, {-0x1.8360cp-2, 0x1.f47dp-4, 0x1.004p-7, 0x1.2948p+4, 0x1.3248p+12}, -0x1.ee51672584p+18},
+    {CG_IQ3_XXS, {-0x1.dc77p-1, 0x1.324c8p+0, -0x1.f07cp-3, 0x1.22028p+6, 0x1.6164p+10}, -0x1.e77d68b9p+17},
+    {CG_IQ3_S, {0x1.9866p-2, -0x1.1044p-3, -0x1.e078p-4, 0x1.df51p+5, 0x1.2d38p+8}, 0x1.93656d44p+17},
+    {CG_NVFP4, {-0x1.8p-8, -0x1p-4, 0x1.5p+6, -0x1.bp+8, 0x1.08p+2}, -0x1.ec2e5p+12},
     {CG_TQ2_0, {0x0p+0, 0x1.39p-13, 0x1.39p-12, 0x1.83cp-4, -0x1.0d4p+6}, 0x1.0e2d39615p+15},
 };
 
@@ -72,7 +80,7 @@ static void test_values(void **state)
             fail_msg("%s: %a in all", cg_dtype_name(rows[r].dtype), sum);
         free(memory);
     }
-    assert_int_equal(sizeof rows / sizeof *rows, CG_IQ1_S - CG_Q4_0);
+    assert_int_equal(sizeof rows / sizeof *rows, CG_DTYPE_COUNT - CG_FIRST_BLOCK_DTYPE);
 }
 
 static void test_one_by_one(void **state)
@@ -117,6 +125,18 @@ static const struct {
     {CG_MXFP4, {{0, 128}, {1, 0xF7}}, (30 + 2 * 28) / 12.0}, /* 12 and -12: from 10 to 15 */
     {CG_IQ4_NL, {{1, 0x3C}}, 32 * 23.0 * 23 / 12},           /* -127 with -104 beside it */
     {CG_TQ2_0, {{65, 0x3C}}, 256 / 12.0},
+    /* codes of a group among as many as would fill the box of their values; 2^(15/8) = 3.66801617... */
+    {CG_IQ2_XXS, {{1, 0x3C}}, 256 * (0.125 * 102 / 3.6680161728) * (0.125 * 102 / 3.6680161728) / 12},
+    {CG_IQ2_XS, {{1, 0x3C}, {66, 0x10}}, (240 + 16 * 9) * (0.125 * 25.5) * (0.125 * 25.5) / 12},
+    {CG_IQ2_S, {{1, 0x3C}}, 256 * (0.125 * 102 / 4.7568284600) * (0.125 * 102 / 4.7568284600) / 12},
+    {CG_IQ3_XXS, {{1, 0x3C}}, 256 * (0.25 * 132 / 7.3360323456) * (0.25 * 132 / 7.3360323456) / 12},
+    {CG_IQ3_S, {{1, 0x3C}}, 256 * (32 / 9.5136569200) * (32 / 9.5136569200) / 12},
+    {CG_IQ1_S, {{1, 0x3C}}, 256 * (3 / 2.5936791093) * (3 / 2.5936791093) / 12},
+    {CG_IQ1_M, {{53, 0xC0}, {55, 0x30}}, 256 * (3 / 2.5936791093) * (3 / 2.5936791093) / 12},
+    {CG_NVFP4, {{0, 0x40}}, 16 / 12.0}, /* 2 / 2, all codes 0 */
+    {CG_NVFP4,
+     {{0, 0x40}, {4, 0x75}},
+     (14 + 4 + 16) / 12.0}, /* 6: from 5 to 7; 12: from 10 on, none beyond */
 };
 
 static void test_rounding(void **state)
@@ -134,7 +154,7 @@ static void test_rounding(void **state)
                      roundings[r].rounding);
     }
     assert_true(cg_dtype_rounding(CG_BF16, "\0\100", 1) == 0);
-    assert_true(cg_dtype_rounding(CG_IQ2_XXS, "", 0) == 0);
+    assert_true(cg_dtype_rounding(CG_C64, "\0\0\0\0\0\0\0\0", 1) == 0);
 }
 
 static void test_names(void **state)

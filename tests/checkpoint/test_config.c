@@ -55,6 +55,8 @@ static const struct {
      "config.json: hidden_size must be a whole number of at least 1, not -1"},
     {"embeddings of no size", "{\"embedding_size\":0}", 0, 0,
      "embedding_size must be a whole number of at least 1, not 0"},
+    {"keys of no size", "{\"qk_nope_head_dim\":0}", 0, 0,
+     "qk_nope_head_dim must be a whole number of at least 1, not 0"},
     {"embeddings of half a size", "{\"word_embed_proj_dim\":0.5}", 0, 0,
      "word_embed_proj_dim must be a whole number of at least 1, not 0.5"},
     {"zero", "{\"hidden_size\":0}", 0, 0, "hidden_size must be a whole number of at least 1, not 0"},

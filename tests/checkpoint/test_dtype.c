@@ -49,6 +49,18 @@ static void check(enum cg_dtype dtype, const uint64_t *patterns, const double *e
             fail_msg("%s, pattern %#llx: %a, not %a", cg_dtype_name(dtype), (unsigned long long)patterns[i],
                      values[i], expected[i]);
     assert_true(values[n] == untouched);
+    if (cg_dtype_is_float(dtype)) {
+        float *floats = malloc((n + 1) * sizeof *floats);
+        assert_non_null(floats);
+        floats[n] = (float)untouched;
+        cg_dtype_decode_floats(dtype, memory + shift, n, floats);
+        for (size_t i = 0; i < n; i++) {
+            double value = (double)floats[i];
+            assert_true(isnan(value) ? isnan(values[i]) : memcmp(&value, &values[i], sizeof value) == 0);
+        }
+        assert_true((double)floats[n] == untouched);
+        free(floats);
+    }
     free(values);
     free(memory);
 }

@@ -48,7 +48,7 @@ static const struct row {
                    ONES KEY("\1", "o", "\11") N4("\0") N8("\0") KEY("\1", "p", "\11") N4("\7")
                        N8("\3") "\0\1\1" KEY("\1", "q", "\11") N4("\13") N8("\1") ONES FOUR_FLOATS),
      16, "a F32 [4] 0-16;", NULL, 0},
-    {"types that are not decoded", P(ONE(TENSOR("\1", "\0\1\0\0\0\0\0\0", "\20", N8("\0")))), 66,
+    {"entries of a codebook", P(ONE(TENSOR("\1", "\0\1\0\0\0\0\0\0", "\20", N8("\0")))), 66,
      "a IQ2_XXS [256] 0-66;", NULL, 0},
 
     {"bad magic", P("GGUX" N4("\3") N8("\0") N8("\0")), -1, NULL,
@@ -126,6 +126,9 @@ static const struct row {
      0},
     {"2^61 bytes", P(ONE(TENSOR("\1", TWO_TO_61, "\30", N8("\0")))), 16, NULL,
      "a: has 2305843009213693952 bytes from 0 on in a file of", 0},
+    {"2^63 - 1 bytes, which padding carries over",
+     P(ONE(TENSOR("\1", "\377\377\377\377\377\377\377\177", "\30", N8("\0")))), 16, NULL,
+     "a: has 9223372036854775807 bytes from 0 on in a file of", 0},
     {"offset 2^63", P(ONE(TENSOR("\1", N8("\4"), "\0", TWO_TO_63))), 16, NULL,
      "a: has 16 bytes from 9223372036854775808 on in a file of 80 (at byte 49)", 0},
     {"offset -32", P(ONE(TENSOR("\1", N8("\4"), "\0", "\340\377\377\377\377\377\377\377"))), 16, NULL,

@@ -128,13 +128,6 @@ static const struct config {
      {{0}},
      "m.gguf: llama.cpp changes what gemma2 has: norm weights are stored plus one; compared as stored here\n",
      NULL},
-    {"types that are not decoded",
-     P(HEAD("\1", "\1") ARCHITECTURE("\1", "x") TENSOR("\1", "\0\1\0\0\0\0\0\0", "\20", N8("\0"))),
-     "x",
-     1,
-     {{0}},
-     "a is of type IQ2_XXS, which cognate does not decode; 1 such tensors are hashed, not compared\n",
-     NULL},
 
     {"architecture a number",
      P(HEAD("\1", "\1") KEY("\24", "general.architecture", "\4") N4("\1") FOUR_FLOATS),

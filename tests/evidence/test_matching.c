@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 /* cmocka wants the above first */
 #include <cmocka.h>
 
@@ -75,17 +76,25 @@ static void fill(float *out, int seed, int n, int length, const float *base, dou
                 (float)(noise(seed, i, j) + (base ? keep * (double)base[i * length + j] : 0));
 }
 
-/* Row j of b is row (7 j + 3) mod N of a, times keep, and noise; up perhaps with its sign turned. */
+/* Row j of b is row (7 j + 3) mod N of a, times keep, and noise; by the second projection perhaps with its
+ * sign turned, and that sign perhaps counts. */
 static const struct {
     double keep;
     int m;
     double sign;
+    bool either;
     int units;
     double cosine;
 } agreements[] = {
-    {0, 50, 1, 1, 0.451226642575699},   {0.75, 50, 1, 37, 22.95013797107513},
-    {1, 50, 1, 49, 34.398419949478715}, {3, 50, 1, 50, 47.37584628339979},
-    {3, 50, -1, 50, 47.37584628339979}, {1, 37, 1, 36, 25.52010955131844},
+    {0, 50, 1, true, 1, 0.451226642575699},
+    {0.75, 50, 1, true, 37, 22.95013797107513},
+    {1, 50, 1, true, 49, 34.398419949478715},
+    {3, 50, 1, true, 50, 47.37584628339979},
+    {3, 50, -1, true, 50, 47.37584628339979},
+    {1, 37, 1, true, 36, 25.52010955131844},
+    {1, 50, 1, false, 50, 35.01625990487108},
+    {0.5, 50, 1, false, 15, 7.624816146630677},
+    {3, 50, -1, false, 0, 0},
 };
 
 static void test_two_matchings(void **state)
@@ -105,12 +114,38 @@ static void test_two_matchings(void **state)
         }
         for (int half = 0; half < 2; half++)
             cg_rows_to_units(a[half], N, LENGTH);
-        struct cg_signature in_a = {a[0], a[1], N}, in_b = {b[0], b[1], m};
-        struct cg_agreement found = cg_agree_twice(in_a, in_b, LENGTH, room);
+        struct cg_signature in_a = {{a[0], a[1]}, N}, in_b = {{b[0], b[1]}, m};
+        struct cg_agreement found = cg_agree_twice(in_a, in_b, LENGTH, agreements[t].either, room);
         assert_int_equal(found.units, agreements[t].units);
         assert_true(fabs(found.cosine - agreements[t].cosine) <= 1e-5);
-        found = cg_agree_twice(in_b, in_a, LENGTH, room);
+        found = cg_agree_twice(in_b, in_a, LENGTH, agreements[t].either, room);
         assert_int_equal(found.units, agreements[t].units);
+    }
+}
+
+/* second = cos first + sin rest, with a rest of length 1 that is orthogonal to first. */
+static void test_rows_apart(void **state)
+{
+    (void)state;
+    static float first[N * LENGTH], second[N * LENGTH], rest[N * LENGTH];
+    fill(first, 1, N, LENGTH, NULL, 0);
+    fill(second, 2, N, LENGTH, first, 1.5);
+    memcpy(second, first, LENGTH * sizeof *second); /* nothing is left of the first row */
+    cg_rows_to_units(first, N, LENGTH);
+    cg_rows_to_units(second, N, LENGTH);
+    memcpy(rest, second, sizeof rest);
+    cg_rows_apart(first, rest, N, LENGTH);
+    for (int i = 0; i < N; i++) {
+        double cosine = 0, product = 0, squares = 0;
+        for (int c = i * LENGTH; c < (i + 1) * LENGTH; c++) {
+            cosine += (double)first[c] * (double)second[c];
+            product += (double)first[c] * (double)rest[c];
+            squares += (double)rest[c] * (double)rest[c];
+        }
+        assert_true(fabs(squares - (i > 0)) <= 1e-6 && fabs(product) <= 1e-6);
+        for (int c = i * LENGTH; i > 0 && c < (i + 1) * LENGTH; c++)
+            assert_true(fabs((double)second[c] - cosine * (double)first[c] -
+                             sqrt(1 - cosine * cosine) * (double)rest[c]) <= 1e-6);
     }
 }
 
@@ -122,8 +157,8 @@ static void test_zeros_match_nothing(void **state)
     for (int k = 0; k < N * LENGTH; k++)
         rows[k] = 0.25f;
     cg_rows_to_units(rows, N, LENGTH);
-    struct cg_signature dead = {rows, rows, N};
-    assert_int_equal(cg_agree_twice(dead, dead, LENGTH, room).units, 0);
+    struct cg_signature dead = {{rows, rows}, N};
+    assert_int_equal(cg_agree_twice(dead, dead, LENGTH, true, room).units, 0);
 }
 
 static void test_fixed_points(void **state)
@@ -210,13 +245,10 @@ static void test_picks(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_assignments),
-        cmocka_unit_test(test_two_matchings),
-        cmocka_unit_test(test_zeros_match_nothing),
-        cmocka_unit_test(test_fixed_points),
-        cmocka_unit_test(test_squares),
-        cmocka_unit_test(test_picks),
-        cmocka_unit_test(test_numerical_rank),
+        cmocka_unit_test(test_assignments),  cmocka_unit_test(test_two_matchings),
+        cmocka_unit_test(test_rows_apart),   cmocka_unit_test(test_zeros_match_nothing),
+        cmocka_unit_test(test_fixed_points), cmocka_unit_test(test_squares),
+        cmocka_unit_test(test_picks),        cmocka_unit_test(test_numerical_rank),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

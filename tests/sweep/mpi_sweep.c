@@ -24,8 +24,11 @@ struct fixture {
     struct cg_sweep wanted; /* by one rank */
 };
 
-static const struct cg_sweep_options options = {
-    .buffer = 1 << 20, .stall_timeout = 60, .feature_kind = CG_FEATURES_SKETCH, .feature_length = 100};
+static const struct cg_sweep_options options = {.buffer = 1 << 20,
+                                                .stall_timeout = 60,
+                                                .feature_kind = CG_FEATURES_SKETCH,
+                                                .feature_length = 100,
+                                                .sketches = true};
 
 static void make_models(struct synthetic *made)
 {
@@ -277,6 +280,36 @@ static void compare_features(const struct cg_features *got, const struct cg_feat
     }
 }
 
+/* Where the sketch of a member begins, -1: it is not there. */
+static int64_t sketch_at(const struct fixture *f, const struct cg_sketches *of, int64_t member)
+{
+    int64_t first = 0;
+    for (int64_t i = 0; i < of->local; i++) {
+        if (of->member[i] == member)
+            return first;
+        const struct cg_member *at = &f->made.anatomy.members[of->member[i]];
+        first += cg_sketch_length(&f->made.anatomy.slots[of->member[i] / 3], at->rows, at->columns);
+    }
+    return -1;
+}
+
+/* So is every sketch; and it is that of the values. */
+static void compare_sketches(const struct fixture *f, const struct cg_sketches *got)
+{
+    const struct cg_sketches *wanted = &f->wanted.sketches;
+    assert_true(wanted->local > 0);
+    assert_int_equal(cg_sum_int(&comm, got->local), wanted->local);
+    for (int64_t i = 0, first = 0; i < wanted->local; i++) {
+        int64_t member = wanted->member[i], here = sketch_at(f, got, member);
+        const struct cg_member *of = &f->made.anatomy.members[member];
+        int64_t length = cg_sketch_length(&f->made.anatomy.slots[member / 3], of->rows, of->columns);
+        if (here >= 0)
+            assert_memory_equal(got->value + here, wanted->value + first, (size_t)length * sizeof(float));
+        assert_int_equal(cg_sum_int(&comm, here >= 0), 1);
+        first += length;
+    }
+}
+
 static void same_bits(void **state)
 {
     const struct fixture *f = *state;
@@ -300,6 +333,7 @@ static void same_bits(void **state)
             for (int m = 0; m < 3; m++)
                 assert_memory_equal(got.kept[m], f->wanted.kept[m], 5000000);
             compare_features(&got.features, &f->wanted.features);
+            compare_sketches(f, &got.sketches);
             cg_sweep_release(&got);
             cg_plan_release(&plan);
         }

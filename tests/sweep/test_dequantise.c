@@ -271,7 +271,8 @@ static double value_of(const struct matrix *m, const struct kind *kind, int64_t 
 static void check_run(const struct matrix *m, const struct kind *kind, struct cg_dequantiser *d,
                       int64_t first, size_t n)
 {
-    double values[CG_MOST_CODES], sum = 0;
+    double sum = 0;
+    float values[CG_MOST_CODES];
     /* Codes begin with a whole grain somewhere before, AWQ's with eight rows. */
     int64_t grain = kind->codes == CG_CODES_AWQ ? 8 * kind->columns : 32;
     int64_t from = first / grain * grain;
@@ -279,9 +280,9 @@ static void check_run(const struct matrix *m, const struct kind *kind, struct cg
     for (size_t i = 0; i < n; i++) {
         double one, expected = value_of(m, kind, first + (int64_t)i, &one);
         sum += one;
-        if (values[i] != expected)
-            fail_msg("%s: element %lld is %g, not %g", kind->name, (long long)first + (long long)i, values[i],
-                     expected);
+        if ((double)values[i] != expected)
+            fail_msg("%s: element %lld is %g, not %g", kind->name, (long long)first + (long long)i,
+                     (double)values[i], expected);
     }
     if (fabs(rounding - sum) > 1e-5 * sum)
         fail_msg("%s: %zu from %lld: rounding explains %g, not %g", kind->name, n, (long long)first, rounding,
@@ -318,7 +319,7 @@ static void test_nonfinite(void **state)
     struct cg_dequantiser d = {0};
     uint64_t seed = 2;
     struct cg_err err;
-    double values[480];
+    float values[480];
     build(&m, &kinds[0], &seed); /* fp8: 20 x 24, blocks of 8 x 16 */
     const float nan = NAN;
     memcpy(m.sides + 4, &nan, sizeof nan); /* block (0, 1) */
@@ -328,7 +329,7 @@ static void test_nonfinite(void **state)
     for (int64_t k = 0; k < 480; k++) {
         bool lost = k == 5 || (k / 24 < 8 && k % 24 >= 16);
         double expected = value_of(&m, &kinds[0], k, &one);
-        assert_true(lost ? isnan(values[k]) : values[k] == expected);
+        assert_true(lost ? isnan(values[k]) : (double)values[k] == expected);
         sum += lost ? 0 : one;
     }
     assert_true(fabs(rounding - sum) < 1e-5 * sum);

@@ -3,6 +3,7 @@
 #include "noise.h"
 #include "sweep/features.h"
 #include "sweep/kernels.h"
+#include "sweep/sketches.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,14 +16,73 @@
 
 enum { MOST = 20000 };
 
-/* Feeds n values in runs of `run`. */
+/* Feeds n values in runs of `run`, as doubles and, where they are such, as floats. */
 static void feed(enum cg_feature_kind kind, int64_t length, double *row, const double *values, int64_t n,
                  int64_t run)
 {
     struct cg_sweep_options options = {.feature_kind = kind, .feature_length = length};
+    static float single[MOST];
     memset(row, 0, (size_t)length * sizeof *row);
-    for (int64_t at = 0; at < n; at += run)
-        cg_features_take(&options, row, at, values + at, (size_t)(n - at < run ? n - at : run));
+    for (int64_t at = 0; at < n; at += run) {
+        bool floats = at / run % 2 == 1;
+        size_t some = (size_t)(n - at < run ? n - at : run);
+        for (size_t i = 0; i < some; i++) {
+            single[i] = (float)values[at + (int64_t)i];
+            floats = floats && (double)single[i] == values[at + (int64_t)i];
+        }
+        struct cg_values given =
+            floats ? (struct cg_values){.single = single} : (struct cg_values){.wide = values + at};
+        cg_features_take(&options, row, at, given, some);
+    }
+}
+
+/* Folding gives what a sketch of that length would be; whole numbers, so that all sums are exact. */
+static void fold(void **state)
+{
+    (void)state;
+    static double values[MOST], longer[2048], folded[2048], wanted[2048];
+    uint64_t seed = 5;
+    for (int i = 0; i < MOST; i++)
+        values[i] = round(100 * noise(&seed));
+    for (int64_t length = 1; length <= 2048; length *= 2) {
+        feed(CG_FEATURES_SKETCH, 2048, longer, values, MOST, 1024);
+        feed(CG_FEATURES_SKETCH, length, wanted, values, MOST, 1024);
+        cg_sketch_fold(folded, length, longer, 2048);
+        assert_memory_equal(folded, wanted, (size_t)length * sizeof *folded);
+        cg_sketch_fold(longer, length, longer, 2048);
+        assert_memory_equal(longer, wanted, (size_t)length * sizeof *folded);
+    }
+}
+
+static void ones(void **state)
+{
+    (void)state;
+    static const int64_t sizes[] = {1, 1000, 1024, 5000, MOST};
+    static double values[MOST], wanted[512];
+    float got[512];
+    struct cg_err err;
+    for (int i = 0; i < MOST; i++)
+        values[i] = 1;
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        feed(CG_FEATURES_SKETCH, 512, wanted, values, sizes[i], 1024);
+        assert_int_equal(cg_sketch_of_ones(got, 512, sizes[i], &err), 0);
+        for (int k = 0; k < 512; k++)
+            assert_true((double)got[k] == wanted[k]);
+    }
+}
+
+static void sketch_lengths(void **state)
+{
+    (void)state;
+    static const struct {
+        int32_t expert;
+        int64_t rows, columns, length;
+    } table[] = {{-1, 4096, 4096, 2048}, {3, 4096, 1408, 512}, {-1, 2, 2, 4},   {-1, 32, 64, 2048},
+                 {-1, 2047, 1, 1024},    {0, 15, 34, 256},     {0, 16, 32, 512}};
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        struct cg_slot slot = {.expert = table[i].expert};
+        assert_int_equal(cg_sketch_length(&slot, table[i].rows, table[i].columns), table[i].length);
+    }
 }
 
 static const int64_t lengths[] = {1, 2, 3, 100, 512, 1000, 1023, 1024, 1025, 3000, 8192};
@@ -51,7 +111,7 @@ static void sketch_of_one(void **state)
         values[e] = 1;
         struct cg_sweep_options options = {.feature_kind = CG_FEATURES_SKETCH, .feature_length = 1};
         row[0] = 0;
-        cg_features_take(&options, row, e, values + e, 1);
+        cg_features_take(&options, row, e, (struct cg_values){.wide = values + e}, 1);
         sign[e] = row[0];
         assert_true(sign[e] == 1 || sign[e] == -1);
         sum += sign[e];
@@ -192,6 +252,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(head),
         cmocka_unit_test(sketch_of_one),
+        cmocka_unit_test(fold),
+        cmocka_unit_test(ones),
+        cmocka_unit_test(sketch_lengths),
         cmocka_unit_test(sketch_piecewise),
         cmocka_unit_test(sketch_keeps_products),
         cmocka_unit_test(samples),

@@ -19,7 +19,17 @@
 #define cg_block_difference         plain_difference
 #define cg_block_signs              plain_signs
 #define cg_block_signed_add         plain_signed_add
+#define cg_single_moments           plain_single_moments
+#define cg_single_product           plain_single_product
+#define cg_single_pair              plain_single_pair
+#define cg_single_difference        plain_single_difference
+#define cg_single_signed_add        plain_single_signed_add
 #define fold                        plain_fold
+#define cg_single_extremes          plain_extremes
+#define vector                      plain_vector
+#define WIDTH                       PLAIN_WIDTH
+#define RUNNING                     PLAIN_RUNNING
+#define SPAN                        PLAIN_SPAN
 #define CG_CLONES                   static
 #include "sweep/kernels.c"
 #undef CG_CLONES
@@ -35,20 +45,58 @@
 #undef cg_block_difference
 #undef cg_block_signs
 #undef cg_block_signed_add
+#undef cg_single_moments
+#undef cg_single_product
+#undef cg_single_pair
+#undef cg_single_difference
+#undef cg_single_signed_add
 #undef fold
+#undef cg_single_extremes
+#undef vector
+#undef WIDTH
+#undef RUNNING
+#undef SPAN
+#undef DIFFERENCE
+#undef SIGNED_ADD
+#undef CONTRACT
+#undef WIDEN
 #define cg_block_moments(x, n, out) wide_moments(x, n, out)
 #define cg_block_product            wide_product
 #define cg_block_difference         wide_difference
 #define cg_block_signs              wide_signs
 #define cg_block_signed_add         wide_signed_add
+#define cg_single_moments           wide_single_moments
+#define cg_single_product           wide_single_product
+#define cg_single_pair              wide_single_pair
+#define cg_single_difference        wide_single_difference
+#define cg_single_signed_add        wide_single_signed_add
 #define fold                        wide_fold
+#define cg_single_extremes          wide_extremes
+#define vector                      wide_vector
+#define WIDTH                       WIDE_WIDTH
+#define RUNNING                     WIDE_RUNNING
+#define SPAN                        WIDE_SPAN
 #include "sweep/kernels.c"
 #undef cg_block_moments
 #undef cg_block_product
 #undef cg_block_difference
 #undef cg_block_signs
 #undef cg_block_signed_add
+#undef cg_single_moments
+#undef cg_single_product
+#undef cg_single_pair
+#undef cg_single_difference
+#undef cg_single_signed_add
 #undef fold
+#undef cg_single_extremes
+#undef vector
+#undef WIDTH
+#undef RUNNING
+#undef SPAN
+#undef DIFFERENCE
+#undef SIGNED_ADD
+#undef CONTRACT
+#undef WIDEN
 
 struct copy {
     const char *name;
@@ -57,12 +105,21 @@ struct copy {
     double (*difference)(const double *a, const double *b, size_t n);
     void (*signs)(const uint64_t *bits, double *signs);
     void (*signed_add)(double *sums, const double *x, const double *signs, size_t n);
+    void (*single_moments)(const float *x, size_t n, struct cg_block_moments *out);
+    double (*single_product)(const float *a, const float *b, size_t n);
+    double (*single_pair)(const float *a, const float *b, size_t n, struct cg_block_moments *out);
+    double (*single_difference)(const float *a, const float *b, size_t n);
+    void (*single_signed_add)(double *sums, const float *x, const double *signs, size_t n);
 };
 
 static const struct copy copies[] = {
-    {"library", cg_block_moments, cg_block_product, cg_block_difference, cg_block_signs, cg_block_signed_add},
-    {"plain", plain_moments, plain_product, plain_difference, plain_signs, plain_signed_add},
-    {"wide", wide_moments, wide_product, wide_difference, wide_signs, wide_signed_add},
+    {"library", cg_block_moments, cg_block_product, cg_block_difference, cg_block_signs, cg_block_signed_add,
+     cg_single_moments, cg_single_product, cg_single_pair, cg_single_difference, cg_single_signed_add},
+    {"plain", plain_moments, plain_product, plain_difference, plain_signs, plain_signed_add,
+     plain_single_moments, plain_single_product, plain_single_pair, plain_single_difference,
+     plain_single_signed_add},
+    {"wide", wide_moments, wide_product, wide_difference, wide_signs, wide_signed_add, wide_single_moments,
+     wide_single_product, wide_single_pair, wide_single_difference, wide_single_signed_add},
 };
 
 static size_t count_copies(void)
@@ -159,11 +216,63 @@ static void sums_in_lanes(void **state)
         }
 }
 
+static void assert_same(const struct cg_block_moments *got, const struct cg_block_moments *wanted)
+{
+    assert_bits(got->sum, wanted->sum);
+    assert_bits(got->squares, wanted->squares);
+    assert_true(got->minimum == wanted->minimum && got->maximum == wanted->maximum);
+}
+
+/* Floats give the bits of the same values as doubles. */
+static void check_singles(const struct copy *copy, const float *a, const float *b, const double *wide_a,
+                          const double *wide_b, size_t n)
+{
+    if (n > 0) {
+        struct cg_block_moments one, pair[2], wanted[2];
+        cg_block_moments(wide_a, n, &wanted[0]);
+        cg_block_moments(wide_b, n, &wanted[1]);
+        copy->single_moments(a, n, &one);
+        assert_same(&one, &wanted[0]);
+        assert_bits(copy->single_pair(a, b, n, pair), cg_block_product(wide_a, wide_b, n));
+        assert_same(&pair[0], &wanted[0]);
+        assert_same(&pair[1], &wanted[1]);
+    }
+    assert_bits(copy->single_product(a, b, n), cg_block_product(wide_a, wide_b, n));
+    assert_bits(copy->single_difference(a, b, n), cg_block_difference(wide_a, wide_b, n));
+}
+
+/* All lengths of a few vectors, some longer; aligned or not; values from the least to the greatest that there
+ * are. */
+static void floats_as_doubles(void **state)
+{
+    (void)state;
+    static _Alignas(64) float a[2048], b[2048];
+    static double wide_a[2048], wide_b[2048];
+    uint64_t seed = 43;
+    for (int kind = 0; kind < 3; kind++)
+        for (size_t step = 0; step < 76; step++) {
+            static const size_t longer[] = {127, 1000, 1023, 1024, 2040};
+            size_t n = step <= 70 ? step : longer[step - 71], shift = step % 5, other = (shift + 2) % 5;
+            for (size_t i = 0; i < 2048; i++) {
+                int low = kind == 2 ? -149 : -40, high = kind == 0 ? -40 : kind == 1 ? 40 : 127;
+                a[i] =
+                    (float)ldexp(noise(&seed), low + (int)(noise_bits(&seed) % (unsigned)(high - low + 1)));
+                b[i] =
+                    (float)ldexp(noise(&seed), low + (int)(noise_bits(&seed) % (unsigned)(high - low + 1)));
+                wide_a[i] = (double)a[i];
+                wide_b[i] = (double)b[i];
+            }
+            for (size_t c = 0; c < count_copies(); c++)
+                check_singles(&copies[c], a + shift, b + other, wide_a + shift, wide_b + other, n);
+        }
+}
+
 static void signs_of_bits(void **state)
 {
     (void)state;
     uint64_t bits[CG_BLOCK / 64], seed = 7;
     double signs[CG_BLOCK], x[CG_BLOCK], sums[CG_BLOCK], wanted[CG_BLOCK];
+    float single[CG_BLOCK];
     for (size_t w = 0; w < CG_BLOCK / 64; w++)
         bits[w] = w == 0 ? 0 : w == 1 ? UINT64_MAX : w == 2 ? UINT64_C(1) << 63 | 1 : noise_bits(&seed);
     for (size_t c = 0; c < count_copies(); c++) {
@@ -178,6 +287,12 @@ static void signs_of_bits(void **state)
             for (size_t i = 0; i < n; i++)
                 wanted[i] = signs[i] < 0 ? sums[i] - x[i] : sums[i] + x[i];
             copies[c].signed_add(sums, x, signs, n);
+            assert_memory_equal(sums, wanted, sizeof sums);
+            for (size_t i = 0; i < n; i++) {
+                single[i] = (float)x[i];
+                wanted[i] = signs[i] < 0 ? sums[i] - (double)single[i] : sums[i] + (double)single[i];
+            }
+            copies[c].single_signed_add(sums, single, signs, n);
             assert_memory_equal(sums, wanted, sizeof sums);
         }
     }
@@ -201,6 +316,16 @@ static void alarm_by_squares(void **state)
                 x[at] = odd[at % 4];
                 copies[c].moments(x, lengths[l], &moments);
                 assert_true(!isfinite(moments.squares));
+                struct cg_block_moments pair[2];
+                float single[CG_BLOCK], others[CG_BLOCK] = {0};
+                for (size_t i = 0; i < lengths[l]; i++)
+                    single[i] = (float)x[i];
+                copies[c].single_moments(single, lengths[l], &moments);
+                assert_true(!isfinite(moments.squares));
+                copies[c].single_pair(single, others, lengths[l], pair);
+                assert_true(!isfinite(pair[0].squares) && pair[1].squares == 0);
+                copies[c].single_pair(others, single, lengths[l], pair);
+                assert_true(pair[0].squares == 0 && !isfinite(pair[1].squares));
             }
 }
 
@@ -208,6 +333,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sums_in_lanes),
+        cmocka_unit_test(floats_as_doubles),
         cmocka_unit_test(signs_of_bits),
         cmocka_unit_test(alarm_by_squares),
     };

@@ -53,15 +53,18 @@ static void shapes(void **state)
     }
 }
 
-/* Feeds the matrix in runs of many lengths; element e has the value e + 1. */
+/* Feeds the matrix in runs of many lengths, as doubles and as floats; element e has the value e + 1. */
 static void feed(const struct cg_panel_shape *shape, float *panel, int64_t elements, int64_t run)
 {
     double values[CG_BLOCK];
+    float single[CG_BLOCK];
     for (int64_t at = 0; at < elements;) {
         int64_t n = elements - at < run ? elements - at : run;
         for (int64_t i = 0; i < n; i++)
-            values[i] = (double)(at + i + 1);
-        cg_panel_take(shape, panel, at, values, (size_t)n);
+            single[i] = (float)(values[i] = (double)(at + i + 1));
+        struct cg_values given =
+            at / run % 2 == 0 ? (struct cg_values){.wide = values} : (struct cg_values){.single = single};
+        cg_panel_take(shape, panel, at, given, (size_t)n);
         at += n;
     }
 }

@@ -23,13 +23,16 @@ static void sum_chunk(const double (*values)[CG_BLOCK * 3], int32_t members, int
     struct cg_sums *sums = cg_sums_create(MEMBERS, &err);
     assert_non_null(sums);
     assert_int_equal(cg_block_init(&block, MEMBERS, &err), 0);
+    cg_block_begin(&block, members, false);
     cg_sums_begin(sums, members, 9, chunk);
     for (size_t at = 0; at < n; at += CG_BLOCK) {
+        size_t some = n - at < CG_BLOCK ? n - at : CG_BLOCK;
         for (int m = 0; m < members; m++) {
-            cg_block_decode(&block, m, CG_F64, values[m] + first + at, n - at < CG_BLOCK ? n - at : CG_BLOCK);
+            cg_block_decode(&block, m, CG_F64, values[m] + first + at, some);
             assert_true(block.member[m].rounding == 0);
             block.member[m].rounding = m + 1;
         }
+        cg_block_measure(&block, some);
         assert_int_equal(cg_sums_add(sums, &block, losses, &err), 0);
     }
     cg_sums_end(sums, cell);
@@ -258,6 +261,62 @@ static void holes(void **state)
     }
 }
 
+/* One chunk of floats, as F32 blocks of floats or of doubles. */
+static void sum_floats(float (*values)[3000], int32_t members, bool floats, size_t n,
+                       struct cg_losses *losses, double *cell)
+{
+    struct cg_err err = {0};
+    struct cg_block block;
+    struct cg_sums *sums = cg_sums_create(members, &err);
+    assert_non_null(sums);
+    assert_int_equal(cg_block_init(&block, members, &err), 0);
+    cg_block_begin(&block, members, floats);
+    assert_int_equal(block.single, floats);
+    cg_sums_begin(sums, members, 9, 4);
+    for (size_t at = 0; at < n; at += CG_BLOCK) {
+        size_t some = n - at < CG_BLOCK ? n - at : CG_BLOCK;
+        for (int m = 0; m < members; m++)
+            cg_block_decode(&block, m, CG_F32, values[m] + at, some);
+        cg_block_measure(&block, some);
+        assert_int_equal(cg_sums_add(sums, &block, losses, &err), 0);
+    }
+    cg_sums_end(sums, cell);
+    cg_block_release(&block);
+    cg_sums_destroy(sums);
+}
+
+/* Blocks of floats have the bits of blocks of the same values as doubles: strangers, near and equal ones,
+ * with holes and without. */
+static void floats_as_doubles(void **state)
+{
+    (void)state;
+    static float values[2][3000];
+    static const float odd[] = {NAN, INFINITY, -INFINITY};
+    static const size_t lengths[] = {1, 17, 1024, 3000};
+    uint64_t seed = 78;
+    for (int c = 0; c < 4 * 3 * 3 * 2; c++) {
+        size_t n = lengths[c % 4], hole = c / 12 % 3 == 0 ? 100000 : c / 12 % 3 == 1 ? 50 : 2;
+        int32_t members = 1 + c / 36 % 2;
+        double near = c / 4 % 3 == 0 ? 1 : c / 4 % 3 == 1 ? 1e-3 : 0, cell[2][40];
+        struct cg_losses losses[2] = {{0}};
+        for (size_t i = 0; i < n; i++) {
+            values[0][i] = (float)noise(&seed);
+            values[1][i] = (float)((near < 1 ? (double)values[0][i] : 0) + near * noise(&seed));
+            for (int m = 0; m < 2; m++)
+                if (noise_bits(&seed) % hole == 0)
+                    values[m][i] = odd[noise_bits(&seed) % 3];
+        }
+        for (int floats = 0; floats < 2; floats++)
+            sum_floats(values, members, floats == 1, n, &losses[floats], cell[floats]);
+        assert_memory_equal(cell[0], cell[1], (size_t)cg_cell_size(members) * sizeof(double));
+        assert_int_equal(losses[0].n, losses[1].n);
+        if (losses[0].n > 0)
+            assert_memory_equal(losses[0].list, losses[1].list, losses[0].n * sizeof(struct cg_loss));
+        free(losses[0].list);
+        free(losses[1].list);
+    }
+}
+
 /* A negative zero would become positive in the reduction: on no rank it may be seen. */
 static void no_negative_zero(void **state)
 {
@@ -337,10 +396,15 @@ static void fold_extremes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(whole_numbers), cmocka_unit_test(small_differences),
-        cmocka_unit_test(equal_or_not),  cmocka_unit_test(moved_values),
-        cmocka_unit_test(holes),         cmocka_unit_test(no_negative_zero),
-        cmocka_unit_test(fold_exact),    cmocka_unit_test(fold_extremes),
+        cmocka_unit_test(whole_numbers),
+        cmocka_unit_test(small_differences),
+        cmocka_unit_test(equal_or_not),
+        cmocka_unit_test(moved_values),
+        cmocka_unit_test(holes),
+        cmocka_unit_test(floats_as_doubles),
+        cmocka_unit_test(no_negative_zero),
+        cmocka_unit_test(fold_exact),
+        cmocka_unit_test(fold_extremes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -469,3 +469,24 @@ def test_a_stopped_rank_is_noticed(cognate, small, output, interposed, rank):
     assert done.returncode != 0
     assert any(re.search(f"rank {rank} has given no sign", line) for line in own_lines(done)), done.stderr
     assert output.read_bytes() == OLD
+
+
+@pytest.mark.parametrize(
+    "action, rank, says",
+    [
+        ("stop", 2, r"rank 0: rank 2 has given no sign of life for 6 s \(evidence\); it was reading "),
+        ("hold", 0, r"rank 0: no answer to a read for 1 s: "),
+        ("hold", 1, r"rank 1: no answer to a read for 1 s: "),
+    ],
+)
+def test_a_rank_that_stalls_after_the_sweep(cognate, examples, output, interposed, tmp_path, action, rank, says):
+    """Stopped, or in a read that hangs, while files are read again. The next start sweeps nothing again."""
+    (tmp_path / "gate").touch()
+    fault = interposed(
+        f"pread {WEIGHTS} 200 {action}", FAULT_RANK=str(rank), FAULT_FILE=str(tmp_path / "gate")
+    )
+    command = ["compare", "--pca", "none", "-o", output, examples / "base-a", examples / "a-sft"]
+    done = cognate.run(*command, "--stall-timeout", "1", ranks=3, environment=fault)
+    assert done.returncode != 0 and output.read_bytes() == OLD
+    assert any(re.search(says + r".*(base-a|a-sft)/model.safetensors \(at byte \d+\)", line) for line in own_lines(done))
+    assert "75 of 75 tasks are done" in cognate.run(*command, "--evidence", "quick", ranks=3).stderr

@@ -125,6 +125,29 @@ def test_tied_embeddings(cognate, tmp_path):
     assert found["source_name"][found["name"].tolist().index("lm_head"), 1] == "token_embd.weight"
 
 
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_latent_attention_in_halves(cognate, tmp_path, ranks):
+    """As llama.cpp's converter cuts kv_b: view(heads, nope + v, rank), split along the second axis, the first part with
+    its last axes swapped. A third model, which has it whole, too, falls in two as well."""
+    heads, nope, v, rank = 4, 6, 10, 16
+    rng = np.random.default_rng(9)
+    whole = rng.standard_normal((heads * (nope + v), rank)).astype(np.float32)
+    k, values = np.split(whole.reshape(heads, nope + v, rank), [nope], axis=1)
+    halves = {"blk.0.attn_k_b.weight": np.ascontiguousarray(k.swapaxes(1, 2)), "blk.0.attn_v_b.weight": values.copy()}
+    gguf_writer.write(tmp_path / "m.gguf", {n: (t, None) for n, t in halves.items()}, "deepseek2", lambda w: w.add_head_count(heads))
+    config = dict(model_type="deepseek_v2", num_attention_heads=heads, qk_nope_head_dim=nope, v_head_dim=v)
+    tensors = {"model.layers.0.self_attn.kv_b_proj.weight": checkpoints.stored(whole)}
+    folder = checkpoints.make(tmp_path / "model", tensors, config)
+    found = cognate.compare(tmp_path / "r.h5", folder, tmp_path / "m.gguf", ranks=ranks)
+    assert found["tensors"]["name"].tolist() == ["layers.0.attn.k_b", "layers.0.attn.v_b"]
+    assert_identical(found, "same values, other container")
+    alone = cognate.compare(tmp_path / "r.h5", folder, folder)["tensors"]
+    assert alone["name"].tolist() == ["layers.0.attn.kv_b"]
+    unknown = checkpoints.make(tmp_path / "unknown", tensors, dict(model_type="deepseek_v2"))
+    done = cognate.run("inspect", unknown, tmp_path / "m.gguf")
+    assert "kv_b_proj.weight: the number and the size of its heads are not known" in " ".join(done.stdout.split())
+
+
 # -- quantised ----------------------------------------------------------------------------------------------------
 
 
@@ -153,7 +176,8 @@ def test_rounding_explains_the_error(cognate, tmp_path, name, within):
 
 # The scales of a block, each as the bytes of a float16 at that offset; of MXFP4 one byte.
 SCALES = dict(Q4_0=[0], Q4_1=[0, 2], Q5_0=[0], Q5_1=[0, 2], Q8_0=[0], Q2_K=[80, 82], Q3_K=[108], Q4_K=[0, 2])
-SCALES |= dict(Q5_K=[0, 2], Q6_K=[208], IQ4_NL=[0], IQ4_XS=[0], TQ1_0=[52], TQ2_0=[64])
+SCALES |= dict(Q5_K=[0, 2], Q6_K=[208], IQ4_NL=[0], IQ4_XS=[0], TQ1_0=[52], TQ2_0=[64], IQ1_S=[0])
+SCALES |= dict(IQ2_XXS=[0], IQ2_XS=[0], IQ2_S=[0], IQ3_XXS=[0], IQ3_S=[0])
 
 
 def random_blocks(rng, kind, rows, columns):
@@ -164,10 +188,12 @@ def random_blocks(rng, kind, rows, columns):
         blocks[:, at : at + 2] = (0.01 * rng.standard_normal((len(blocks), 1))).astype("<f2").view(np.uint8)
     if kind == Type.MXFP4:
         blocks[:, 0] = rng.integers(0, 250, len(blocks))
+    if kind == Type.IQ1_M:  # four bits of the scale in each of four words; no NaN, no infinity
+        blocks[:, 55] &= 0xBF
     return blocks.reshape(rows, -1)
 
 
-@pytest.mark.parametrize("name", [*SCALES, "MXFP4"])
+@pytest.mark.parametrize("name", [*SCALES, "MXFP4", "NVFP4", "IQ1_M"])
 def test_values_of_blocks(cognate, tmp_path, name):
     """Bit for bit those of the package; statistics follow from them."""
     kind = Type[name]
@@ -206,15 +232,36 @@ def test_quantised_experts_and_heads(cognate, tmp_path):
     assert found["tensors"]["present"].all() and found["tensors"]["equal_values"].all()
 
 
-def test_types_that_are_not_decoded(cognate, tmp_path):
-    data = np.random.default_rng(7).integers(0, 256, (4, 66), dtype=np.uint8)
-    gguf_writer.write(tmp_path / "m.gguf", {"w": (data, Type.IQ2_XXS)}, "x")
-    done = cognate.run("inspect", tmp_path / "m.gguf")
-    assert done.returncode == 0
-    said = " ".join(done.stdout.split())
-    assert "w is of type IQ2_XXS, which cognate does not decode; 1 such tensors are hashed, not compared" in said
-    found = cognate.compare(tmp_path / "r.h5", tmp_path / "m.gguf", tmp_path / "m.gguf")
-    assert found[""]["verdict"].tolist() == ["IDENTICAL"]
+def rounded_by_codebook(values, kind, scale):
+    """Blocks of IQ2_S or IQ3_S: of each group of eight or four the nearest entry, with one scale for all."""
+    kind.init_grid()
+    magnitudes = np.asarray(kind.grid, float).reshape(kind.grid_shape)
+    aims = np.abs(values / scale).reshape(-1, magnitudes.shape[1])
+    entry = np.argmin((magnitudes**2).sum(1) - 2 * aims @ magnitudes.T, axis=1).reshape(len(values), -1)
+    low, signs = (entry & 255).astype(np.uint8), np.packbits(values < 0, axis=1, bitorder="little")
+    step = scale / 0.125 if kind is gguf.quants.IQ2_S else scale
+    d = np.full((len(values), 1), step, "<f2").view(np.uint8)
+    if kind is gguf.quants.IQ2_S:
+        high = (entry >> 8).reshape(len(values), 8, 4) << np.array([0, 2, 4, 6])
+        parts = [d, low, signs, high.sum(2).astype(np.uint8), np.zeros((len(values), 8), np.uint8)]
+    else:
+        high = np.packbits((entry >> 8).astype(bool), axis=1, bitorder="little")
+        parts = [d, low, high, signs, np.zeros((len(values), 4), np.uint8)]
+    return np.concatenate(parts, axis=1)
+
+
+@pytest.mark.parametrize("name, scale", [("IQ2_S", 0.045), ("IQ3_S", 0.17)])
+def test_rounding_by_a_codebook(cognate, tmp_path, name, scale):
+    """Of normal values rounded to the nearest entries the error is about what the format's cells say."""
+    values = np.random.default_rng(8).standard_normal((512, 256)).astype(np.float32)
+    data = rounded_by_codebook(values, vars(gguf.quants)[name], scale)
+    gguf_writer.write(tmp_path / "blocks.gguf", {"w": (data, Type[name])}, "x")
+    checkpoints.write(tmp_path / "values.safetensors", {"w": checkpoints.stored(values)})
+    found = cognate.compare(tmp_path / "r.h5", tmp_path / "values.safetensors", tmp_path / "blocks.gguf")["tensors"]
+    read = gguf.quants.dequantize(data, Type[name]).astype(float)
+    assert np.corrcoef(read.ravel(), values.ravel())[0, 1] > 0.95
+    error, explained = np.linalg.norm(read - values), found["rounding_error"][0, 1] * found["l2norm"][0, 1]
+    assert 0.7 < error / explained < 1.2
 
 
 # -- what is refused ----------------------------------------------------------------------------------------------

@@ -1,12 +1,14 @@
 """Nothing lost: a run that is cut off goes on where it stood and ends in the same bits; one run at a time."""
 
 import errno
+import functools
 import os
 import random
 import signal
 import subprocess
 import time
 
+import numpy as np
 import pytest
 
 import results
@@ -15,6 +17,7 @@ from conftest import MPI_ENVIRONMENT
 WEIGHTS = "model.safetensors"
 EAGER = ("--journal-every", "0.000001")  # every task goes to disk as it ends
 TEMPORARY = 75
+KILLS = int(os.environ.get("COGNATE_KILLS", "3"))
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +66,64 @@ def test_killed_again_and_again(cognate, models, undisturbed, interposed, output
     check_whole(output, undisturbed)
 
 
+def ranks_of(launcher):
+    """Process numbers of the ranks that a launcher has started."""
+    found = []
+    for entry in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{entry}/stat") as file:
+                name, _, rest = file.read().rpartition(")")
+        except OSError:
+            continue  # it has ended meanwhile
+        if int(rest.split()[1]) == launcher and "cognate" in name:
+            found.append(int(entry))
+    return sorted(found)
+
+
+@pytest.fixture(scope="module")
+def timed(cognate, models, tmp_path_factory):
+    """Where the undisturbed result on so many ranks lies, and how long it took."""
+
+    @functools.cache
+    def make(ranks, evidence):
+        path, start = tmp_path_factory.mktemp("timed") / "r.h5", time.monotonic()
+        cognate.compare(path, "--evidence", evidence, *models, ranks=ranks)
+        return path, time.monotonic() - start
+
+    return make
+
+
+@pytest.mark.parametrize("kill", range(KILLS))
+def test_killed_at_a_random_moment(cognate, models, timed, tmp_path, kill):
+    """Of 1 to 4 ranks one gets SIGKILL at any time from the start of a run to after its end. Many such kills:
+    COGNATE_KILLS=50."""
+    rng = random.Random(f"kill {kill}")
+    ranks, evidence = 1 + kill % 4, rng.choice(["quick", "quick", "full"])
+    undisturbed, seconds = timed(ranks, evidence)
+    command = ["compare", *EAGER, "--evidence", evidence, "-o", tmp_path / "r.h5", *models]
+    run = subprocess.Popen(
+        cognate.command(*command, ranks=ranks),
+        env=os.environ | MPI_ENVIRONMENT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    time.sleep(rng.uniform(0, 1.1 * seconds))
+    alive = ranks_of(run.pid)
+    if alive:
+        os.kill(rng.choice(alive), signal.SIGKILL)
+    status = run.wait()
+    assert status != 0 or (tmp_path / "r.h5").exists()
+    done = cognate.run(*command, ranks=ranks)
+    assert done.returncode == 0, done.stderr
+    print(f"kill {kill}: {ranks} ranks, {evidence}, {len(alive)} alive, status {status}, then", *done.stderr.splitlines())
+    wanted, found = results.fingerprint(undisturbed), results.fingerprint(tmp_path / "r.h5")
+    assert [place for place in wanted if wanted[place] != found.get(place)] == []
+    assert os.listdir(tmp_path) == ["r.h5"]
+    pca = [results.load(path)["pca"] for path in (undisturbed, tmp_path / "r.h5")]
+    for name in ("score", "explained_variance", "component_vector"):  # ScaLAPACK itself differs in its last bits
+        np.testing.assert_allclose(pca[1][name], pca[0][name], rtol=0, atol=1e-9 * np.abs(pca[0][name]).max())
+
+
 def test_what_is_done_is_not_read_again(cognate, models, interposed, output):
     whole = sum((model / WEIGHTS).stat().st_size for model in models)
     start(cognate, output, models, environment=interposed(f"pread {WEIGHTS} 100 kill"))
@@ -83,6 +144,21 @@ def test_a_signal_stops_in_good_order(cognate, models, undisturbed, interposed, 
     assert done.stdout == "" and not output.exists()
     done = start(cognate, output, models, ranks=ranks)
     assert done.returncode == 0 and "going on where" in done.stderr
+    check_whole(output, undisturbed)
+
+
+@pytest.mark.parametrize("ranks, rank, read", [(0, 0, 400), (3, 2, 200)])
+def test_a_signal_after_the_sweep(cognate, models, undisturbed, interposed, output, ranks, rank, read):
+    """While files are read again for the evidence: the journal holds all tasks, and nothing is swept again."""
+    fault = interposed(f"pread {WEIGHTS} {read} usr1", FAULT_RANK=str(rank))
+    command = ["compare", "-o", output, *models]
+    done = cognate.run(*command, ranks=ranks, environment=fault)
+    assert done.returncode == TEMPORARY, done.stderr
+    assert done.stderr.count("stopped by a signal (User defined signal 1); the same command goes on") == 1
+    assert done.stdout == "" and not output.exists()
+    done = cognate.run(*command, ranks=ranks)
+    assert done.returncode == 0 and "75 of 75 tasks are done" in done.stderr
+    assert results.load(output)["run"]["bytes_read"] == 0
     check_whole(output, undisturbed)
 
 

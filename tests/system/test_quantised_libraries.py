@@ -142,9 +142,7 @@ def test_compressed_tensors(cognate, tmp_path, form, weights):
 # --- bitsandbytes
 
 
-@pytest.mark.parametrize("kind", ["nf4", "fp4"])
-@pytest.mark.parametrize("nested", [False, True])
-def test_bitsandbytes_4bit(cognate, tmp_path, kind, nested):
+def by_bitsandbytes(kind, nested):
     functional = pytest.importorskip("bitsandbytes.functional")
 
     def quantise(weight):
@@ -152,8 +150,14 @@ def test_bitsandbytes_4bit(cognate, tmp_path, kind, nested):
         parts = {f"weight.{suffix}": values for suffix, values in state.as_dict(packed=True).items()}
         return {"weight": codes} | parts, functional.dequantize_4bit(codes, state)
 
+    return quantise
+
+
+@pytest.mark.parametrize("kind", ["nf4", "fp4"])
+@pytest.mark.parametrize("nested", [False, True])
+def test_bitsandbytes_4bit(cognate, tmp_path, kind, nested):
     config = {"quant_method": "bitsandbytes", "load_in_4bit": True, "bnb_4bit_quant_type": kind}
-    check_rounding(compare(cognate, tmp_path, quantise, config))
+    check_rounding(compare(cognate, tmp_path, by_bitsandbytes(kind, nested), config))
 
 
 def test_bitsandbytes_8bit(cognate, tmp_path):
@@ -207,6 +211,42 @@ def test_transformers_mxfp4(cognate, tmp_path):
         "none",
     )
     check_equal(found)
+
+
+# --- one format against another
+
+
+def test_formats_against_each_other(cognate, tmp_path):
+    """The same weights in two formats, and as they were: what is told of each pair is what numpy tells of the values that
+    the libraries read back."""
+    pack = dict(num_bits=4, type="int", strategy="group", group_size=64, symmetric=True)
+    ways = {
+        "packed": (by_compressed_tensors("pack-quantized", pack), compressed("pack-quantized", **pack)),
+        "nf4": (by_bitsandbytes("nf4", True), {"quant_method": "bitsandbytes", "load_in_4bit": True}),
+        "before": (lambda weight: ({"weight": weight}, weight), None),
+    }
+    models, values = [], []
+    for way, (quantise, quantization) in ways.items():
+        torch.manual_seed(5)
+        parts, read = plain_parts(np.random.default_rng(1)), {}
+        for layer in range(LAYERS):
+            for name, shape in SHAPES.items():
+                stem = f"model.layers.{layer}.{name}"
+                state, read[stem] = quantise(torch.randn(shape) * 0.02)
+                parts |= {f"{stem}.{suffix}": tensor_of(each) for suffix, each in state.items()}
+        config = CONFIG | ({"quantization_config": quantization} if quantization else {})
+        models.append(checkpoints.make(tmp_path / way, parts, config))
+        values.append(read)
+    found = cognate.compare(tmp_path / "r.h5", *models, "--pca", "none", ranks=2)
+    table, root = found["tensors"], found[""]
+    assert root["verdict"].tolist() == 3 * ["DERIVED"] and root["relation"].tolist() == 3 * ["quantised"]
+    assert 0.85 < root["rounding_ratio"][1] < 1.1 and 0.85 < root["rounding_ratio"][2] < 1.1
+    row = table["name"].tolist().index("layers.1.ffn.up")
+    up = [read["model.layers.1.mlp.up_proj"].double().numpy().ravel() for read in values]
+    for pair, (a, b) in enumerate(((0, 1), (0, 2), (1, 2))):
+        cosine = up[a] @ up[b] / np.linalg.norm(up[a]) / np.linalg.norm(up[b])
+        assert abs(table["cosine"][row, pair] - cosine) < 1e-12
+        assert 0.98 < cosine < 0.999
 
 
 # --- AutoGPTQ and AutoAWQ

@@ -116,7 +116,7 @@ def test_text_of_a_comparison(cognate, systems):
     assert "129 slots of the same shape, of 18,963 and 995" in solar_and_mixtral
     reasons = solar_and_mixtral[solar_and_mixtral.index("not compared") :]
     assert reasons.startswith(
-        "not compared 866 slots differ in another size; 192 have a role that only one has;"
+        "not compared 866 slots differ in heads, width, experts or vocabulary; 192 have a role that only one has;"
         " 6,256 lie in layers that only one has; 11,520 belong to experts that only one has role"
     )
     assert "hidden_size ! 4,096 4,096 5,120 3,584" in text and "vocab_size ! 196,608 32,000 102,400 151,936" in text

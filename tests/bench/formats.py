@@ -1,0 +1,245 @@
+"""How fast each stored type is swept, by stored byte, against bf16.
+
+For each type two unrelated models of a few large matrices are made with numpy, read once so that they lie in the page
+cache, and compared with each other by the sweep alone on one rank. What counts is the processor's time, user and system,
+beyond that of an all but empty run: it depends less than the clock's on what else the machine does. Types take turns; the
+median of the rounds counts.
+"""
+
+import json
+import math
+import os
+import resource
+import shutil
+import statistics
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "system"))
+
+import checkpoints  # noqa: E402
+import quantised  # noqa: E402
+from checkpoints import Tensor, stored  # noqa: E402
+
+ROWS, COLUMNS = 14336, 4096  # an expert's gate of Mixtral-8x7B
+PLAIN, EMPTY = "bf16", "empty"
+
+
+def random_bytes(rng, n):
+    return rng.integers(0, 256, n, dtype=np.uint8)
+
+
+def noise(rng, *shape):
+    return 0.02 * rng.standard_normal(shape, dtype=np.float32)
+
+
+def plain(kind):
+    """Noise as a plain type."""
+
+    def make(rng, stem, rows, columns):
+        values = noise(rng, rows, columns)
+        return {f"{stem}.weight": checkpoints.bf16(values) if kind == "bf16" else stored(values.astype(kind))}
+
+    return make
+
+
+def conv1d(rng, stem, rows, columns):
+    """GPT-2's: (in, out)."""
+    return {f"{stem}.weight": checkpoints.bf16(noise(rng, columns, rows))}
+
+
+def packed_experts(rng, stem, rows, columns):
+    """Llama-4's: (experts, in, gate and up beside each other)."""
+    return {stem: checkpoints.bf16(noise(rng, 1, columns, 2 * rows))}
+
+
+def compressed(form, **weights):
+    return {
+        "quant_method": "compressed-tensors",
+        "format": form,
+        "config_groups": {"group_0": {"targets": ["Linear"], "weights": weights}},
+    }
+
+
+FP8 = {"quant_method": "fp8", "weight_block_size": [128, 128]}
+INT4 = compressed("pack-quantized", num_bits=4, type="int", symmetric=True, group_size=128)
+INT8 = compressed("int-quantized", num_bits=8, type="int", strategy="channel", symmetric=False)
+MXFP4 = compressed("mxfp4-pack-quantized", num_bits=4, type="float", group_size=32)
+NVFP4 = compressed("nvfp4-pack-quantized", num_bits=4, type="float", group_size=16)
+GPTQ = {"quant_method": "gptq", "bits": 4, "group_size": 128, "checkpoint_format": "gptq"}
+AWQ = {"quant_method": "awq", "bits": 4, "group_size": 128, "version": "gemm", "zero_point": True}
+BNB = {"quant_method": "bitsandbytes", "load_in_4bit": True}
+
+LLAMA = dict(
+    model_type="llama", architectures=["LlamaForCausalLM"], hidden_size=COLUMNS, intermediate_size=ROWS,
+    num_attention_heads=32, num_key_value_heads=8, head_dim=128, vocab_size=256, tie_word_embeddings=True,
+)  # fmt: skip
+GPT2 = dict(model_type="gpt2", architectures=["GPT2LMHeadModel"], n_embd=COLUMNS, n_inner=ROWS, n_head=32)
+LLAMA4 = LLAMA | dict(model_type="llama4_text", architectures=["Llama4ForCausalLM"], num_local_experts=1)
+
+GATE = "model.layers.{}.mlp.gate_proj"
+
+
+def scheme(make, quantization):
+    return make, LLAMA | dict(quantization_config=quantization), GATE
+
+
+# How a matrix is made, config.json, and the matrix's name in a layer.
+FORMATS = {
+    "bf16": (plain("bf16"), LLAMA, GATE),
+    "f16": (plain("f2"), LLAMA, GATE),
+    "f32": (plain("f4"), LLAMA, GATE),
+    "f64": (plain("f8"), LLAMA, GATE),
+    "conv1d": (conv1d, GPT2, "h.{}.mlp.c_fc"),
+    "experts": (packed_experts, LLAMA4, "model.layers.{}.feed_forward.experts.gate_up_proj"),
+    "fp8": scheme(quantised.fp8_block, FP8),
+    "int8": scheme(quantised.int8_rows, INT8),
+    "int4": scheme(quantised.packed(4, 128, True), INT4),
+    "nvfp4": scheme(quantised.nvfp4, NVFP4),
+    "mxfp4": scheme(quantised.mxfp4, MXFP4),
+    "gptq": scheme(quantised.gptq(4, 128, 1), GPTQ),
+    "gptq-order": scheme(quantised.gptq(4, 128, 1, order=True), GPTQ),
+    "awq": scheme(quantised.awq(128), AWQ),
+    "nf4": scheme(quantised.bnb_4bit("nf4", False), BNB),
+    "nf4-nested": scheme(quantised.bnb_4bit("nf4", True), BNB),
+}
+
+# ggml's number of a type, elements and bytes of a block, and where in it scales of 16 bits stand.
+GGML = {
+    "Q4_0": (2, 32, 18, [0]), "Q4_1": (3, 32, 20, [0, 2]), "Q5_0": (6, 32, 22, [0]), "Q5_1": (7, 32, 24, [0, 2]),
+    "Q8_0": (8, 32, 34, [0]), "Q2_K": (10, 256, 84, [80, 82]), "Q3_K": (11, 256, 110, [108]),
+    "Q4_K": (12, 256, 144, [0, 2]), "Q5_K": (13, 256, 176, [0, 2]), "Q6_K": (14, 256, 210, [208]),
+    "IQ4_NL": (20, 32, 18, [0]), "IQ4_XS": (23, 256, 136, [0]), "TQ1_0": (34, 256, 54, [52]),
+    "TQ2_0": (35, 256, 66, [64]), "MXFP4": (39, 32, 17, []),
+}  # fmt: skip
+
+
+def ggml_blocks(rng, kind):
+    """A matrix of blocks of any codes, scales near 2^-10."""
+    _, elements, size, halves = GGML[kind]
+    blocks = random_bytes(rng, ROWS * COLUMNS // elements * size).reshape(-1, size)
+    for at in halves:
+        blocks[:, at + 1] = 0x14 | blocks[:, at + 1] & 3
+    if kind == "MXFP4":
+        blocks[:, 0] = 110 + blocks[:, 0] % 16
+    return blocks.tobytes()
+
+
+def text(value):
+    return struct.pack("<Q", len(value)) + value.encode()
+
+
+def write_gguf(path, kind, data, layers):
+    """A file of llama.cpp's, as large as need be; gguf-py would want the values themselves."""
+    number, alignment = GGML[kind][0], 32
+    pairs = {"llama.block_count": layers, "llama.embedding_length": COLUMNS, "llama.feed_forward_length": ROWS,
+             "llama.attention.head_count": 32}  # fmt: skip
+    head = b"GGUF" + struct.pack("<IQQ", 3, layers, 1 + len(pairs))
+    head += text("general.architecture") + struct.pack("<I", 8) + text("llama")
+    for key, value in pairs.items():
+        head += text(key) + struct.pack("<II", 4, value)
+    step = -(-len(data) // alignment) * alignment
+    for layer in range(layers):
+        head += text(f"blk.{layer}.ffn_gate.weight") + struct.pack("<IQQIQ", 2, COLUMNS, ROWS, number, layer * step)
+    with open(path, "wb") as out:
+        out.write(head + bytes(-len(head) % alignment))
+        for _ in range(layers):
+            out.write(data + bytes(step - len(data)))
+
+
+def make_one(folder, name, seed, size):
+    """A model of so many layers that it has about `size` bytes; all its layers are the same matrix."""
+    rng = np.random.default_rng(seed)
+    folder.mkdir(parents=True)
+    if name in GGML:
+        data = ggml_blocks(rng, name)
+        write_gguf(folder / "model.gguf", name, data, math.ceil(size / len(data)))
+        return
+    make, config, stem = FORMATS[name]
+    made = make(rng, stem, ROWS, COLUMNS)
+    tensors = made[0] if isinstance(made, tuple) else made
+    layers = math.ceil(size / checkpoints.stored_bytes(tensors))
+    all_of_them = {key.format(layer): tensor for layer in range(layers) for key, tensor in tensors.items()}
+    checkpoints.make(folder, all_of_them, config | dict(num_hidden_layers=layers, n_layer=layers))
+
+
+def model_path(folder, name):
+    return folder / "model.gguf" if name in GGML else folder
+
+
+def make_pair(folder, name, size):
+    """Two models of one type; what an earlier run of the same size left is taken as it is."""
+    models = []
+    for seed in (1, 2):
+        model = folder / f"{name}-{size}-{seed}"
+        if not model.exists():
+            begun = folder / "begun"
+            shutil.rmtree(begun, ignore_errors=True)
+            make_one(begun, name, seed, size)
+            begun.rename(model)
+        models.append(model_path(model, name))
+    return models
+
+
+def make_empty(folder):
+    """Two models of next to nothing."""
+    models = []
+    for seed in (1, 2):
+        models.append(folder / f"{EMPTY}-{seed}")
+        checkpoints.make(models[-1], plain("bf16")(np.random.default_rng(seed), GATE.format(0), 64, 64))
+    return models
+
+
+def stored_in(model):
+    """Its bytes, which are in the page cache afterwards."""
+    file = model if model.is_file() else model / "model.safetensors"
+    with open(file, "rb") as stream:
+        while stream.read(1 << 20):
+            pass
+        return stream.tell()
+
+
+def processor_seconds(command):
+    """User and system, of the command and all that it started."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(list(map(str, command)), check=True, stdout=subprocess.DEVNULL)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def measure(programs, folder, models, rounds):
+    """{(program, type): median seconds beyond those of an all but empty run}."""
+    output = folder / "formats.h5"
+    options = ["compare", "--quiet", "--pca", "none", "--evidence", "quick", "-o", output]
+    times = {(program, name): [] for program in programs for name in models}
+    for _ in range(rounds):
+        for name in models:
+            for program, command in programs.items():
+                times[program, name].append(processor_seconds([*command, *options, *models[name]]))
+    typical = {key: statistics.median(each) for key, each in times.items()}
+    return {(program, name): seconds - typical[program, EMPTY] for (program, name), seconds in typical.items()}
+
+
+def bench_formats(programs, folder, names, rounds, size):
+    """programs: {title: command}. Prints a row for each type, and for each program nanoseconds of processor time a stored
+    byte and bf16's over them."""
+    unknown = set(names) - FORMATS.keys() - GGML.keys()
+    if unknown:
+        sys.exit(f"bench: no such type: {', '.join(sorted(unknown))}; there are {', '.join([*FORMATS, *GGML])}")
+    names = [PLAIN, *(name for name in names or [*FORMATS, *GGML] if name != PLAIN)]
+    models = {name: make_pair(folder, name, size) for name in names} | {EMPTY: make_empty(folder)}
+    bytes_of = {name: sum(map(stored_in, pair)) for name, pair in models.items()}  # reads them, too
+    seconds = measure(programs, folder, models, rounds)
+    print(f"One rank, the sweep alone, {size / 1e6:.0f} MB a model, warm, median of {rounds}.")
+    print(" " * 14 + "".join(f"{title:>24}" for title in programs))
+    print(f"  {'type':<12}" + f"{'ns/byte':>15}{'of bf16':>9}" * len(programs))
+    for name in names:
+        row = f"  {name:<12}"
+        for program in programs:
+            each, unit = (seconds[program, key] / bytes_of[key] * 1e9 for key in (name, PLAIN))
+            row += f"{each:15.3f}{unit / each:9.2f}"
+        print(row, flush=True)
