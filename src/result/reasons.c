@@ -105,7 +105,8 @@ static int reason_power(struct cg_buf *text, const char *verdict, const struct c
     if (facts->kin->of && facts->kin->of->ncells > 0)
         return cg_buf_printf(
             text, err,
-            "These limits hold for units, layers and experts in any order. Of another basis they hold for %s: "
+            "These limits hold for units, layers and experts in any order. Of another basis they hold for "
+            "%s: "
             "with permuted units besides, %s would not be seen, nor would attention alone.\n",
             facts->kin->of->tokens > 0 ? "answers to tokens, which multiply what weights and embedding keep"
                                        : "units in the order stored",
