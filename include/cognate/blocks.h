@@ -43,6 +43,18 @@
  * assignment on centred cosines) and put back; F is the number of fixed points. For independent models the
  * assignment is uniform: P(F >= k) <= 1/k!. A sample of up to 1,024 rows and 1,024 columns, the same in both,
  * keeps this exact. The columns of the embeddings over shared tokens get the same test.
+ *
+ * Routers name the experts of a layer a second time, apart from their matrices: the rows of b's router, gain
+ * multiplied in, the mean row of the layer taken away (it chooses no expert), against those of the layer of a
+ * that its experts come from, by linear assignment on centred cosines, rectangular where the numbers differ;
+ * where the basis differs, answers to tokens stand for rows. An expert is not named by a cosine of 0 or less,
+ * nor where another pairing of its row or of the other's is as near. T is how many experts of L layers get
+ * the same name from rows as from matrices. Where a router has nothing to do with the experts, which row is
+ * whose is arbitrary (the labels of a freshly drawn router's experts are exchangeable), and any one
+ * assignment of E experts fits another in j given places with probability (E - j)! / E! at most. So T has
+ * factorial moments of at most L^j (within one layer 1, as fixed points of permutations have: de Montmort
+ * 1713), and by Markov's inequality P(T >= k) <= L^k / k!. Not so for answers: routers that learn to serve
+ * the same experts, or read the same text, may choose alike; these agreements are told and carry no p.
  */
 #ifndef COGNATE_BLOCKS_H
 #define COGNATE_BLOCKS_H
@@ -83,6 +95,11 @@ int cg_blocks_request(struct cg_row_request **out, int64_t *n, size_t *capacity,
 /* Whether units of the one could be those of the other, in whatever width: both are gated, or neither is. */
 bool cg_blocks_comparable(const struct cg_ffn_block *a, const struct cg_ffn_block *b);
 
+/* Every router of a model with two experts or more, as the one projection by[0] of a block: units are its
+ * experts. Local. The caller frees *out. */
+int cg_routers_list(struct cg_ffn_block **out, int32_t *n, const struct cg_checkpoint *const *models,
+                    const struct cg_anatomy *anatomy, int model, struct cg_err *err);
+
 enum { CG_LARGEST_CONTROL = 5 }; /* that K */
 
 struct cg_cell {
@@ -94,13 +111,23 @@ struct cg_cell {
     int32_t sample, fixed[2];        /* exact test: units, F by each projection; sample 0: not taken */
 };
 
+/* What the routers say of one of b's experts. */
+struct cg_routed {
+    int32_t layer, expert; /* of a; -1: not named */
+    double cosine;         /* of the two rows, or of their answers; NaN: not named */
+    bool by_tokens;        /* by answers */
+};
+
 /* What a pair of models came to; the same on every rank. */
 struct cg_kinship {
     struct cg_ffn_block *blocks[2];
     int32_t nblocks[2];
     int64_t ncells;
-    struct cg_cell *cells;
-    int64_t all_cells; /* every block of a by every block of b */
+    struct cg_cell *cells; /* by b, then by a */
+    struct cg_ffn_block *routers[2];
+    int32_t nrouters[2];
+    struct cg_routed *routed; /* [nblocks[1]]; NULL: there are no cells */
+    int64_t all_cells;        /* every block of a by every block of b */
     bool thinned; /* too many: of each block of b the candidate that sketches name, and blocks of a in the */
     int32_t step; /* same layer, of experts of b only every step-th */
     int64_t candidates;                 /* blocks of b that have one */
@@ -109,6 +136,7 @@ struct cg_kinship {
     int32_t planted;                    /* units of the planted block; 0: none was tested */
     int32_t planted_raw, planted_probe; /* its K: a relative of a's first block whose rows, or answers, keep a
                                            cosine of sqrt(0.1), a tenth of their variance; -1: not taken */
+    int64_t testable;                   /* cells for an exact test, of which 256 at most are tested */
     int32_t columns, fixed_columns;     /* exact test of the embeddings' columns; columns 0: not taken */
     double token_gram;    /* correlation of the centred Gram matrices of shared tokens' rows (linear CKA,
                              Kornblith et al. 2019), invariant under rotation; NaN: not taken. Shared meaning
@@ -133,6 +161,9 @@ void cg_kinship_release(struct cg_kinship *kinship);
 
 /* log10 of P(F >= fixed) for a uniform assignment: -log10(fixed!). */
 double cg_fixed_log10_p(int64_t fixed);
+
+/* log10 of the bound L^k / k! for P(T >= k) over `layers` layers; at most 0. */
+double cg_agreement_log10_p(int64_t agreeing, int64_t layers);
 
 /* log10 of P(K >= k) for K Poisson with that rate; 0 for k <= 0. By the series of the tail in logarithms. */
 double cg_poisson_log10_tail(int64_t k, double rate);

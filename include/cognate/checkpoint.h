@@ -29,10 +29,10 @@ struct cg_tensor {
     int axes;                   /* 0 for a scalar */
     int64_t shape[CG_MAX_AXES]; /* shape[axes], each >= 0 */
     int64_t elements;           /* product of shape */
-    bool strided; /* only in types of whole bytes, no element twice, at most CG_STRIDED_AXES joined axes */
-    int64_t stride[CG_MAX_AXES]; /* in elements, where it is strided */
-    int32_t file;                /* index into files */
-    int64_t offset, bytes;       /* bytes of its elements, without what lies between them */
+    int64_t *stride;            /* [axes] in elements, where it is strided; else NULL. Only of types of whole
+                                   bytes, no element twice, at most CG_STRIDED_AXES joined axes */
+    int32_t file;               /* index into files */
+    int64_t offset, bytes;      /* bytes of its elements, without what lies between them */
 };
 
 /* The facts of a model's architecture that config.json, or a GGUF file itself, states and that reports show.
@@ -123,8 +123,8 @@ char *cg_checkpoint_locate(const char *given, struct cg_err *err);
 
 /* Reads the metadata of the model at `given`, located as above. *out must be all zero. Local: rank 0. On
  * failure *out is released. A folder is read by its index (model.safetensors.index.json) or, without one, by
- * all its *.safetensors; where it has none, by PyTorch's index, *.bin, *.pt, *.pth or the one *.gguf, which
- * may be in parts. A file is read by itself; one named as a shard of several is `alone`, and a line in
+ * all its *.safetensors; where it has none, by PyTorch's index, *.bin, *.pt, *.pth, *.npz or the one *.gguf,
+ * which may be in parts. A file is read by itself; one named as a shard of several is `alone`, and a line in
  * warnings says so. Tensors that only one side, index or shards, knows are an error, and so is a name in two
  * files. All texts are set, "" where there is nothing to say. */
 int cg_checkpoint_open(struct cg_checkpoint *out, const char *given, struct cg_err *err);

@@ -118,7 +118,12 @@
     V(expert_a, INT32, EXPERT_MATCH, NONE, NONE, "1", "expert of a, -1 when a dense block is the origin")    \
     V(cosine, FLOAT64, EXPERT_MATCH, NONE, NONE, "1",                                                        \
       "mean cosine of the matched hidden units, or the matrices")                                            \
-    V(log10_p, FLOAT64, EXPERT_MATCH, NONE, NONE, "1", "decimal logarithm of the corrected p-value")
+    V(log10_p, FLOAT64, EXPERT_MATCH, NONE, NONE, "1", "decimal logarithm of the corrected p-value")         \
+    V(router_expert_a, INT32, EXPERT_MATCH, NONE, NONE, "1",                                                 \
+      "expert of layer_a that the routers alone name, -1 none, or several fit alike")                        \
+    V(router_cosine, FLOAT64, EXPERT_MATCH, NONE, NONE, "1",                                                 \
+      "centred cosine of the two experts' router rows, or of their answers to tokens")                       \
+    V(maps_agree, BOOL, EXPERT_MATCH, NONE, NONE, "1", "routers and matrices name the same expert of a")
 
 /* What the blocks' verdicts rest on; the formulas and nulls stand in blocks.h. Beyond 262,144 rows in all the
  * cells that were tested exactly stay, and of the others evenly spread ones. */

@@ -344,7 +344,7 @@ void cg_coded_describe(struct cg_coded_matrix *out, const struct cg_checkpoint *
     };
     *out = (struct cg_coded_matrix){.model = model, .coded = coded};
     *why = tensor_of(out)->elements == 0 ? "empty"
-           : tensor_of(out)->strided     ? "codes that are a strided view"
+           : tensor_of(out)->stride      ? "codes that are a strided view"
                                          : describe_rest(out);
     if (!*why)
         *why = describe[coded->scheme->layout](out);

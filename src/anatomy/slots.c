@@ -91,7 +91,7 @@ static int add_whole(struct entries *entries, struct cg_anatomy *out, struct ent
     entry.view = entry.quantised = -1;
     entry.grain = cg_dtype_grain(tensor->dtype);
     fold_shape(&entry, tensor);
-    if (tensor->strided && add_view(entries, out, &entry, cg_strided_view(tensor), err) < 0)
+    if (tensor->stride && add_view(entries, out, &entry, cg_strided_view(tensor), err) < 0)
         return -1;
     return add_entry(entries, &entry, err);
 }

@@ -164,7 +164,7 @@ void cg_tensor_strides(const struct cg_tensor *tensor, int64_t stride[CG_MAX_AXE
 {
     int64_t step = 1;
     for (int a = tensor->axes - 1; a >= 0; a--) {
-        stride[a] = tensor->strided ? tensor->stride[a] : step;
+        stride[a] = tensor->stride ? tensor->stride[a] : step;
         step *= tensor->shape[a];
     }
 }

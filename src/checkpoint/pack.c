@@ -48,8 +48,8 @@ static int pack_tensor(const struct cg_tensor *tensor, struct cg_buf *buf, struc
     for (int axis = 0; axis < tensor->axes; axis++)
         CG_TRY(cg_pack_int(buf, tensor->shape[axis], err));
     CG_TRY(cg_pack_int(buf, tensor->elements, err));
-    CG_TRY(cg_pack_int(buf, tensor->strided, err));
-    for (int axis = 0; tensor->strided && axis < tensor->axes; axis++)
+    CG_TRY(cg_pack_int(buf, tensor->stride != NULL, err));
+    for (int axis = 0; tensor->stride && axis < tensor->axes; axis++)
         CG_TRY(cg_pack_int(buf, tensor->stride[axis], err));
     CG_TRY(cg_pack_int(buf, tensor->file, err));
     CG_TRY(cg_pack_int(buf, tensor->offset, err));
@@ -151,8 +151,10 @@ static int unpack_tensor(struct cg_tensor *tensor, struct cg_unpacker *from, str
     for (int axis = 0; axis < tensor->axes; axis++)
         tensor->shape[axis] = cg_unpack_int(from);
     tensor->elements = cg_unpack_int(from);
-    tensor->strided = cg_unpack_int(from) != 0;
-    for (int axis = 0; tensor->strided && axis < tensor->axes; axis++)
+    bool strided = cg_unpack_int(from) != 0;
+    if (strided && !(tensor->stride = cg_new((size_t)tensor->axes, sizeof *tensor->stride, err)))
+        goto done;
+    for (int axis = 0; strided && axis < tensor->axes; axis++)
         tensor->stride[axis] = cg_unpack_int(from);
     tensor->file = (int32_t)cg_unpack_int(from);
     tensor->offset = cg_unpack_int(from);

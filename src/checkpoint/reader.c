@@ -14,6 +14,7 @@ static const struct cg_reader readers[] = {
     {"PyTorch", ".pt", NULL, cg_torch_recognises, cg_torch_list, false},
     {"PyTorch", ".pth", NULL, cg_torch_recognises, cg_torch_list, false},
     {"GGUF", ".gguf", NULL, cg_gguf_recognises, cg_gguf_list, true},
+    {"NumPy", ".npz", NULL, cg_npz_recognises, cg_npz_list, false},
 };
 
 const struct cg_reader *cg_reader_row(size_t row)
@@ -103,12 +104,18 @@ int cg_listing_add_tensor(struct cg_listing *listing, const struct cg_tensor *te
         __builtin_add_overflow(listing->bytes, tensor->bytes, &listing->bytes))
         return cg_fail_at(err, CG_EUNSUPPORTED, listing->files[listing->nfiles - 1].path, name, -1,
                           "with it the model has 2^63 bytes or more");
-    char *copy = cg_copy_text(name, strlen(name), err);
-    if (!copy)
-        return -1;
-    struct cg_tensor *added = &listing->tensors[listing->ntensors++];
+    struct cg_tensor *added = &listing->tensors[listing->ntensors];
     *added = *tensor;
-    added->name = copy;
+    added->stride = tensor->stride ? cg_new((size_t)tensor->axes, sizeof *added->stride, err) : NULL;
+    added->name = cg_copy_text(name, strlen(name), err);
+    if (!added->name || (tensor->stride && !added->stride)) {
+        free(added->stride);
+        free(added->name);
+        return -1;
+    }
+    if (tensor->stride)
+        memcpy(added->stride, tensor->stride, (size_t)tensor->axes * sizeof *added->stride);
+    listing->ntensors++;
     added->file = (int32_t)listing->nfiles - 1;
     return 0;
 }
@@ -137,8 +144,10 @@ int cg_listing_sort(struct cg_listing *listing, struct cg_err *err)
 
 void cg_listing_release(struct cg_listing *listing)
 {
-    for (size_t i = 0; i < listing->ntensors; i++)
+    for (size_t i = 0; i < listing->ntensors; i++) {
         free(listing->tensors[i].name);
+        free(listing->tensors[i].stride);
+    }
     for (size_t i = 0; i < listing->nfiles; i++)
         free(listing->files[i].path);
     free(listing->tensors);

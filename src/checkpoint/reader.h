@@ -36,7 +36,7 @@ const struct cg_reader *cg_reader_row(size_t row);
  * format recognises is refused by the name of what it is: a Git LFS pointer, an HTML page, a ZIP archive. */
 int cg_listing_add(struct cg_listing *listing, const char *path, struct cg_err *err);
 
-/* Appends one tensor; its name is copied. */
+/* Appends one tensor; its name and its strides are copied. */
 int cg_listing_add_tensor(struct cg_listing *listing, const struct cg_tensor *tensor, const char *name,
                           struct cg_err *err);
 
@@ -51,6 +51,10 @@ int cg_safetensors_list(struct cg_listing *listing, int descriptor, struct cg_er
 /* gguf_tensors.c */
 bool cg_gguf_recognises(const unsigned char *head, size_t n, const char *name);
 int cg_gguf_list(struct cg_listing *listing, int descriptor, struct cg_err *err);
+
+/* npz.c */
+bool cg_npz_recognises(const unsigned char *head, size_t n, const char *name);
+int cg_npz_list(struct cg_listing *listing, int descriptor, struct cg_err *err);
 
 /* torch.c */
 bool cg_torch_recognises(const unsigned char *head, size_t n, const char *name);

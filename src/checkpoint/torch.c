@@ -23,8 +23,8 @@ static bool begins_with(const unsigned char *head, size_t n, const char *text, s
 
 bool cg_torch_recognises(const unsigned char *head, size_t n, const char *name)
 {
-    (void)name;
-    return begins_with(head, n, "PK\3\4", 4) || begins_with(head, n, stream_head, HEAD);
+    bool archive = begins_with(head, n, "PK\3\4", 4) && !cg_npz_recognises(head, n, name);
+    return archive || begins_with(head, n, stream_head, HEAD);
 }
 
 static const struct cg_file *file_of(const struct cg_listing *listing)

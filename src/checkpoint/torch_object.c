@@ -291,7 +291,7 @@ static bool repeats(const struct view *view, const struct cg_tensor *tensor)
 }
 
 /* Row by row, or any other way that no element repeats in. */
-static int read_order(const struct object *o, const struct cg_pickle_value *call, const struct view *view,
+static int read_order(const struct object *o, const struct cg_pickle_value *call, struct view *view,
                       struct cg_tensor *tensor)
 {
     int64_t extent[CG_MAX_AXES], stride[CG_MAX_AXES];
@@ -300,8 +300,7 @@ static int read_order(const struct object *o, const struct cg_pickle_value *call
     if (repeats(view, tensor))
         return refuse(o, call, CG_EUNSUPPORTED,
                       "is an expanded view that repeats elements of its storage: save it with .contiguous()");
-    tensor->strided = true;
-    memcpy(tensor->stride, view->step, sizeof tensor->stride);
+    tensor->stride = view->step;
     if (tensor->dtype == CG_F4 || cg_tensor_joined(tensor, extent, stride) > CG_STRIDED_AXES)
         return refuse(o, call, CG_EUNSUPPORTED,
                       "is a strided view that cannot be read as it lies: save it with .contiguous()");

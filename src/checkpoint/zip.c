@@ -136,8 +136,7 @@ static int check_kind(const struct archive *a, const char *name, const unsigned 
         return cg_fail_at(err, CG_EUNSUPPORTED, a->file->path, name, at, "is encrypted");
     if (method != 0)
         return cg_fail_at(err, CG_EUNSUPPORTED, a->file->path, name, at,
-                          "is %s; PyTorch stores all entries plainly",
-                          method == 8 ? "deflated" : "compressed");
+                          "is %s: entries must be stored plainly", method == 8 ? "deflated" : "compressed");
     return 0;
 }
 

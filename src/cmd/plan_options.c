@@ -8,27 +8,26 @@
 #include <string.h>
 #include <unistd.h>
 
-const char plan_help[] =
-    "Usage: cognate plan --ranks N[,N...] [OPTIONS] MODEL [MODEL ...]\n"
-    "\n"
-    "Says how the sweep of these models would fall on N ranks, what the ranks would\n"
-    "tell each other, what memory they would take, and what would bound the time.\n"
-    "Reads headers only and needs no mpirun.\n"
-    "\n"
-    "  -n, --ranks N[,N...]       ranks of the run, 1 to 1048576. Several make a table;\n"
-    "                             1,2,4,...,4096 goes on as it begins\n"
-    "      --ranks-per-node R     default: as many as this machine has processors\n"
-    "      --hash-rate BYTES      SHA-256 a second and core (default: measured here, in\n"
-    "                             a tenth of a second)\n"
-    "      --memory-rate BYTES    what a node's memory moves a second (default: what one\n"
-    "                             core here copies, for each rank of the node)\n"
-    "      --bandwidth BYTES      what the file system gives a second, in all\n"
-    "  -j, --json                 as one JSON object\n"
-    "  -h, --help                 this text\n"
-    "\n"
-    "BYTES may end in K, M, G or T, which count in 1000s. Messages are those of the\n"
-    "sweep's reductions, halving and doubling, and the panels of split slots; memory\n"
-    "is that of a rank beside MPI, metadata and the PCA's own.\n";
+const char plan_help[] = "Usage: cognate plan --ranks N[,N...] [OPTIONS] MODEL [MODEL ...]\n"
+                         "\n"
+                         "Says how the sweep of these models would fall on N ranks, what the ranks would\n"
+                         "tell each other, what memory they would take, and what would bound the time.\n"
+                         "Reads headers only and needs no mpirun.\n"
+                         "\n"
+                         "  -n, --ranks N[,N...]     ranks of the run, 1 to 1048576. Several make a table;\n"
+                         "                           1,2,4,...,4096 goes on as it begins\n"
+                         "      --ranks-per-node R   default: as many as this machine has processors\n"
+                         "      --hash-rate BYTES    SHA-256 a second and core (default: measured here, in\n"
+                         "                           a tenth of a second)\n"
+                         "      --memory-rate BYTES  what a node's memory moves a second (default: what\n"
+                         "                           one core copies here, for each rank of the node)\n"
+                         "      --bandwidth BYTES    what the file system gives a second, in all\n"
+                         "  -j, --json               as one JSON object\n"
+                         "  -h, --help               this text\n"
+                         "\n"
+                         "BYTES may end in K, M, G or T, which count in 1000s. Messages are those of the\n"
+                         "sweep's reductions, halving and doubling, and the panels of split slots; memory\n"
+                         "is that of a rank beside MPI, metadata and the PCA's own.\n";
 
 enum { MOST_RANKS = 1 << 20, MOST_LISTED = 4096 };
 enum { PER_NODE = 256, HASH_RATE, MEMORY_RATE, BANDWIDTH }; /* options without a letter */

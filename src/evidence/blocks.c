@@ -94,6 +94,31 @@ static bool block_at(struct cg_ffn_block *out, const struct cg_checkpoint *const
     return true;
 }
 
+int cg_routers_list(struct cg_ffn_block **out, int32_t *n, const struct cg_checkpoint *const *models,
+                    const struct cg_anatomy *anatomy, int model, struct cg_err *err)
+{
+    size_t capacity = 0;
+    *out = NULL;
+    *n = 0;
+    for (int64_t s = 0; s < anatomy->nslots; s++) {
+        const struct cg_slot *slot = &anatomy->slots[s];
+        const struct cg_member *member = cg_member_of(anatomy, s, model);
+        if (slot->role != CG_ROLE_ROUTER || !cg_can_fetch(models, anatomy, s, model) || member->rows < 2 ||
+            member->columns < LEAST_WIDTH || member->rows > INT32_MAX || member->columns > INT32_MAX)
+            continue;
+        if (cg_grow((void **)out, &capacity, (size_t)*n + 1, sizeof **out, err) < 0)
+            return -1;
+        struct cg_ffn_block *router = &(*out)[(*n)++];
+        *router = (struct cg_ffn_block){.layer = slot->layer,
+                                        .expert = -1,
+                                        .by = {{.slot = s}, {.slot = -1}},
+                                        .units = member->rows,
+                                        .width = member->columns};
+        find_norm(router, models, anatomy, s, model);
+    }
+    return 0;
+}
+
 bool cg_blocks_comparable(const struct cg_ffn_block *a, const struct cg_ffn_block *b)
 {
     return a->gated == b->gated;

@@ -83,7 +83,7 @@ int cg_cells_list(struct cg_kinship *out, int64_t most, const int32_t *candidate
 enum { TILE = 128, STRIP = 2048, MOST_BUCKETS = 512, LEAST_BUCKETS = 32 };
 static const double MOST_WORK = 1e11, MOST_BYTES = 64 << 20, LEAST_Z = 5;
 
-/* Both models' blocks as rows of 2 * buckets: their projections one after the other, each of unit length. */
+/* Both models' blocks as rows of 2 * buckets: one projection, then the other, each of unit length. */
 struct search {
     const struct cg_kinship *of;
     int64_t buckets;
@@ -111,8 +111,8 @@ static int lay_out(struct search *search, int side, const struct cg_anatomy *ana
         return -1;
     for (int32_t i = 0; i < search->of->nblocks[side]; i++) {
         const struct cg_ffn_block *block = &search->of->blocks[side][i];
-        for (int half = 0; half < 2; half++)
-            rows->first[block->by[half].slot] = (2 * i + half) * search->buckets;
+        for (int k = 0; k < 2; k++)
+            rows->first[block->by[k].slot] = (2 * i + k) * search->buckets;
     }
     rows->floats = 2 * search->of->nblocks[side] * search->buckets;
     return 0;

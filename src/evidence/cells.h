@@ -15,10 +15,9 @@ enum { CG_MOST_CELLS = 1 << 16 };
 int cg_cells_list(struct cg_kinship *out, int64_t most, const int32_t *candidate, struct cg_err *err);
 
 /* Of each block of b the block of a, of its shape, that is most like it by sketches of both projections: a
- * mean cosine over all of 5 / sqrt(buckets) at least, where chance has a deviation of 1 / sqrt(buckets); -1
- * where there is none. *candidate has nblocks[1]; the caller frees it. Collective, agreed. Memory a rank: at
- * most 64 MiB a model; work: at most 1e11 multiply-adds by GEMM. Where more would be needed sketches are
- * folded.
+ * mean cosine of 5 / sqrt(2 buckets) at least, where chance has a deviation of 1 / sqrt(2 buckets); -1 where
+ * there is none. *candidate has nblocks[1]; the caller frees it. Collective, agreed. Memory a rank: at most
+ * 64 MiB a model; work: at most 1e11 multiply-adds by GEMM. Where more would be needed sketches are folded.
  */
 int cg_candidates_find(const struct cg_comm *comm, const struct cg_anatomy *anatomy,
                        const struct cg_plan *plan, const struct cg_sweep *sweep, const int model[2],

@@ -55,6 +55,7 @@ static int list_tests(struct session *session, struct cg_err *err)
             session->tests[n++] = best;
         best = -1;
     }
+    session->out->testable = n;
     int64_t step = (n + MOST_TESTS - 1) / MOST_TESTS;
     for (int64_t i = 0; step > 1 && i * step < n; i++)
         session->tests[session->ntests++] = session->tests[i * step];

@@ -8,6 +8,7 @@
 #include "cognate/sweep.h"
 #include "exact.h"
 #include "matching.h"
+#include "routers.h"
 #include "sweep/mix.h"
 #include "update.h"
 #include <cblas.h>
@@ -290,7 +291,8 @@ int cg_kinship_list(struct cg_kinship *out, const struct cg_checkpoint *const *m
 {
     *out = (struct cg_kinship){.update_rank = -1, .planted_raw = -1, .planted_probe = -1, .token_gram = NAN};
     for (int side = 0; side < 2; side++)
-        if (cg_blocks_list(&out->blocks[side], &out->nblocks[side], models, anatomy, model[side], err) < 0)
+        if (cg_blocks_list(&out->blocks[side], &out->nblocks[side], models, anatomy, model[side], err) < 0 ||
+            cg_routers_list(&out->routers[side], &out->nrouters[side], models, anatomy, model[side], err) < 0)
             return -1;
     return cg_cells_list(out, CG_MOST_CELLS, NULL, err);
 }
@@ -303,6 +305,8 @@ int cg_kinship_match(const struct cg_comm *comm, struct cg_source *source, const
     int result = out->ncells > 0 ? cg_agree(comm, allocate(&session, err), err) : 0;
     if (result == 0 && out->ncells > 0)
         result = find_cells(&session, err);
+    if (result == 0 && out->ncells > 0)
+        result = cg_routers_match(comm, source, out, err);
     session_release(&session);
     return result == 0 ? cg_exact_run(comm, source, out, err) : -1;
 }
@@ -376,5 +380,8 @@ void cg_kinship_release(struct cg_kinship *kinship)
     free(kinship->blocks[0]);
     free(kinship->blocks[1]);
     free(kinship->cells);
+    free(kinship->routers[0]);
+    free(kinship->routers[1]);
+    free(kinship->routed);
     *kinship = (struct cg_kinship){0};
 }

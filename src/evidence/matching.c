@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const float TIE = 1e-6f; /* of two cosines */
+
 struct keyed {
     double key;
     int64_t index;
@@ -70,6 +72,17 @@ void cg_rows_to_units(float *rows, int64_t n, int64_t columns)
         double scale = squares > 1e-12 * (double)columns * mean * mean ? 1 / sqrt(squares) : 0;
         for (int64_t c = 0; c < columns; c++)
             row[c] = (float)(((double)row[c] - mean) * scale);
+    }
+}
+
+void cg_take_mean_row(float *rows, int64_t n, int64_t columns)
+{
+    for (int64_t c = 0; c < columns; c++) {
+        double sum = 0;
+        for (int64_t i = 0; i < n; i++)
+            sum += (double)rows[i * columns + c];
+        for (int64_t i = 0; i < n; i++)
+            rows[i * columns + c] -= (float)(sum / (double)n);
     }
 }
 
@@ -154,24 +167,88 @@ static void shuffle(int32_t *order, int32_t n)
     }
 }
 
+/* The column of each of na rows in an assignment to nb >= na columns by cosine, and the cosines, na x nb in
+ * `cosine`: rows are put in a seeded order and back. room: [na * columns + na * nb]. */
+static int assign_shuffled(const float *a, int32_t na, const float *b, int32_t nb, int64_t columns,
+                           float *room, int32_t *column_of, struct cg_err *err)
+{
+    float *cost = room, *shuffled = room + (int64_t)na * nb;
+    int32_t *order = cg_new(2 * (size_t)na, sizeof *order, err), *found = order + na;
+    if (!order)
+        return -1;
+    shuffle(order, na);
+    for (int32_t i = 0; i < na; i++)
+        memcpy(shuffled + i * columns, a + order[i] * columns, (size_t)columns * sizeof *a);
+    cosines(shuffled, na, b, nb, columns, cost);
+    for (int64_t k = 0; k < (int64_t)na * nb; k++)
+        cost[k] = -cost[k];
+    int result = cg_assign(cost, na, nb, found, err);
+    for (int32_t i = 0; result == 0 && i < na; i++)
+        column_of[order[i]] = found[i];
+    free(order);
+    return result;
+}
+
 int cg_fixed_points(const float *a, const float *b, int32_t n, int64_t columns, float *room,
                     struct cg_err *err)
 {
-    float *cost = room, *shuffled = room + (int64_t)n * n;
-    int32_t *order = cg_new(2 * (size_t)n, sizeof *order, err), *column_of = order + n, fixed = 0;
-    if (!order)
-        return -1;
-    shuffle(order, n);
-    for (int32_t i = 0; i < n; i++)
-        memcpy(shuffled + i * columns, a + order[i] * columns, (size_t)columns * sizeof *a);
-    cosines(shuffled, n, b, n, columns, cost);
-    for (int64_t k = 0; k < (int64_t)n * n; k++)
-        cost[k] = -cost[k];
-    int result = cg_assign(cost, n, n, column_of, err);
+    int32_t *column_of = cg_new((size_t)n, sizeof *column_of, err), fixed = 0;
+    int result = column_of ? assign_shuffled(a, n, b, n, columns, room, column_of, err) : -1;
     for (int32_t i = 0; result == 0 && i < n; i++)
-        fixed += column_of[i] == order[i];
-    free(order);
+        fixed += column_of[i] == i;
+    free(column_of);
     return result < 0 ? -1 : fixed;
+}
+
+/* Whether another cosine of row i or column j is as large as theirs, up to rounding. */
+static bool is_tied(const float *cosine, int32_t rows, int32_t columns, int32_t i, int32_t j)
+{
+    float own = cosine[(int64_t)i * columns + j];
+    bool tied = false;
+    for (int32_t k = 0; k < columns; k++)
+        tied |= k != j && fabsf(cosine[(int64_t)i * columns + k] - own) <= TIE;
+    for (int32_t k = 0; k < rows; k++)
+        tied |= k != i && fabsf(cosine[(int64_t)k * columns + j] - own) <= TIE;
+    return tied;
+}
+
+/* The names of the fewer's rows among the more's. */
+static int name_fewer(const float *few, int32_t rows, const float *more, int32_t columns, int64_t length,
+                      int32_t *name, double *cosine, struct cg_err *err)
+{
+    size_t cells = (size_t)rows * (size_t)columns;
+    float *room = cg_new(cells + (size_t)rows * (size_t)length, sizeof *room, err);
+    int result = room ? assign_shuffled(few, rows, more, columns, length, room, name, err) : -1;
+    if (result == 0)
+        cosines(few, rows, more, columns, length, room);
+    for (int32_t i = 0; result == 0 && i < rows; i++) {
+        int32_t j = name[i];
+        cosine[i] = (double)room[(int64_t)i * columns + j];
+        if (!(cosine[i] > 0) || is_tied(room, rows, columns, i, j))
+            name[i] = -1;
+    }
+    free(room);
+    return result;
+}
+
+int cg_name_rows(const float *a, int32_t na, const float *b, int32_t nb, int64_t columns, int32_t *name,
+                 double *cosine, struct cg_err *err)
+{
+    if (nb <= na)
+        return name_fewer(b, nb, a, na, columns, name, cosine, err);
+    int32_t *of = cg_new((size_t)na, sizeof *of, err);
+    double *found = of ? cg_new((size_t)na, sizeof *found, err) : NULL;
+    int result = found ? name_fewer(a, na, b, nb, columns, of, found, err) : -1;
+    for (int32_t j = 0; j < nb; j++)
+        name[j] = -1;
+    for (int32_t i = 0; result == 0 && i < na; i++)
+        if (of[i] >= 0) {
+            name[of[i]] = i;
+            cosine[of[i]] = found[i];
+        }
+    free(of);
+    free(found);
+    return result;
 }
 
 void cg_square_to_unit(float *square, int64_t n)

@@ -64,19 +64,27 @@ static int take_raw(struct cg_source *source, int side, int32_t i, float *out, i
     return result;
 }
 
+/* Answers of n vectors of `width` to the probes. */
+static void answer(const struct cg_source *source, int side, const float *vectors, int64_t n, int64_t width,
+                   float *out)
+{
+    const struct cg_model_source *self = source->self;
+    int64_t tokens = source->sizes.tokens;
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)n, (int)tokens, (int)width, 1, vectors,
+                (int)width, self->probes[side], (int)width, 0, out, (int)tokens);
+}
+
 static int take_probe(struct cg_source *source, int side, int32_t i, float *out, int64_t half_size,
                       struct cg_err *err)
 {
     struct cg_model_source *self = source->self;
     const struct cg_ffn_block *block = block_of(source, side, i);
-    int64_t n = units_of(source, side, i), tokens = source->sizes.tokens;
+    int64_t n = units_of(source, side, i);
     for (int half = 0; half < 2; half++) {
         if (fetch_half(source, side, block, half, self->chosen[side][i], n, self->rows, err) < 0)
             return -1;
-        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)n, (int)tokens, (int)block->width, 1,
-                    self->rows, (int)block->width, self->probes[side], (int)block->width, 0,
-                    out + half * half_size, (int)tokens);
-        cg_rows_to_units(out + half * half_size, n, tokens);
+        answer(source, side, self->rows, n, block->width, out + half * half_size);
+        cg_rows_to_units(out + half * half_size, n, source->sizes.tokens);
     }
     return 0;
 }
@@ -131,6 +139,20 @@ static int take_rows(struct cg_source *source, int side, int32_t i, int half, in
     return result;
 }
 
+static int take_router(struct cg_source *source, int side, const struct cg_ffn_block *router, bool tokens,
+                       float *out, struct cg_err *err)
+{
+    int64_t n = router->units, width = router->width;
+    if (!tokens)
+        return fetch_half(source, side, router, 0, NULL, n, out, err);
+    float *rows = cg_new((size_t)(n * width), sizeof *rows, err);
+    int result = rows ? fetch_half(source, side, router, 0, NULL, n, rows, err) : -1;
+    if (result == 0)
+        answer(source, side, rows, n, width, out);
+    free(rows);
+    return result;
+}
+
 /* Row i of n shared tokens, evenly spread over those of the alignment. */
 static int fetch_token(struct cg_source *source, int side, int64_t i, int64_t n, float *out,
                        struct cg_err *err)
@@ -165,24 +187,13 @@ static int take_token_columns(struct cg_source *source, int side, int64_t n, int
     return result;
 }
 
-static void take_mean_row(float *rows, int64_t n, int64_t width)
-{
-    for (int64_t c = 0; c < width; c++) {
-        double sum = 0;
-        for (int64_t i = 0; i < n; i++)
-            sum += (double)rows[i * width + c];
-        for (int64_t i = 0; i < n; i++)
-            rows[i * width + c] -= (float)(sum / (double)n);
-    }
-}
-
 static int take_token_gram(struct cg_source *source, int side, int64_t n, float *out, struct cg_err *err)
 {
     int64_t width = source->width[side];
     float *rows = cg_new((size_t)(n * width), sizeof *rows, err);
     int result = rows ? fetch_tokens(source, side, n, rows, err) : -1;
     if (result == 0) {
-        take_mean_row(rows, n, width);
+        cg_take_mean_row(rows, n, width);
         cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)n, (int)n, (int)width, 1, rows, (int)width,
                     rows, (int)width, 0, out, (int)n);
     }
@@ -260,6 +271,7 @@ struct cg_model_source *cg_model_source_create(struct cg_source *out, struct cg_
                               .units = units_of,
                               .take = take,
                               .rows = take_rows,
+                              .router = take_router,
                               .token_columns = take_token_columns,
                               .token_gram = take_token_gram};
     for (int side = 0; side < 2; side++) {

@@ -32,9 +32,10 @@ void cg_choose_units(int64_t *out, const struct cg_longest *longest, const struc
 int cg_fetch_gain(float *out, struct cg_fetch *fetch, const struct cg_ffn_block *block, int model,
                   struct cg_err *err);
 
-/* The vectors of those units by one of the block's projections, `half`: those elements of them (columns NULL:
- * all), n x ncolumns; with the gain where the projection reads the stream. Units and columns ascend. Rows are
- * read one by one, of a projection by columns every unit's element of each wanted column. */
+/* The vectors of those units (NULL, of a projection by rows: the first n) by one of the block's projections,
+ * `half`: those elements of them (columns NULL: all), n x ncolumns; with the gain where the projection reads
+ * the stream. Units and columns ascend. Rows are read one by one, of a projection by columns every unit's
+ * element of each wanted column. */
 int cg_fetch_units(float *out, struct cg_fetch *fetch, const struct cg_ffn_block *block, int half, int model,
                    const int64_t *units, int64_t n, const int64_t *columns, int64_t ncolumns,
                    struct cg_err *err);

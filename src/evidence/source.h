@@ -32,6 +32,11 @@ struct cg_source {
     int (*rows)(struct cg_source *source, int side, int32_t block, int half, int64_t n, int64_t ncolumns,
                 float *out, struct cg_err *err);
 
+    /* A row an expert of one of the pair's routers: with the gain, units x width, or answers to the tokens,
+     * units x sizes.tokens. Not centred. NULL: the source has no routers. */
+    int (*router)(struct cg_source *source, int side, const struct cg_ffn_block *router, bool tokens,
+                  float *out, struct cg_err *err);
+
     /* Of n shared tokens the columns that cg_pick picks of the width with CG_PICK_ROWS: ncolumns x n. */
     int (*token_columns)(struct cg_source *source, int side, int64_t n, int64_t ncolumns, float *out,
                          struct cg_err *err);

@@ -78,6 +78,11 @@ double cg_fixed_log10_p(int64_t fixed)
     return fixed > 1 ? -lgamma((double)fixed + 1) / log(10) : 0;
 }
 
+double cg_agreement_log10_p(int64_t agreeing, int64_t layers)
+{
+    return fmin(0, (double)agreeing * log10((double)(layers > 1 ? layers : 1)) + cg_fixed_log10_p(agreeing));
+}
+
 /* P(K >= k) = e^-r r^k / k! (1 + r/(k+1) + r^2/((k+1)(k+2)) + ...). Below the mean the tail is near 1 and its
  * complement is the sum to take. */
 double cg_poisson_log10_tail(int64_t k, double rate)

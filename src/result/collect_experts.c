@@ -8,6 +8,9 @@ struct match {
     int32_t pair, layer, expert, layer_a, expert_a;
     double sum, log10_p;
     int64_t cosines;
+    int32_t router_expert; /* of a, that the router names; -1: none */
+    double router_cosine;
+    bool agree;
     bool bytes; /* the very bytes say so: then nothing else is asked */
 };
 
@@ -47,17 +50,28 @@ static int list_slots(struct matches *matches, const struct cg_findings *finding
         if (cg_grow((void **)&matches->list, &matches->capacity, matches->n + 1, sizeof *matches->list, err) <
             0)
             return -1;
-        matches->list[matches->n++] =
-            (struct match){.pair = (int32_t)p,
-                           .layer = slot->layer,
-                           .expert = slot->expert,
-                           .layer_a = slot->layer,
-                           .expert_a = slot->expert,
-                           .sum = comparison->cosine,
-                           .cosines = 1,
-                           .log10_p = cg_corrected_log10_p(slot, comparison, tests)};
+        matches->list[matches->n++] = (struct match){.pair = (int32_t)p,
+                                                     .layer = slot->layer,
+                                                     .expert = slot->expert,
+                                                     .layer_a = slot->layer,
+                                                     .expert_a = slot->expert,
+                                                     .sum = comparison->cosine,
+                                                     .cosines = 1,
+                                                     .log10_p = cg_corrected_log10_p(slot, comparison, tests),
+                                                     .router_expert = -1,
+                                                     .router_cosine = NAN};
     }
     return 0;
+}
+
+/* What routers say of an expert holds wherever its origin is known from. */
+static void take_name(struct match *match, const struct match *other)
+{
+    if (other->router_expert < 0 || other->layer_a != match->layer_a)
+        return;
+    match->router_expert = other->router_expert;
+    match->router_cosine = other->router_cosine;
+    match->agree = other->router_expert == match->expert_a;
 }
 
 /* Joins the entries of one expert and keeps those that pass. */
@@ -68,6 +82,7 @@ static void join(struct matches *matches)
     for (size_t i = 0; i < matches->n; i = end) {
         struct match match = matches->list[i];
         for (end = i + 1; end < matches->n && by_place(&match, &matches->list[end]) == 0; end++) {
+            take_name(&match, &matches->list[end]);
             if (match.bytes)
                 continue;
             match.sum += matches->list[end].sum;
@@ -89,6 +104,7 @@ static int list_blocks(struct matches *matches, const struct cg_kin *kin, int64_
         if (block->expert < 0 || kin->origin[i] < 0)
             continue;
         const struct cg_cell *cell = &of->cells[kin->origin[i]];
+        enum cg_names names = cg_kin_names(kin, i);
         if (cg_grow((void **)&matches->list, &matches->capacity, matches->n + 1, sizeof *matches->list, err) <
             0)
             return -1;
@@ -99,7 +115,14 @@ static int list_blocks(struct matches *matches, const struct cg_kin *kin, int64_
                                                      .expert_a = of->blocks[0][cell->a].expert,
                                                      .sum = cg_cell_likeness(cell),
                                                      .cosines = 1,
-                                                     .log10_p = kin->log10_p[i]};
+                                                     .log10_p = kin->log10_p[i],
+                                                     .router_expert = -1,
+                                                     .router_cosine = NAN,
+                                                     .agree = names == CG_NAMES_AGREE};
+        if (names != CG_NAMES_UNTOLD) {
+            matches->list[matches->n - 1].router_expert = of->routed[i].expert;
+            matches->list[matches->n - 1].router_cosine = of->routed[i].cosine;
+        }
     }
     return 0;
 }
@@ -124,7 +147,9 @@ static int list_identities(struct matches *matches, const struct cg_findings *fi
                                                      .sum = 1,
                                                      .cosines = 1,
                                                      .log10_p = identities->log10_p,
-                                                     .bytes = true};
+                                                     .bytes = true,
+                                                     .router_expert = -1,
+                                                     .router_cosine = NAN};
     }
     return 0;
 }
@@ -152,6 +177,9 @@ int cg_collect_experts(struct cg_result *out, const struct cg_findings *findings
         out->experts.expert_a[i] = match->expert_a;
         out->experts.cosine[i] = match->sum / (double)match->cosines;
         out->experts.log10_p[i] = match->log10_p;
+        out->experts.router_expert_a[i] = match->router_expert;
+        out->experts.router_cosine[i] = match->router_cosine;
+        out->experts.maps_agree[i] = match->agree;
     }
     result = 0;
 done:

@@ -11,6 +11,7 @@ enum { ROWS_SHOWN = 1024, LARGEST_GRID = 1 << 20 };
 struct grid {
     const struct cg_result *result;
     int64_t layers, experts, matches;
+    int64_t routed, agreeing; /* matches that the routers name an expert for; the same one */
     int64_t *match;
     double *cosine;
 };
@@ -40,6 +41,8 @@ static void measure(struct grid *grid, int64_t pair)
         grid->layers = layer >= grid->layers ? layer + 1 : grid->layers;
         grid->experts = expert >= grid->experts ? expert + 1 : grid->experts;
         grid->matches++;
+        grid->routed += result->experts.router_expert_a[i] >= 0;
+        grid->agreeing += result->experts.maps_agree[i];
     }
     if (grid->matches > 0 && known >= 0 && result->root.num_experts[known] > grid->experts)
         grid->experts = result->root.num_experts[known];
@@ -117,18 +120,20 @@ static void put_map(FILE *out, const struct grid *grid)
 static void put_row(FILE *out, const struct cg_result *result, int64_t i)
 {
     int64_t expert = result->experts.expert_a[i];
-    cg_html(out, "<tr><td>$</td><td>$</td><td>$</td><td>$</td><td>$</td><td>$</td></tr>\n",
+    int64_t routed = result->experts.router_expert_a[i];
+    cg_html(out, "<tr><td>$</td><td>$</td><td>$</td><td>$</td><td>$</td><td>$</td><td>$</td></tr>\n",
             cg_show_count(result->experts.layer_b[i]).text, cg_show_count(result->experts.expert_b[i]).text,
             cg_show_count(result->experts.layer_a[i]).text, expert < 0 ? "dense" : cg_show_count(expert).text,
             cg_show_cosine(result->experts.cosine[i]).text,
-            cg_show_p(result->experts.log10_p[i], (struct cg_style){0}).text);
+            cg_show_p(result->experts.log10_p[i], (struct cg_style){0}).text,
+            routed < 0 ? "\u2013" : cg_show_count(routed).text);
 }
 
 static void put_table(FILE *out, const struct cg_result *result, int64_t pair, int64_t matches)
 {
     fputs("<details class=\"numbers\"><summary>The numbers, expert by expert</summary><div class=\"scroll\">"
           "<table class=\"experts\">\n<thead><tr><th>layer of b</th><th>expert</th><th>layer of a</th>"
-          "<th>expert</th><th>cosine</th><th>p</th></tr></thead><tbody>\n",
+          "<th>expert</th><th>cosine</th><th>p</th><th>by router</th></tr></thead><tbody>\n",
           out);
     for (int64_t i = 0, shown = 0; i < result->size[CG_DIM_EXPERT_MATCH] && shown < ROWS_SHOWN; i++)
         if (belongs(result, i, pair)) {
@@ -151,6 +156,11 @@ int cg_html_experts(FILE *out, const struct cg_result *result, int64_t pair, str
         cg_html(out,
                 "<section><h4>Experts</h4>\n<p class=\"note\">$ of b's experts have an origin in a.</p>\n",
                 cg_show_count(grid.matches).text);
+        if (grid.routed > 0)
+            cg_html(out,
+                    "<p class=\"note\">Routers and matrices, matched apart, name the same partner for $ of $ "
+                    "experts.</p>\n",
+                    cg_show_count(grid.agreeing).text, cg_show_count(grid.routed).text);
         if (grid.layers > 0)
             put_map(out, &grid);
         put_table(out, result, pair, grid.matches);

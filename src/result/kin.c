@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 enum { LEAST_CONTROLS = 3 };
+static const double ALIKE = 0.01; /* likeness of cells that differ by less is the same */
 
 static int by_value(const void *a, const void *b)
 {
@@ -85,7 +86,8 @@ static int64_t count_tests(const struct cg_kinship *of)
 
 static int kin_init(struct cg_kin *kin, const struct cg_kinship *of, struct cg_err *err)
 {
-    *kin = (struct cg_kin){.of = of, .tests = count_tests(of), .token_bound = NAN};
+    *kin = (struct cg_kin){
+        .of = of, .tests = count_tests(of), .token_bound = NAN, .naming_log10_p = NAN, .naming_bound = NAN};
     for (int method = 0; method < 2; method++) {
         double median;
         if (median_count(&median, of, method, err) < 0)
@@ -117,12 +119,25 @@ static bool is_silent(const struct cg_kin *kin)
     return true;
 }
 
+/* The mean cosine of the names that a pair's routers give by answers to tokens; NaN: none. */
+static double mean_answer(const struct cg_kinship *of)
+{
+    double sum = 0;
+    int64_t n = 0;
+    for (int32_t i = 0; of->routed && i < of->nblocks[1]; i++)
+        if (of->routed[i].expert >= 0 && of->routed[i].by_tokens) {
+            sum += of->routed[i].cosine;
+            n++;
+        }
+    return n > 0 ? sum / (double)n : NAN;
+}
+
 bool cg_pairs_share_a_model(const int32_t a[2], const int32_t b[2])
 {
     return a[0] == b[0] || a[0] == b[1] || a[1] == b[0] || a[1] == b[1];
 }
 
-/* What the control pairs of pair p show: a rate for K, and a bound for token_gram. */
+/* What the control pairs of pair p show: a rate for K, bounds for token_gram and routers' answers. */
 static int learn_controls(struct cg_kin *kins, const struct cg_findings *findings, const bool *control,
                           int64_t p, struct cg_err *err)
 {
@@ -137,6 +152,7 @@ static int learn_controls(struct cg_kin *kins, const struct cg_findings *finding
         for (int64_t c = 0; c < of->ncells; c++)
             for (int method = 0; method < 2; method++)
                 kins[p].rate[method] = fmax(kins[p].rate[method], count_of(&of->cells[c], method));
+        kins[p].naming_bound = fmax(kins[p].naming_bound, mean_answer(of));
         if (!isnan(of->token_gram))
             grams[n++] = of->token_gram;
     }
@@ -154,7 +170,7 @@ static int learn_controls(struct cg_kin *kins, const struct cg_findings *finding
 static bool is_better(const struct cg_kinship *of, const struct cg_cell *c, const struct cg_cell *d)
 {
     double x = cg_cell_likeness(c), y = cg_cell_likeness(d);
-    if (fabs(x - y) > 0.01)
+    if (fabs(x - y) > ALIKE)
         return x > y;
     const struct cg_ffn_block *block = &of->blocks[1][c->b];
     bool here_c = of->blocks[0][c->a].layer == block->layer && of->blocks[0][c->a].expert == block->expert,
@@ -206,6 +222,54 @@ static void map_layers(struct cg_kin *kin)
     }
 }
 
+/* Whether another expert of the same layer of a is as like the block as cell c's. Cells stand by b. */
+static bool is_one_of_several(const struct cg_kinship *of, int64_t c)
+{
+    const struct cg_cell *cells = of->cells;
+    double likeness = cg_cell_likeness(&cells[c]);
+    for (int step = -1; step <= 1; step += 2)
+        for (int64_t d = c + step; d >= 0 && d < of->ncells && cells[d].b == cells[c].b; d += step)
+            if (of->blocks[0][cells[d].a].layer == of->blocks[0][cells[c].a].layer &&
+                of->blocks[0][cells[d].a].expert >= 0 && likeness - cg_cell_likeness(&cells[d]) <= ALIKE)
+                return true;
+    return false;
+}
+
+enum cg_names cg_kin_names(const struct cg_kin *kin, int32_t i)
+{
+    const struct cg_kinship *of = kin->of;
+    if (!of || !of->routed || kin->origin[i] < 0 || of->routed[i].expert < 0)
+        return CG_NAMES_UNTOLD;
+    const struct cg_ffn_block *a = &of->blocks[0][of->cells[kin->origin[i]].a];
+    if (a->expert < 0 || a->layer != of->routed[i].layer || is_one_of_several(of, kin->origin[i]))
+        return CG_NAMES_UNTOLD;
+    return a->expert == of->routed[i].expert ? CG_NAMES_AGREE : CG_NAMES_DIFFER;
+}
+
+static void count_names(struct cg_kin *kin)
+{
+    int32_t last[2] = {-1, -1};
+    for (int32_t i = 0; i < kin->of->nblocks[1]; i++) {
+        enum cg_names names = cg_kin_names(kin, i);
+        if (names == CG_NAMES_UNTOLD)
+            continue;
+        int by = kin->of->routed[i].by_tokens;
+        struct cg_naming *naming = &kin->naming[by];
+        naming->named++;
+        naming->layers += kin->of->blocks[1][i].layer != last[by];
+        last[by] = kin->of->blocks[1][i].layer;
+        if (names == CG_NAMES_AGREE) {
+            naming->same++;
+            naming->cosine += kin->of->routed[i].cosine;
+        }
+    }
+    for (int by = 0; by < 2; by++)
+        kin->naming[by].cosine =
+            kin->naming[by].same > 0 ? kin->naming[by].cosine / kin->naming[by].same : NAN;
+    kin->naming_log10_p =
+        kin->naming[0].named > 0 ? cg_agreement_log10_p(kin->naming[0].same, kin->naming[0].layers) : NAN;
+}
+
 static int judge(struct cg_kin *kin, struct cg_err *err)
 {
     bool *layer_passes = cg_new((size_t)kin->layers * CG_METHODS, sizeof *layer_passes, err);
@@ -223,6 +287,7 @@ static int judge(struct cg_kin *kin, struct cg_err *err)
     free(layer_passes);
     kin->strongest = kin->columns_log10_p;
     map_layers(kin);
+    count_names(kin);
     return 0;
 }
 

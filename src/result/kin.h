@@ -16,6 +16,15 @@
 
 enum cg_method { CG_BY_RAW, CG_BY_PROBE, CG_BY_GRAM, CG_BY_EXACT, CG_METHODS };
 
+/* Whether an expert's matrices and its router, matched apart, name the same expert of a. */
+enum cg_names { CG_NAMES_UNTOLD, CG_NAMES_AGREE, CG_NAMES_DIFFER };
+
+/* Experts of b whom both name, and those to whom they give the same name. */
+struct cg_naming {
+    int32_t named, same, layers; /* layers of b that hold them */
+    double cosine;               /* of the routers, mean over the same; NaN: none */
+};
+
 struct cg_kin {
     const struct cg_kinship *of; /* NULL: the tests were not run */
     double rate[2];              /* of K, by raw and by probe */
@@ -30,14 +39,21 @@ struct cg_kin {
     bool columns;                     /* the embeddings' columns pass */
     double columns_log10_p;           /* corrected; NaN: not tested */
     bool tokens; /* the embeddings' token_gram is over half way from three quarters of the controls to 1 */
-    double token_bound; /* that half way; NaN: fewer than three control pairs */
-    double strongest;   /* log10 p, corrected, of everything here; NaN: nothing was tested */
+    double token_bound;         /* that half way; NaN: fewer than three control pairs */
+    struct cg_naming naming[2]; /* by routers' rows, by their answers to tokens */
+    double naming_log10_p;      /* of the first, see blocks.h; NaN: none is named */
+    double naming_bound;        /* the largest mean cosine of answers in control pairs; NaN: none */
+    double strongest;           /* log10 p, corrected, of everything here; NaN: nothing was tested */
 };
 
 /* [npairs], in *out; `silent` says of each pair that no slot of it passes. */
 int cg_kins_judge(struct cg_kin **out, const struct cg_findings *findings, const bool *silent,
                   struct cg_err *err);
 void cg_kins_release(struct cg_kin *kins, int64_t npairs);
+
+/* Of block i of b. Untold where either map is silent, or the matrices fit several experts of the layer alike,
+ * as after up-cycling. */
+enum cg_names cg_kin_names(const struct cg_kin *kin, int32_t i);
 
 /* Whether one may serve the other as a control. */
 bool cg_pairs_share_a_model(const int32_t a[2], const int32_t b[2]);

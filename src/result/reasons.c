@@ -171,6 +171,21 @@ static int reason_no_block(struct cg_buf *text, const struct cg_kin *kin, struct
     return 0;
 }
 
+static int reason_exact(struct cg_buf *text, const struct cg_kin *kin, struct cg_err *err)
+{
+    bool gated = cg_kin_gated(kin);
+    if (cg_buf_printf(text, err,
+                      "Exact test, in the order stored: the %s of %" PRId32
+                      " and the %s projection of %" PRId32 " of %" PRId32 " blocks pass",
+                      gated ? "gate" : "up projection", kin->exact[0], gated ? "up" : "down", kin->exact[1],
+                      kin->tested_exactly) < 0)
+        return -1;
+    return kin->tested_exactly == kin->of->testable
+               ? cg_buf_printf(text, err, ".\n")
+               : cg_buf_printf(text, err, ", evenly spread over the %" PRId64 " that could be tested.\n",
+                               kin->of->testable);
+}
+
 /* What was looked at where blocks are too many for all, and what was not. */
 static int reason_thinned(struct cg_buf *text, const struct cg_kinship *of, struct cg_err *err)
 {
@@ -203,13 +218,45 @@ static int reason_blocks(struct cg_buf *text, const struct cg_kin *kin, struct c
                       found, kin->layers) < 0 ||
         reason_methods(text, kin, err) < 0)
         return -1;
-    return kin->tested_exactly == 0
-               ? 0
-               : cg_buf_printf(text, err,
-                               "Exact test, in the order stored: the %s of %" PRId32
-                               " and the %s projection of %" PRId32 " of %" PRId32 " blocks pass.\n",
-                               cg_kin_gated(kin) ? "gate" : "up projection", kin->exact[0],
-                               cg_kin_gated(kin) ? "up" : "down", kin->exact[1], kin->tested_exactly);
+    return kin->tested_exactly == 0 ? 0 : reason_exact(text, kin, err);
+}
+
+/* Whether chance explains how many experts the routers' rows name as the matrices do, though it would not
+ * explain all of them. */
+static bool is_router_new(const struct cg_kin *kin)
+{
+    const struct cg_naming *naming = &kin->naming[0];
+    return kin->naming_log10_p >= CG_PASS_LOG10_P &&
+           cg_agreement_log10_p(naming->named, naming->layers) < CG_PASS_LOG10_P;
+}
+
+static int put_naming(struct cg_buf *text, const struct cg_naming *naming, const char *how,
+                      struct cg_err *err)
+{
+    return cg_buf_printf(text, err,
+                         "Routers%s and matrices, matched apart, name the same partner for %" PRId32
+                         " of %" PRId32 " experts",
+                         how, naming->same, naming->named);
+}
+
+/* Experts named twice: by rows with what chance makes of it, by answers beside controls. */
+static int reason_routers(struct cg_buf *text, const struct cg_kin *kin, struct cg_err *err)
+{
+    const struct cg_naming *rows = &kin->naming[0], *answers = &kin->naming[1];
+    if (rows->named > 0 &&
+        (put_naming(text, rows, "", err) < 0 || cg_buf_printf(text, err, ", by chance with ") < 0 ||
+         put_p(text, kin->naming_log10_p, err) < 0 ||
+         cg_buf_printf(text, err, ".%s\n",
+                       is_router_new(kin) ? " The experts lie under another router." : "") < 0))
+        return -1;
+    if (answers->named == 0)
+        return 0;
+    if (put_naming(text, answers, ", by their answers to tokens,", err) < 0 ||
+        (answers->same > 0 && cg_buf_printf(text, err, ", at a mean cosine of %.3f", answers->cosine) < 0) ||
+        (!isnan(kin->naming_bound) &&
+         cg_buf_printf(text, err, "; strangers in this run reach %.3f", kin->naming_bound) < 0))
+        return -1;
+    return cg_buf_printf(text, err, ".\n");
 }
 
 /* What sketches say of layers in whatever place: attention, and feed-forward parts that have no gate. */
@@ -333,8 +380,8 @@ int cg_give_reasons(struct cg_buf *text, const char *verdict, const struct cg_fa
         cg_moves_say(text, facts->findings, facts->all, facts->pair, err) < 0 ||
         reason_rounding(text, verdict, &facts->rounding, err) < 0 || reason_passing(text, facts, err) < 0 ||
         reason_maps(text, &facts->all->mapped[facts->pair], err) < 0 ||
-        reason_blocks(text, facts->kin, err) < 0 || reason_tokens(text, facts->kin, err) < 0 ||
-        reason_merge(text, verdict, facts, out, p, err) < 0 ||
+        reason_blocks(text, facts->kin, err) < 0 || reason_routers(text, facts->kin, err) < 0 ||
+        reason_tokens(text, facts->kin, err) < 0 || reason_merge(text, verdict, facts, out, p, err) < 0 ||
         reason_update(text, verdict, facts->kin, err) < 0)
         return -1;
     return reason_power(text, verdict, facts, cover, err);

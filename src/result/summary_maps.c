@@ -129,6 +129,19 @@ static int print_experts(struct cg_page page, const struct cg_result *result, in
     return status;
 }
 
+/* How often routers and matrices name the same expert, where the routers name one. */
+static void print_routers(struct cg_page page, const struct cg_result *result, int64_t pair)
+{
+    int64_t named = 0, same = 0;
+    for (int64_t i = 0; i < result->size[CG_DIM_EXPERT_MATCH]; i++)
+        if (result->experts.pair[i] == pair && result->experts.router_expert_a[i] >= 0) {
+            named++;
+            same += result->experts.maps_agree[i];
+        }
+    if (named > 0)
+        cg_page_field(page, "routers", "name the same expert for %" PRId64 " of %" PRId64, same, named);
+}
+
 static int print_expert_map(struct cg_page page, const struct cg_result *result, int64_t pair,
                             struct cg_err *err)
 {
@@ -146,6 +159,7 @@ static int print_expert_map(struct cg_page page, const struct cg_result *result,
         if (print_experts(page, result, first, end, err) < 0)
             return -1;
     }
+    print_routers(page, result, pair);
     cg_page_caption(page, "Expert of b, and the layer and expert of a that it comes from.");
     return 0;
 }

@@ -42,6 +42,12 @@ void cg_block_begin(struct cg_block *block, int members, bool floats)
                                                 : (struct cg_values){.wide = cg_block_wides(block, m)};
 }
 
+void cg_block_begin_chunk(struct cg_block *block)
+{
+    for (int m = 0; m < block->members; m++)
+        block->member[m].least = block->member[m].greatest = NAN;
+}
+
 void cg_block_decode(struct cg_block *block, int m, enum cg_dtype dtype, const void *stored, size_t n)
 {
     if (block->single)
@@ -49,6 +55,8 @@ void cg_block_decode(struct cg_block *block, int m, enum cg_dtype dtype, const v
     else
         cg_dtype_decode(dtype, stored, n, cg_block_wides(block, m));
     block->member[m].rounding = cg_dtype_rounding(dtype, stored, n);
+    block->member[m].low = -INFINITY;
+    block->member[m].high = INFINITY;
 }
 
 static void clear_value(struct cg_block *block, int m, size_t i)
@@ -57,6 +65,27 @@ static void clear_value(struct cg_block *block, int m, size_t i)
         cg_block_singles(block, m)[i] = 0;
     else
         cg_block_wides(block, m)[i] = 0;
+}
+
+/* Where the chunk's extremes reach as far as the bounds there is nothing to be found. */
+static void find_extremes(struct cg_block *block, int m)
+{
+    struct cg_block_member *member = &block->member[m];
+    if (member->least <= member->low && member->high <= member->greatest) {
+        member->moments.minimum = member->least;
+        member->moments.maximum = member->greatest;
+    } else {
+        cg_single_extremes(member->values.single, block->n, &member->moments);
+    }
+}
+
+static void remember_extremes(struct cg_block_member *member)
+{
+    const struct cg_block_moments *moments = &member->moments;
+    if (isnan(member->least) || moments->minimum < member->least)
+        member->least = moments->minimum;
+    if (isnan(member->greatest) || moments->maximum > member->greatest)
+        member->greatest = moments->maximum;
 }
 
 static void measure_one(struct cg_block *block, int m)
@@ -96,8 +125,7 @@ static void set_aside_nonfinite(struct cg_block *block, int m)
 void cg_block_measure(struct cg_block *block, size_t n)
 {
     struct cg_block_moments pair[2];
-    bool paired = block->single && block->members == 2;
-    bool odd = false;
+    bool paired = block->single && block->members == 2, odd = false;
     block->n = n;
     if (paired)
         block->product =
@@ -110,12 +138,15 @@ void cg_block_measure(struct cg_block *block, size_t n)
             member->moments = pair[m];
         else
             measure_one(block, m);
+        if (block->single)
+            find_extremes(block, m);
         /* Squares of finite f64 values beyond 1e154 overflow too: then nothing is set aside and the sum stays
          * infinite. */
         if (!isfinite(member->moments.squares)) {
             set_aside_nonfinite(block, m);
             odd = true;
         }
+        remember_extremes(member);
     }
     if (paired && odd)
         block->product = cg_single_product(block->member[0].values.single, block->member[1].values.single, n);

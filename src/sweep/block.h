@@ -10,6 +10,8 @@
 struct cg_block_member {
     struct cg_values values;         /* [CG_BLOCK]; a NaN or an infinity stands as 0 */
     struct cg_block_moments moments; /* of the finite values; minimum and maximum NaN when there is none */
+    double low, high;                /* known before: no value lies beyond */
+    double least, greatest;          /* of the chunk's blocks so far; NaN before the first */
     double rounding;                 /* sum of the squared errors that rounding to the stored type explains */
     size_t nonfinite;
     uint64_t mask[CG_BLOCK / 64]; /* which values were not finite; valid when nonfinite > 0 */
@@ -33,14 +35,18 @@ void cg_block_release(struct cg_block *block);
  * member or two; more pairs are better served by values widened once. The sums are the same. */
 void cg_block_begin(struct cg_block *block, int members, bool floats);
 
+/* The next block is the first of a chunk. */
+void cg_block_begin_chunk(struct cg_block *block);
+
 /* Where the values of member m go; the first only when the block is single, else the second. */
 float *cg_block_singles(struct cg_block *block, int m);
 double *cg_block_wides(struct cg_block *block, int m);
 
-/* Fills member m from n elements at `stored`; n >= 1. */
+/* Fills member m from n elements at `stored`; n >= 1. Knows no bounds. */
 void cg_block_decode(struct cg_block *block, int m, enum cg_dtype dtype, const void *stored, size_t n);
 
-/* When all members have their n values and their rounding. */
+/* When all members have their n values, their rounding and their bounds. Extremes are not looked for where
+ * the bounds lie within those of the chunk so far, which stand for the block's then. */
 void cg_block_measure(struct cg_block *block, size_t n);
 
 /* The sum of the products of the values of members i and j, i < j. */

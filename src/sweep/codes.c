@@ -68,16 +68,29 @@ CG_ALWAYS_INLINE void bytes_of(const uint8_t *b, eight_ints *out)
     *out = (eight_ints){b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]};
 }
 
+/* Of each place the lowest four bits count. */
 CG_ALWAYS_INLINE void look_up(const float *table, const eight_ints *places, eight_floats *out)
 {
 #ifdef __clang__
     for (int k = 0; k < EIGHT; k++)
-        (*out)[k] = table[(*places)[k]];
+        (*out)[k] = table[(*places)[k] & 15];
 #else
     eight_floats low, high;
     memcpy(&low, table, sizeof low);
     memcpy(&high, table + EIGHT, sizeof high);
     *out = __builtin_shuffle(low, high, *places);
+#endif
+}
+
+/* The same of a table whose second half is the first with the other sign. */
+CG_ALWAYS_INLINE void look_up_signed(const float *table, const eight_ints *places, eight_floats *out)
+{
+#ifdef __clang__
+    look_up(table, places, out);
+#else
+    eight_floats half;
+    memcpy(&half, table, sizeof half);
+    *out = (eight_floats)((eight_ints)__builtin_shuffle(half, *places) ^ ((*places & 8) << 28));
 #endif
 }
 
@@ -155,8 +168,9 @@ CG_ALWAYS_INLINE void eight_codes(enum cg_code_kind kind, const struct cg_code_r
         memcpy(&x, bytes + i * sizeof(int32_t), sizeof x);
     else
         bytes_of(bytes + i, &x);
-    if (is_table(kind)) {
-        x &= 15;
+    if (kind == CG_CODE_TABLE_LOW) {
+        look_up_signed(run->table, &x, code);
+    } else if (kind == CG_CODE_TABLE_HIGH) {
         look_up(run->table, &x, code);
     } else if (is_f8(kind)) {
         f8_values(f8_of(kind), &x, &value);
@@ -215,12 +229,55 @@ CG_ALWAYS_INLINE double fold(const eight_floats *lane)
     return sum[0];
 }
 
+/* NaN is passed over. */
+CG_ALWAYS_INLINE void widen_bounds(const eight_floats *value, eight_floats *low, eight_floats *high)
+{
+    eight_ints under = *value<*low, over = *value> * high, bits = (eight_ints)*value;
+    *low = (eight_floats)((bits & under) | ((eight_ints)*low & ~under));
+    *high = (eight_floats)((bits & over) | ((eight_ints)*high & ~over));
+}
+
+/* Rounding keeps the order of values, so the outermost codes have the outermost ones. */
+CG_CLONES void cg_code_bounds(float least, float most, const struct cg_code_blocks *blocks, size_t n,
+                              float *restrict low, float *restrict high)
+{
+    size_t count = (blocks->skip + n - 1) / blocks->length + 1;
+    eight_floats below = (eight_floats){0} + *low, above = (eight_floats){0} + *high;
+    for (size_t b = 0; b < count; b += EIGHT) {
+        eight_floats scale = {0}, zero = {0}, value;
+        size_t some = count - b;
+        if (some >= EIGHT) {
+            memcpy(&scale, blocks->scale + b, sizeof scale);
+            memcpy(&zero, blocks->zero + b, sizeof zero);
+        } else { /* the last once more */
+            for (size_t l = 0; l < EIGHT; l++) {
+                scale[l] = blocks->scale[b + (l < some ? l : some - 1)];
+                zero[l] = blocks->zero[b + (l < some ? l : some - 1)];
+            }
+        }
+        value = (least - zero) * scale * blocks->factor;
+        widen_bounds(&value, &below, &above);
+        value = (most - zero) * scale * blocks->factor;
+        widen_bounds(&value, &below, &above);
+    }
+    for (int l = 0; l < EIGHT; l++) {
+        *low = below[l] < *low ? below[l] : *low;
+        *high = above[l] > *high ? above[l] : *high;
+    }
+}
+
 /* What the squared steps of a block count: the square of its scale. */
 CG_ALWAYS_INLINE float weight_of(float scale)
 {
     float weight = scale * scale;
     return isfinite(weight) ? weight : 0;
 }
+
+#ifdef __clang__
+#define FOUR_TIMES
+#else
+#define FOUR_TIMES _Pragma("GCC unroll 4")
+#endif
 
 /* Block after block: eight codes at a time as far as they go, where nibbles from whole bytes on. */
 CG_ALWAYS_INLINE double take(enum cg_code_kind kind, const struct cg_code_run *run,
@@ -235,15 +292,18 @@ CG_ALWAYS_INLINE double take(enum cg_code_kind kind, const struct cg_code_run *r
         size_t stop = end < n ? end : n;
         if (!is_f8(kind) && !is_table(kind))
             sum += isfinite(scale) ? (double)(stop - i) * ((double)scale * (double)scale) : 0;
-        if (!has_nibbles(kind) || i % 2 == 0)
-            for (; i + EIGHT <= stop; i += EIGHT) {
-                eight_floats code, squares;
-                eight_codes(kind, run, i, &code, &squares);
-                code = (code - zero) * scale * factor;
-                memcpy(values + i, &code, sizeof code);
-                if (is_f8(kind))
-                    lanes += squares * weight;
-            }
+        size_t eights = has_nibbles(kind) && i % 2 != 0 ? 0 : (stop - i) / EIGHT;
+        FOUR_TIMES
+        for (size_t k = 0; k < eights; k++, i += EIGHT) {
+            eight_floats code, squares;
+            eight_codes(kind, run, i, &code, &squares);
+            code = is_table(kind) ? code * scale : (code - zero) * scale;
+            if (kind == CG_CODE_INTEGERS)
+                code = code * factor;
+            memcpy(values + i, &code, sizeof code);
+            if (is_f8(kind))
+                lanes += squares * weight;
+        }
         for (; i < stop; i++) {
             float code;
             one_code(kind, run, i, &code, &square);
@@ -273,46 +333,105 @@ TAKER(take_e5m2, CG_CODE_F8_E5M2)
 TAKER(take_e4m3fnuz, CG_CODE_F8_E4M3FNUZ)
 TAKER(take_e5m2fnuz, CG_CODE_F8_E5M2FNUZ)
 
-void cg_code_steps_init(struct cg_code_steps *steps, const double squares[16])
+/* Numbers of 21 bits in three digits of 7, of which two add within a byte; of E2M1, whose squares are 1 to 16
+ * quarters, one digit is all. */
+void cg_code_steps_init(struct cg_code_steps *steps, const double squares[16], int digits)
 {
     double most = 0;
     for (int k = 0; k < 16; k++)
         most = squares[k] > most ? squares[k] : most;
-    steps->unit = most / (1 << 30);
-    for (int k = 0; k < 16; k++)
-        steps->one[k] = most > 0 ? (uint32_t)lround(squares[k] / steps->unit) : 0;
-    for (int byte = 0; byte < 256; byte++)
-        steps->both[byte] = steps->one[byte & 15] + steps->one[byte >> 4];
+    steps->digits = digits;
+    steps->unit = most / (digits == 1 ? 16 : (1 << 21) - 1);
+    for (int k = 0; k < 16; k++) {
+        steps->square[k] = squares[k];
+        int whole = most > 0 ? (int)lround(squares[k] / steps->unit) : 0;
+        for (int digit = 0; digit < digits; digit++)
+            steps->digit[digit][k] = whole >> 7 * digit & 127;
+    }
 }
 
-/* Codes i to stop - 1 of a table: whole numbers, added where the vectors' work leaves room. */
-static inline uint64_t add_steps(const struct cg_code_run *run, size_t i, size_t stop)
+typedef uint8_t sixteen_bytes __attribute__((vector_size(16)));
+typedef uint16_t eight_words __attribute__((vector_size(16)));
+
+/* Adds the digits of both nibbles of 16 bytes, two bytes a word. */
+CG_ALWAYS_INLINE void add_digits(const uint8_t digit[16], const sixteen_bytes *bytes, eight_words *sum)
 {
-    const struct cg_code_steps *steps = run->steps;
-    bool high_first = run->kind == CG_CODE_TABLE_HIGH;
-    uint64_t sum = 0;
-    if (i % 2 != 0) {
-        sum += steps->one[high_first ? run->bytes[i / 2] & 15 : run->bytes[i / 2] >> 4];
-        i++;
+    sixteen_bytes low = *bytes & 15, high = *bytes >> 4, both;
+#ifdef __clang__
+    for (int k = 0; k < 16; k++)
+        both[k] = (uint8_t)(digit[low[k]] + digit[high[k]]);
+#else
+    sixteen_bytes table;
+    memcpy(&table, digit, sizeof table);
+    both = __builtin_shuffle(table, low) + __builtin_shuffle(table, high);
+#endif
+    *sum += ((eight_words)both & 255) + ((eight_words)both >> 8);
+}
+
+/* The squared steps of bytes first to end - 1, in eight sums; a whole number of sixteens. */
+CG_ALWAYS_INLINE void add_sixteens(const struct cg_code_run *run, int digits, size_t first, size_t end,
+                                   eight_ints *out)
+{
+    eight_words sum[CG_CODE_DIGITS] = {{0}};
+    for (; first < end; first += 16) {
+        sixteen_bytes bytes;
+        memcpy(&bytes, run->bytes + first, sizeof bytes);
+        for (int digit = 0; digit < digits; digit++)
+            add_digits(run->steps->digit[digit], &bytes, &sum[digit]);
     }
-    for (; i + 2 <= stop; i += 2)
-        sum += steps->both[run->bytes[i / 2]];
-    if (i < stop)
-        sum += steps->one[high_first ? run->bytes[i / 2] >> 4 : run->bytes[i / 2] & 15];
+    *out = (eight_ints){0};
+    for (int digit = 0; digit < digits; digit++) {
+        eight_words w = sum[digit];
+        *out += (eight_ints){w[0], w[1], w[2], w[3], w[4], w[5], w[6], w[7]} << 7 * digit;
+    }
+}
+
+/* Codes i to stop - 1 of a table, one by one. */
+static double add_steps(const struct cg_code_run *run, size_t i, size_t stop)
+{
+    int first = run->kind == CG_CODE_TABLE_HIGH ? 4 : 0;
+    double sum = 0;
+    for (; i < stop; i++)
+        sum += run->steps->square[run->bytes[i / 2] >> (i % 2 == 0 ? first : 4 - first) & 15];
     return sum;
+}
+
+CG_ALWAYS_INLINE double sum_table(const struct cg_code_run *run, int digits,
+                                  const struct cg_code_blocks *blocks, size_t n)
+{
+    eight_floats lanes = {0};
+    double rest = 0;
+    size_t i = 0, b = 0;
+    for (size_t end = blocks->length - blocks->skip; i < n; end += blocks->length, b++) {
+        size_t stop = end < n ? end : n, whole = i % 2 == 0 ? (stop - i) / 32 * 16 : 0;
+        float weight = weight_of(blocks->scale[b]);
+        if (whole > 0) {
+            eight_ints sums;
+            add_sixteens(run, digits, i / 2, i / 2 + whole, &sums);
+            lanes += __builtin_convertvector(sums, eight_floats) * weight;
+        }
+        if (i + 2 * whole < stop)
+            rest += add_steps(run, i + 2 * whole, stop) * (double)weight;
+        i = stop;
+    }
+    return fold(&lanes) * run->steps->unit + rest;
+}
+
+CG_CLONES static double sum_table_one(const struct cg_code_run *run, const struct cg_code_blocks *blocks,
+                                      size_t n)
+{
+    return sum_table(run, 1, blocks, n);
+}
+
+CG_CLONES static double sum_table_all(const struct cg_code_run *run, const struct cg_code_blocks *blocks,
+                                      size_t n)
+{
+    return sum_table(run, CG_CODE_DIGITS, blocks, n);
 }
 
 static double sum_steps(const struct cg_code_run *run, const struct cg_code_blocks *blocks, size_t n)
 {
-    double sum = 0;
-    size_t i = 0, b = 0;
-    for (size_t end = blocks->length - blocks->skip; i < n; end += blocks->length, b++) {
-        size_t stop = end < n ? end : n;
-        double scale = (double)blocks->scale[b];
-        sum += isfinite(scale) ? (double)add_steps(run, i, stop) * (scale * scale) : 0;
-        i = stop;
-    }
-    return run->steps->unit * sum;
+    return run->steps->digits == 1 ? sum_table_one(run, blocks, n) : sum_table_all(run, blocks, n);
 }
 
 double cg_take_codes(const struct cg_code_run *run, const struct cg_code_blocks *blocks, size_t n,

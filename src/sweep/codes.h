@@ -27,12 +27,15 @@ enum cg_code_kind {
     CG_CODE_KINDS
 };
 
-/* The squared steps of a table's places, h^2 where codes are h apart, in units of `unit`. */
+/* The squared steps of a table's places, h^2 where codes are h apart; and as whole numbers of `unit`, digit
+ * by digit. */
+enum { CG_CODE_DIGITS = 3 };
 struct cg_code_steps {
-    uint32_t one[16], both[256]; /* of a nibble, of the two of a byte */
-    double unit;
+    double square[16], unit;
+    int digits; /* in use: 1 or all */
+    uint8_t digit[CG_CODE_DIGITS][16];
 };
-void cg_code_steps_init(struct cg_code_steps *steps, const double squares[16]);
+void cg_code_steps_init(struct cg_code_steps *steps, const double squares[16], int digits);
 
 struct cg_code_run {
     enum cg_code_kind kind;
@@ -43,12 +46,18 @@ struct cg_code_run {
     const struct cg_code_steps *steps;
 };
 
-/* What codes have in common: code i belongs to block (skip + i) / length; skip < length. */
+/* What codes have in common: code i belongs to block (skip + i) / length; skip < length. Tables have zero
+ * points of 0, and all but signed bytes a factor of 1. */
 struct cg_code_blocks {
     const float *scale, *zero;
     size_t skip, length;
     float factor;
 };
+
+/* Widens *low and *high to where finite values can lie, whatever the codes between `least` and `most`; of
+ * many small blocks it tells nothing. */
+void cg_code_bounds(float least, float most, const struct cg_code_blocks *blocks, size_t n, float *low,
+                    float *high);
 
 /* values[i] = (code[i] - zero) * scale * factor, in float. Returns the sum of the squares of step * scale,
  * where steps are 1 but for tables and floats. A float's step is that of its power of two; at a power of two

@@ -183,11 +183,14 @@ static double dequantise_run(struct cg_dequantiser *d, const uint8_t *codes, int
     double sum;
     if (d->by_group) {
         pick_scales(d, row, column, n, &scales);
+        d->low = -INFINITY;
+        d->high = INFINITY;
         sum = cg_take_each(&run, scales.scale, scales.zero, factor, n, values);
     } else {
         size_t skip = (size_t)(column % length);
         find_scales(d, row, column / length, (skip + n - 1) / (size_t)length + 1, &scales);
         struct cg_code_blocks blocks = {scales.scale, scales.zero, skip, (size_t)length, factor};
+        cg_code_bounds(d->least_code, d->most_code, &blocks, n, &d->low, &d->high);
         sum = cg_take_codes(&run, &blocks, n, values);
     }
     return sum * (double)factor * (double)factor / 12;
@@ -208,6 +211,8 @@ double cg_dequantise(struct cg_dequantiser *d, const uint8_t *codes, int64_t cod
                      size_t n, float *values)
 {
     double sum = 0;
+    d->low = INFINITY;
+    d->high = -INFINITY;
     bool paired = d->how->codes == CG_CODES_E2M1 || d->how->codes == CG_CODES_TABLE;
     assert(n <= CG_MOST_CODES);
     for (size_t done = 0; done < n;) {
@@ -267,7 +272,7 @@ static int begin_table(struct cg_dequantiser *d, const struct place *place, stru
     qsort(sorted, 16, sizeof *sorted, compare_floats);
     for (int k = 0; k < 16; k++)
         squares[k] = squared_step_at(d->table[k], sorted);
-    cg_code_steps_init(&d->steps, squares);
+    cg_code_steps_init(&d->steps, squares, CG_CODE_DIGITS);
     return 0;
 }
 
@@ -279,7 +284,7 @@ static void begin_e2m1(struct cg_dequantiser *d)
                                        0.25, 0.25, 0.25, 0.25, 0.75, 1, 3, 4};
     for (int k = 0; k < 16; k++)
         d->table[k] = k < 8 ? values[k] : -values[k - 8];
-    cg_code_steps_init(&d->steps, squares);
+    cg_code_steps_init(&d->steps, squares, 1);
 }
 
 static enum cg_code_kind kind_of(const struct cg_quantised *how)
@@ -302,6 +307,27 @@ static enum cg_code_kind kind_of(const struct cg_quantised *how)
     }
 }
 
+/* The greatest number that a code can stand for; the least of those of bytes has the other sign. */
+static float greatest_byte(enum cg_dtype dtype)
+{
+    return dtype == CG_F8_E4M3 ? 448 : dtype == CG_F8_E4M3FNUZ ? 240 : dtype == CG_I8 ? 128 : 57344;
+}
+
+static void find_outermost(struct cg_dequantiser *d)
+{
+    const struct cg_quantised *how = d->how;
+    bool bytes = how->codes == CG_CODES_BYTES;
+    d->most_code = bytes ? greatest_byte(how->dtype) : (float)((1 << how->bits) - 1 - how->offset);
+    d->least_code = bytes ? -d->most_code : (float)-how->offset;
+    if (d->code_kind != CG_CODE_TABLE_LOW && d->code_kind != CG_CODE_TABLE_HIGH)
+        return;
+    d->least_code = d->most_code = d->table[0];
+    for (int k = 1; k < 16; k++) {
+        d->least_code = fminf(d->least_code, d->table[k]);
+        d->most_code = fmaxf(d->most_code, d->table[k]);
+    }
+}
+
 static int begin_tables(struct cg_dequantiser *d, const struct place *place, struct cg_err *err)
 {
     d->code_kind = kind_of(d->how);
@@ -311,7 +337,10 @@ static int begin_tables(struct cg_dequantiser *d, const struct place *place, str
         side_numbers(d, CG_SIDE_NESTED_TABLE, 0, 1, 256, d->nested_table);
     if (d->kind[CG_SIDE_GLOBAL_SCALE])
         side_numbers(d, CG_SIDE_GLOBAL_SCALE, 0, 1, 1, &d->global);
-    return d->kind[CG_SIDE_TABLE] ? begin_table(d, place, err) : 0;
+    if (d->kind[CG_SIDE_TABLE] && begin_table(d, place, err) < 0)
+        return -1;
+    find_outermost(d);
+    return 0;
 }
 
 static int64_t side_integer(const struct cg_dequantiser *d, enum cg_side_kind kind, int64_t at)

@@ -14,6 +14,7 @@ struct cg_dequantiser {
     int64_t columns, column_blocks; /* of all elements in one row, where blocks are flat */
     float global;
     enum cg_code_kind code_kind;
+    float least_code, most_code;
     float table[16]; /* what codes of 4 bits stand for */
     struct cg_code_steps steps;
     float nested_table[256];
@@ -22,7 +23,8 @@ struct cg_dequantiser {
     size_t groups_capacity;
     float *row_scale, *row_zero; /* [column_blocks] of row_at, where by_group */
     size_t scales_capacity, zeros_capacity;
-    int64_t row_at; /* -1: none yet */
+    int64_t row_at;  /* -1: none yet */
+    float low, high; /* no value of the last call lies beyond, but for what is not finite */
 };
 
 /* Makes it ready for a member whose sides lie at `sides`, one behind the other; they must stay there. Fails

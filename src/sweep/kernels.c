@@ -153,7 +153,6 @@ CG_CLONES CONTRACT void cg_single_moments(const float *restrict x, size_t n,
     }
     out->sum = fold(sum);
     out->squares = fold(squares);
-    cg_single_extremes(x, n, out);
 }
 
 CG_CLONES CONTRACT double cg_single_product(const float *restrict a, const float *restrict b, size_t n)
@@ -206,24 +205,18 @@ CG_CLONES CONTRACT double cg_single_pair(const float *restrict a, const float *r
     for (int m = 0; m < 2; m++) {
         out[m].sum = fold(sum[m]);
         out[m].squares = fold(squares[m]);
-        cg_single_extremes(m == 0 ? a : b, n, &out[m]);
     }
     return fold(product);
 }
 
 /* The bits of a 1 whose sign is the one wanted: whole numbers alone, since turning 64-bit ones into doubles
  * is slow without AVX-512. */
-CG_CLONES static void one_by_sign(const uint64_t *restrict bits, uint64_t *restrict ones)
+CG_CLONES void cg_block_signs(const uint64_t *restrict bits, double *restrict signs)
 {
+    uint64_t ones[CG_BLOCK];
     for (size_t w = 0; w < CG_BLOCK / 64; w++)
         for (size_t i = 0; i < 64; i++)
             ones[64 * w + i] = UINT64_C(0x3FF0000000000000) | (bits[w] >> i & 1) << 63;
-}
-
-void cg_block_signs(const uint64_t *bits, double *signs)
-{
-    uint64_t ones[CG_BLOCK];
-    one_by_sign(bits, ones);
     memcpy(signs, ones, sizeof ones);
 }
 

@@ -32,16 +32,16 @@ struct cg_block_moments {
 
 /* With a NaN or an infinity among the values `squares` is not finite, and nothing else is promised. */
 void cg_block_moments(const double *x, size_t n, struct cg_block_moments *out);
-void cg_single_moments(const float *x, size_t n, struct cg_block_moments *out);
 
-/* The minimum and the maximum alone. */
+/* Of floats: sum and squares alone, minimum and maximum alone. */
+void cg_single_moments(const float *x, size_t n, struct cg_block_moments *out);
 void cg_single_extremes(const float *x, size_t n, struct cg_block_moments *out);
 
 /* The sum of a[i] * b[i]; n of any size. */
 double cg_block_product(const double *a, const double *b, size_t n);
 double cg_single_product(const float *a, const float *b, size_t n);
 
-/* The moments of both, out[2], and the product, in one pass. */
+/* Sums and squares of both, out[2], and the product, in one pass. */
 double cg_single_pair(const float *a, const float *b, size_t n, struct cg_block_moments *out);
 
 /* The sum of (x[i] * weight[i])^2; n of any size. */

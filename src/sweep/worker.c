@@ -341,6 +341,10 @@ static void decode_block(struct cg_worker *worker, const struct cg_piece *piece,
     else
         block->member[m].rounding =
             cg_dequantise_wide(d, stored, piece->first, first, n, cg_block_wides(block, m));
+    if (member->quantised) {
+        block->member[m].low = (double)d->low;
+        block->member[m].high = (double)d->high;
+    }
 }
 
 /* One block of all members: decoded once, while it is in the cache. */
@@ -481,8 +485,10 @@ int cg_worker_take(struct cg_worker *worker, const struct cg_piece *piece, struc
     const struct cg_task *task = piece->task;
     if (piece->begins_task && begin_task(worker, piece, err) < 0)
         return -1;
-    if (piece->at == 0)
+    if (piece->at == 0) {
+        cg_block_begin_chunk(&worker->block);
         cg_sums_begin(worker->sums, worker->plan->bundles[task->bundle].members, task->bundle, piece->chunk);
+    }
     for (int64_t at = 0; at < piece->elements; at += CG_STEP) {
         size_t n = (size_t)(piece->elements - at < CG_STEP ? piece->elements - at : CG_STEP);
         if (take_step(worker, piece, piece->first + at, n, err) < 0)

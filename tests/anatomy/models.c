@@ -25,8 +25,10 @@ struct cg_checkpoint *model_new(const char *architecture, int tied)
 
 void model_free(struct cg_checkpoint *model)
 {
-    for (size_t t = 0; t < model->ntensors; t++)
+    for (size_t t = 0; t < model->ntensors; t++) {
         free(model->tensors[t].name);
+        free(model->tensors[t].stride);
+    }
     free(model->tensors);
     free(model->label);
     free(model->given);
@@ -64,14 +66,16 @@ struct cg_tensor *model_add(struct cg_checkpoint *model, enum cg_dtype dtype, in
 void model_turn(struct cg_tensor *tensor)
 {
     int a = tensor->axes - 1, b;
-    cg_tensor_strides(tensor, tensor->stride);
+    int64_t *stride = calloc(CG_MAX_AXES, sizeof *stride);
+    assert(stride);
+    cg_tensor_strides(tensor, stride);
     while (a > 0 && tensor->shape[a] == 1)
         a--;
     for (b = a - 1; b > 0 && tensor->shape[b] == 1;)
         b--;
-    tensor->stride[a] = tensor->shape[b];
-    tensor->stride[b] = 1;
-    tensor->strided = true;
+    stride[a] = tensor->shape[b];
+    stride[b] = 1;
+    tensor->stride = stride;
 }
 
 static int compare(const void *a, const void *b)

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -359,7 +360,8 @@ static void test_whole_strided(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct cg_checkpoint *model = model_new("", 0);
         struct cg_tensor *tensor = model_add(model, CG_F32, rows[i].axes, rows[i].shape, "mystery");
-        tensor->strided = true;
+        tensor->stride = malloc(sizeof rows[i].stride);
+        assert_non_null(tensor->stride);
         memcpy(tensor->stride, rows[i].stride, sizeof rows[i].stride);
         struct cg_anatomy anatomy;
         build(&anatomy, &model, 1);

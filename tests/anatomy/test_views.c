@@ -371,7 +371,7 @@ static void check_member(const struct cg_member *member, const struct cg_tensor 
         for (int a = 0; a < view->axes; a++)
             found += at[a] * view->stride[a];
         int64_t expected = part->element(expert, i / part->columns, i % part->columns);
-        assert_int_equal(found, tensor->strided ? turned(tensor, expected) : expected);
+        assert_int_equal(found, tensor->stride ? turned(tensor, expected) : expected);
         for (int a = view->axes - 1; a >= 0 && ++at[a] == view->extent[a]; a--)
             at[a] = 0;
     }

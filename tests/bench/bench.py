@@ -24,7 +24,7 @@ from pathlib import Path
 import h5py
 
 import make_checkpoint
-from formats import bench_formats
+from formats import SHAPE, SMALL, bench_formats
 
 HERE = Path(__file__).resolve().parent
 ENVIRONMENT = {
@@ -238,7 +238,8 @@ def main():
             os.environ.update(ENVIRONMENT)
             programs = {"cognate": bench.mpi(1, program)}
             programs.update({"against": bench.mpi(1, options.against)} if options.against else {})
-            bench_formats(programs, folder, options.formats, options.rounds, options.megabytes * 10**6)
+            size, shape = (10**6, SMALL) if options.quick else (options.megabytes * 10**6, SHAPE)
+            bench_formats(programs, folder, options.formats, options.rounds, size, shape)
             return
         bench_compare(bench, make_models(folder, options), options.rounds)
         bench_large(bench, options.quick)

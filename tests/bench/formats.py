@@ -25,7 +25,7 @@ import checkpoints  # noqa: E402
 import quantised  # noqa: E402
 from checkpoints import Tensor, stored  # noqa: E402
 
-ROWS, COLUMNS = 14336, 4096  # an expert's gate of Mixtral-8x7B
+SHAPE, SMALL = (14336, 4096), (512, 256)  # an expert's gate of Mixtral-8x7B; to see that the bench works
 PLAIN, EMPTY = "bf16", "empty"
 
 
@@ -74,28 +74,36 @@ GPTQ = {"quant_method": "gptq", "bits": 4, "group_size": 128, "checkpoint_format
 AWQ = {"quant_method": "awq", "bits": 4, "group_size": 128, "version": "gemm", "zero_point": True}
 BNB = {"quant_method": "bitsandbytes", "load_in_4bit": True}
 
-LLAMA = dict(
-    model_type="llama", architectures=["LlamaForCausalLM"], hidden_size=COLUMNS, intermediate_size=ROWS,
-    num_attention_heads=32, num_key_value_heads=8, head_dim=128, vocab_size=256, tie_word_embeddings=True,
-)  # fmt: skip
-GPT2 = dict(model_type="gpt2", architectures=["GPT2LMHeadModel"], n_embd=COLUMNS, n_inner=ROWS, n_head=32)
-LLAMA4 = LLAMA | dict(model_type="llama4_text", architectures=["Llama4ForCausalLM"], num_local_experts=1)
+
+def llama(rows, columns, **more):
+    sizes = dict(hidden_size=columns, intermediate_size=rows, num_attention_heads=4, num_key_value_heads=2)
+    names = dict(model_type="llama", architectures=["LlamaForCausalLM"], tie_word_embeddings=True)
+    return names | sizes | dict(head_dim=columns // 4, vocab_size=256) | more
+
+
+def llama4(rows, columns):
+    return llama(rows, columns, model_type="llama4_text", architectures=["Llama4ForCausalLM"], num_local_experts=1)
+
+
+def gpt2(rows, columns):
+    return dict(model_type="gpt2", architectures=["GPT2LMHeadModel"], n_embd=columns, n_inner=rows, n_head=4)
+
 
 GATE = "model.layers.{}.mlp.gate_proj"
 
 
 def scheme(make, quantization):
-    return make, LLAMA | dict(quantization_config=quantization), GATE
+    return make, lambda rows, columns: llama(rows, columns, quantization_config=quantization), GATE
 
 
 # How a matrix is made, config.json, and the matrix's name in a layer.
 FORMATS = {
-    "bf16": (plain("bf16"), LLAMA, GATE),
-    "f16": (plain("f2"), LLAMA, GATE),
-    "f32": (plain("f4"), LLAMA, GATE),
-    "f64": (plain("f8"), LLAMA, GATE),
-    "conv1d": (conv1d, GPT2, "h.{}.mlp.c_fc"),
-    "experts": (packed_experts, LLAMA4, "model.layers.{}.feed_forward.experts.gate_up_proj"),
+    "bf16": (plain("bf16"), llama, GATE),
+    "f16": (plain("f2"), llama, GATE),
+    "f32": (plain("f4"), llama, GATE),
+    "f64": (plain("f8"), llama, GATE),
+    "conv1d": (conv1d, gpt2, "h.{}.mlp.c_fc"),
+    "experts": (packed_experts, llama4, "model.layers.{}.feed_forward.experts.gate_up_proj"),
     "fp8": scheme(quantised.fp8_block, FP8),
     "int8": scheme(quantised.int8_rows, INT8),
     "int4": scheme(quantised.packed(4, 128, True), INT4),
@@ -118,10 +126,10 @@ GGML = {
 }  # fmt: skip
 
 
-def ggml_blocks(rng, kind):
+def ggml_blocks(rng, kind, shape):
     """A matrix of blocks of any codes, scales near 2^-10."""
     _, elements, size, halves = GGML[kind]
-    blocks = random_bytes(rng, ROWS * COLUMNS // elements * size).reshape(-1, size)
+    blocks = random_bytes(rng, math.prod(shape) // elements * size).reshape(-1, size)
     for at in halves:
         blocks[:, at + 1] = 0x14 | blocks[:, at + 1] & 3
     if kind == "MXFP4":
@@ -133,45 +141,45 @@ def text(value):
     return struct.pack("<Q", len(value)) + value.encode()
 
 
-def write_gguf(path, kind, data, layers):
+def write_gguf(path, kind, data, layers, shape):
     """A file of llama.cpp's, as large as need be; gguf-py would want the values themselves."""
-    number, alignment = GGML[kind][0], 32
-    pairs = {"llama.block_count": layers, "llama.embedding_length": COLUMNS, "llama.feed_forward_length": ROWS,
-             "llama.attention.head_count": 32}  # fmt: skip
+    number, alignment, (rows, columns) = GGML[kind][0], 32, shape
+    pairs = {"llama.block_count": layers, "llama.embedding_length": columns, "llama.feed_forward_length": rows,
+             "llama.attention.head_count": 4}  # fmt: skip
     head = b"GGUF" + struct.pack("<IQQ", 3, layers, 1 + len(pairs))
     head += text("general.architecture") + struct.pack("<I", 8) + text("llama")
     for key, value in pairs.items():
         head += text(key) + struct.pack("<II", 4, value)
     step = -(-len(data) // alignment) * alignment
     for layer in range(layers):
-        head += text(f"blk.{layer}.ffn_gate.weight") + struct.pack("<IQQIQ", 2, COLUMNS, ROWS, number, layer * step)
+        head += text(f"blk.{layer}.ffn_gate.weight") + struct.pack("<IQQIQ", 2, columns, rows, number, layer * step)
     with open(path, "wb") as out:
         out.write(head + bytes(-len(head) % alignment))
         for _ in range(layers):
             out.write(data + bytes(step - len(data)))
 
 
-def make_one(folder, name, seed, size):
+def make_one(folder, name, seed, size, shape):
     """A model of so many layers that it has about `size` bytes; all its layers are the same matrix."""
     rng = np.random.default_rng(seed)
     folder.mkdir(parents=True)
     if name in GGML:
-        data = ggml_blocks(rng, name)
-        write_gguf(folder / "model.gguf", name, data, math.ceil(size / len(data)))
+        data = ggml_blocks(rng, name, shape)
+        write_gguf(folder / "model.gguf", name, data, math.ceil(size / len(data)), shape)
         return
     make, config, stem = FORMATS[name]
-    made = make(rng, stem, ROWS, COLUMNS)
+    made = make(rng, stem, *shape)
     tensors = made[0] if isinstance(made, tuple) else made
     layers = math.ceil(size / checkpoints.stored_bytes(tensors))
     all_of_them = {key.format(layer): tensor for layer in range(layers) for key, tensor in tensors.items()}
-    checkpoints.make(folder, all_of_them, config | dict(num_hidden_layers=layers, n_layer=layers))
+    checkpoints.make(folder, all_of_them, config(*shape) | dict(num_hidden_layers=layers, n_layer=layers))
 
 
 def model_path(folder, name):
     return folder / "model.gguf" if name in GGML else folder
 
 
-def make_pair(folder, name, size):
+def make_pair(folder, name, size, shape):
     """Two models of one type; what an earlier run of the same size left is taken as it is."""
     models = []
     for seed in (1, 2):
@@ -179,7 +187,7 @@ def make_pair(folder, name, size):
         if not model.exists():
             begun = folder / "begun"
             shutil.rmtree(begun, ignore_errors=True)
-            make_one(begun, name, seed, size)
+            make_one(begun, name, seed, size, shape)
             begun.rename(model)
         models.append(model_path(model, name))
     return models
@@ -224,14 +232,14 @@ def measure(programs, folder, models, rounds):
     return {(program, name): seconds - typical[program, EMPTY] for (program, name), seconds in typical.items()}
 
 
-def bench_formats(programs, folder, names, rounds, size):
+def bench_formats(programs, folder, names, rounds, size, shape=SHAPE):
     """programs: {title: command}. Prints a row for each type, and for each program nanoseconds of processor time a stored
     byte and bf16's over them."""
     unknown = set(names) - FORMATS.keys() - GGML.keys()
     if unknown:
         sys.exit(f"bench: no such type: {', '.join(sorted(unknown))}; there are {', '.join([*FORMATS, *GGML])}")
     names = [PLAIN, *(name for name in names or [*FORMATS, *GGML] if name != PLAIN)]
-    models = {name: make_pair(folder, name, size) for name in names} | {EMPTY: make_empty(folder)}
+    models = {name: make_pair(folder, name, size, shape) for name in names} | {EMPTY: make_empty(folder)}
     bytes_of = {name: sum(map(stored_in, pair)) for name, pair in models.items()}  # reads them, too
     seconds = measure(programs, folder, models, rounds)
     print(f"One rank, the sweep alone, {size / 1e6:.0f} MB a model, warm, median of {rounds}.")

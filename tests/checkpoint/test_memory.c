@@ -222,24 +222,24 @@ static void test_vocabularies(void **state)
 
 #define ONE(name) "{\"" name "\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[0,4]}}"
 
-/* One tensor of two bytes; both containers take the same object. */
+/* One tensor, every other byte of three; both containers take the same object. */
 static const char object[] = "\x80\2}X\1\0\0\0a"
                              "ctorch._utils\n_rebuild_tensor_v2\n((X\7\0\0\0storage"
                              "ctorch\nByteStorage\nX\1\0\0\0"
                              "0X\3\0\0\0cpu"
-                             "K\2tQK\0K\2\x85K\1\x85t"
+                             "K\3tQK\0K\2\x85K\2\x85t"
                              "Rq\0s.";
 static const char stream_head[] = "\x80\2\x8A\12\x6C\xFC\x9C\x46\xF9\x20\x6A\xA8\x50\x19."
                                   "\x80\2M\351\3.\x80\2}X\15\0\0\0little_endian\x88s.";
 static const char stream_tail[] = "\x80\2]X\1\0\0\0"
-                                  "0a.\2\0\0\0\0\0\0\0xy";
+                                  "0a.\3\0\0\0\0\0\0\0xyz";
 
 static void make_torch(struct scratch *scratch)
 {
     struct bytes bytes = {.n = 0};
     const struct archive archive = {.member = {{.name = "m/data.pkl", .data = object, .n = sizeof object - 1},
                                                {.name = "m/byteorder", .data = "little", .n = 6},
-                                               {.name = "m/data/0", .data = "xy", .n = 2}}};
+                                               {.name = "m/data/0", .data = "xyz", .n = 3}}};
     scratch_folder(scratch, "torch");
     zip_put(&bytes, &archive);
     scratch_bytes(scratch, "torch/m.pt", bytes.data, bytes.n);

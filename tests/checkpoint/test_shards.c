@@ -260,7 +260,7 @@ static const struct {
     {"training's files only", NULL, training_alone, "", 0, "holds no model: no *.safetensors, *.bin"},
     {"weights of another kind", NULL, other_weights, "", 0, "a kind that cognate does not read: model.ckpt"},
     {"no weights", NULL, nothing, "", 0,
-     "holds no model: no *.safetensors, *.bin, *.pt, *.pth, *.gguf in it"},
+     "holds no model: no *.safetensors, *.bin, *.pt, *.pth, *.gguf, *.npz in it"},
     {"text file alone", NULL, nothing, "config.json", 0, "is of no format that cognate reads"},
     {"no such folder", NULL, nothing, "absent/folder", 0, "absent/folder: no such file or folder"},
 };

@@ -202,7 +202,7 @@ static void show(char *out, size_t size, const struct cg_checkpoint *checkpoint,
         assert_int_equal(t->bytes, cg_dtype_bytes(t->dtype, elements));
         at += snprintf(out + at, size - (size_t)at, "] %d-%d", (int)(t->offset - start),
                        (int)(t->offset + t->bytes - start));
-        for (int k = 0; t->strided && k < t->axes; k++)
+        for (int k = 0; t->stride && k < t->axes; k++)
             at += snprintf(out + at, size - (size_t)at, "%s%d", k > 0 ? "," : " by ", (int)t->stride[k]);
         at += snprintf(out + at, size - (size_t)at, ";");
     }

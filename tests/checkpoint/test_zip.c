@@ -36,7 +36,7 @@ static const struct {
     {"encrypted", {.member = {{A}, {B, .flags = 1}}}, "r/b: is encrypted (at byte "},
     {"strongly encrypted", {.member = {{A, .flags = 1 | 1 << 6}}}, "r/a: is encrypted"},
     {"masked headers", {.member = {{A, .flags = 1 << 13}}}, "r/a: is encrypted"},
-    {"deflated", {.member = {{A}, {B, .method = 8}}}, "r/b: is deflated; PyTorch stores all entries plainly"},
+    {"deflated", {.member = {{A}, {B, .method = 8}}}, "r/b: is deflated: entries must be stored plainly"},
     {"packed by LZMA", {.member = {{A, .method = 14}}}, "r/a: is compressed"},
     {"deflated in the local header alone", {.member = {{A, .local_method = 8}}}, "r/a: is deflated"},
     {"encrypted in the local header alone", {.member = {{A, .local_flags = 1}}}, "r/a: is encrypted"},

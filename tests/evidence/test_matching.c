@@ -179,6 +179,70 @@ static void test_fixed_points(void **state)
     }
 }
 
+/* scipy.optimize.linear_sum_assignment of the cosines; those not above 0 name nobody. Row j of b is row
+ * (7 j + 3) mod N of the first N of seed 1, times keep, and noise; a has the first na of these. */
+static const struct {
+    int32_t na, nb;
+    double keep;
+    int named;
+    int32_t first[6];
+    double cosine;
+} namings[] = {
+    {50, 37, 0.5, 37, {3, 10, 17, 38, 39, 22}, 16.984946223236417},
+    {37, 50, 0.5, 37, {20, 10, 17, 24, -1, 22}, 17.136135250478304},
+    {50, 50, 0.25, 50, {20, 39, 17, 38, 19, 45}, 17.732964049831235},
+    {20, 50, 0, 20, {-1, -1, 6, -1, 19, -1}, 7.29662648514349},
+};
+
+static void test_names(void **state)
+{
+    (void)state;
+    static float a[N * LENGTH], b[N * LENGTH], moved[N * LENGTH];
+    struct cg_err err;
+    int32_t name[N];
+    double cosine[N];
+    fill(a, 1, N, LENGTH, NULL, 0);
+    for (int k = 0; k < N * LENGTH; k++)
+        moved[k] = a[(k / LENGTH * 7 + 3) % N * LENGTH + k % LENGTH];
+    cg_rows_to_units(a, N, LENGTH);
+    for (size_t t = 0; t < sizeof namings / sizeof *namings; t++) {
+        int32_t na = namings[t].na, nb = namings[t].nb;
+        fill(b, 3, nb, LENGTH, moved, namings[t].keep);
+        cg_rows_to_units(b, nb, LENGTH);
+        assert_int_equal(cg_name_rows(a, na, b, nb, LENGTH, name, cosine, &err), 0);
+        int named = 0;
+        double sum = 0;
+        for (int32_t i = 0; i < nb; i++) {
+            named += name[i] >= 0;
+            sum += name[i] >= 0 ? cosine[i] : 0;
+            assert_true(i >= 6 || name[i] == namings[t].first[i]);
+        }
+        assert_int_equal(named, namings[t].named);
+        assert_true(fabs(sum - namings[t].cosine) <= 1e-4);
+    }
+}
+
+/* Two alike on either side could each be either: neither has a name, and the others keep theirs. */
+static void test_ties_are_not_named(void **state)
+{
+    (void)state;
+    static float a[N * LENGTH], b[N * LENGTH];
+    struct cg_err err;
+    int32_t name[N];
+    double cosine[N];
+    fill(a, 1, N, LENGTH, NULL, 0);
+    cg_rows_to_units(a, N, LENGTH);
+    memcpy(b, a, sizeof b);
+    memcpy(a + 5 * LENGTH, a + 2 * LENGTH, LENGTH * sizeof *a);
+    memcpy(b + 8 * LENGTH, b + 7 * LENGTH, LENGTH * sizeof *b);
+    assert_int_equal(cg_name_rows(a, N, b, N, LENGTH, name, cosine, &err), 0);
+    for (int32_t i = 0; i < N; i++)
+        if (i == 2 || i == 7)
+            assert_int_equal(name[i], -1);
+        else if (i != 5 && i != 8)
+            assert_int_equal(name[i], i);
+}
+
 static void test_squares(void **state)
 {
     (void)state;
@@ -248,6 +312,7 @@ int main(void)
         cmocka_unit_test(test_assignments),  cmocka_unit_test(test_two_matchings),
         cmocka_unit_test(test_rows_apart),   cmocka_unit_test(test_zeros_match_nothing),
         cmocka_unit_test(test_fixed_points), cmocka_unit_test(test_squares),
+        cmocka_unit_test(test_names),        cmocka_unit_test(test_ties_are_not_named),
         cmocka_unit_test(test_picks),        cmocka_unit_test(test_numerical_rank),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -196,12 +196,26 @@ static void test_fixed_points(void **state)
         assert_true(fabs(cg_fixed_log10_p((int64_t)expected[i][0]) - expected[i][1]) <= 1e-9);
 }
 
+/* min(0, k log10(L) - log10(k!)), by Python's math. */
+static void test_agreements(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t agreeing, layers;
+        double log10_p;
+    } rows[] = {{0, 1, 0},  {1, 1, 0}, {8, 1, -4.605520523437469}, {48, 6, -23.742648769692615},
+                {3, 48, 0}, {0, 0, 0}, {32, 4, -16.1542520245851}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        assert_true(fabs(cg_agreement_log10_p(rows[i].agreeing, rows[i].layers) - rows[i].log10_p) <= 1e-9);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tails),        cmocka_unit_test(test_poisson),
         cmocka_unit_test(test_fixed_points), cmocka_unit_test(test_inverse),
         cmocka_unit_test(test_odd_values),   cmocka_unit_test(test_bonferroni),
+        cmocka_unit_test(test_agreements),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -280,6 +280,7 @@ static void check_run(const struct matrix *m, const struct kind *kind, struct cg
     for (size_t i = 0; i < n; i++) {
         double one, expected = value_of(m, kind, first + (int64_t)i, &one);
         sum += one;
+        assert_true(d->low <= values[i] && values[i] <= d->high);
         if ((double)values[i] != expected)
             fail_msg("%s: element %lld is %g, not %g", kind->name, (long long)first + (long long)i,
                      (double)values[i], expected);

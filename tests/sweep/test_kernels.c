@@ -24,8 +24,10 @@
 #define cg_single_pair              plain_single_pair
 #define cg_single_difference        plain_single_difference
 #define cg_single_signed_add        plain_single_signed_add
+#define cg_block_weighted_squares   plain_weighted
+#define cg_single_weighted_squares  plain_single_weighted
 #define fold                        plain_fold
-#define cg_single_extremes          plain_extremes
+#define cg_single_extremes          plain_single_extremes
 #define vector                      plain_vector
 #define WIDTH                       PLAIN_WIDTH
 #define RUNNING                     PLAIN_RUNNING
@@ -50,6 +52,8 @@
 #undef cg_single_pair
 #undef cg_single_difference
 #undef cg_single_signed_add
+#undef cg_block_weighted_squares
+#undef cg_single_weighted_squares
 #undef fold
 #undef cg_single_extremes
 #undef vector
@@ -58,6 +62,7 @@
 #undef SPAN
 #undef DIFFERENCE
 #undef SIGNED_ADD
+#undef WEIGHTED_SQUARES
 #undef CONTRACT
 #undef WIDEN
 #define cg_block_moments(x, n, out) wide_moments(x, n, out)
@@ -70,8 +75,10 @@
 #define cg_single_pair              wide_single_pair
 #define cg_single_difference        wide_single_difference
 #define cg_single_signed_add        wide_single_signed_add
+#define cg_block_weighted_squares   wide_weighted
+#define cg_single_weighted_squares  wide_single_weighted
 #define fold                        wide_fold
-#define cg_single_extremes          wide_extremes
+#define cg_single_extremes          wide_single_extremes
 #define vector                      wide_vector
 #define WIDTH                       WIDE_WIDTH
 #define RUNNING                     WIDE_RUNNING
@@ -87,6 +94,8 @@
 #undef cg_single_pair
 #undef cg_single_difference
 #undef cg_single_signed_add
+#undef cg_block_weighted_squares
+#undef cg_single_weighted_squares
 #undef fold
 #undef cg_single_extremes
 #undef vector
@@ -95,6 +104,7 @@
 #undef SPAN
 #undef DIFFERENCE
 #undef SIGNED_ADD
+#undef WEIGHTED_SQUARES
 #undef CONTRACT
 #undef WIDEN
 
@@ -106,20 +116,25 @@ struct copy {
     void (*signs)(const uint64_t *bits, double *signs);
     void (*signed_add)(double *sums, const double *x, const double *signs, size_t n);
     void (*single_moments)(const float *x, size_t n, struct cg_block_moments *out);
+    void (*single_extremes)(const float *x, size_t n, struct cg_block_moments *out);
     double (*single_product)(const float *a, const float *b, size_t n);
     double (*single_pair)(const float *a, const float *b, size_t n, struct cg_block_moments *out);
     double (*single_difference)(const float *a, const float *b, size_t n);
     void (*single_signed_add)(double *sums, const float *x, const double *signs, size_t n);
+    double (*weighted)(const double *x, const float *weight, size_t n);
+    double (*single_weighted)(const float *x, const float *weight, size_t n);
 };
 
 static const struct copy copies[] = {
     {"library", cg_block_moments, cg_block_product, cg_block_difference, cg_block_signs, cg_block_signed_add,
-     cg_single_moments, cg_single_product, cg_single_pair, cg_single_difference, cg_single_signed_add},
+     cg_single_moments, cg_single_extremes, cg_single_product, cg_single_pair, cg_single_difference,
+     cg_single_signed_add, cg_block_weighted_squares, cg_single_weighted_squares},
     {"plain", plain_moments, plain_product, plain_difference, plain_signs, plain_signed_add,
-     plain_single_moments, plain_single_product, plain_single_pair, plain_single_difference,
-     plain_single_signed_add},
+     plain_single_moments, plain_single_extremes, plain_single_product, plain_single_pair,
+     plain_single_difference, plain_single_signed_add, plain_weighted, plain_single_weighted},
     {"wide", wide_moments, wide_product, wide_difference, wide_signs, wide_signed_add, wide_single_moments,
-     wide_single_product, wide_single_pair, wide_single_difference, wide_single_signed_add},
+     wide_single_extremes, wide_single_product, wide_single_pair, wide_single_difference,
+     wide_single_signed_add, wide_weighted, wide_single_weighted},
 };
 
 static size_t count_copies(void)
@@ -232,8 +247,11 @@ static void check_singles(const struct copy *copy, const float *a, const float *
         cg_block_moments(wide_a, n, &wanted[0]);
         cg_block_moments(wide_b, n, &wanted[1]);
         copy->single_moments(a, n, &one);
+        copy->single_extremes(a, n, &one);
         assert_same(&one, &wanted[0]);
         assert_bits(copy->single_pair(a, b, n, pair), cg_block_product(wide_a, wide_b, n));
+        copy->single_extremes(a, n, &pair[0]);
+        copy->single_extremes(b, n, &pair[1]);
         assert_same(&pair[0], &wanted[0]);
         assert_same(&pair[1], &wanted[1]);
     }
@@ -265,6 +283,35 @@ static void floats_as_doubles(void **state)
             for (size_t c = 0; c < count_copies(); c++)
                 check_singles(&copies[c], a + shift, b + other, wide_a + shift, wide_b + other, n);
         }
+}
+
+/* The squares of values that are multiplied by their weights first. */
+static void squares_by_weight(void **state)
+{
+    (void)state;
+    static double x[CG_BLOCK + 4], weighted[CG_BLOCK];
+    static float single[CG_BLOCK + 4], weight[CG_BLOCK + 4];
+    uint64_t seed = 44;
+    for (size_t step = 0; step < 74; step++) {
+        static const size_t longer[] = {127, 1000, CG_BLOCK};
+        size_t n = step <= 70 ? step : longer[step - 71], shift = step % 4;
+        for (size_t i = 0; i < CG_BLOCK + 4; i++) {
+            single[i] = (float)noise_wide(&seed);
+            x[i] = noise_wide(&seed);
+            weight[i] = (float)noise(&seed);
+        }
+        for (size_t c = 0; c < count_copies(); c++) {
+            for (size_t i = 0; i < n; i++) {
+                volatile double value = x[shift + i] * (double)weight[i];
+                weighted[i] = value;
+            }
+            assert_bits(copies[c].weighted(x + shift, weight, n), in_lanes(SQUARES, weighted, weighted, n));
+            for (size_t i = 0; i < n; i++)
+                weighted[i] = (double)single[shift + i] * (double)weight[i];
+            assert_bits(copies[c].single_weighted(single + shift, weight, n),
+                        in_lanes(SQUARES, weighted, weighted, n));
+        }
+    }
 }
 
 static void signs_of_bits(void **state)
@@ -332,9 +379,8 @@ static void alarm_by_squares(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sums_in_lanes),
-        cmocka_unit_test(floats_as_doubles),
-        cmocka_unit_test(signs_of_bits),
+        cmocka_unit_test(sums_in_lanes),     cmocka_unit_test(floats_as_doubles),
+        cmocka_unit_test(squares_by_weight), cmocka_unit_test(signs_of_bits),
         cmocka_unit_test(alarm_by_squares),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

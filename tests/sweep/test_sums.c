@@ -24,6 +24,7 @@ static void sum_chunk(const double (*values)[CG_BLOCK * 3], int32_t members, int
     assert_non_null(sums);
     assert_int_equal(cg_block_init(&block, MEMBERS, &err), 0);
     cg_block_begin(&block, members, false);
+    cg_block_begin_chunk(&block);
     cg_sums_begin(sums, members, 9, chunk);
     for (size_t at = 0; at < n; at += CG_BLOCK) {
         size_t some = n - at < CG_BLOCK ? n - at : CG_BLOCK;
@@ -272,6 +273,7 @@ static void sum_floats(float (*values)[3000], int32_t members, bool floats, size
     assert_int_equal(cg_block_init(&block, members, &err), 0);
     cg_block_begin(&block, members, floats);
     assert_int_equal(block.single, floats);
+    cg_block_begin_chunk(&block);
     cg_sums_begin(sums, members, 9, 4);
     for (size_t at = 0; at < n; at += CG_BLOCK) {
         size_t some = n - at < CG_BLOCK ? n - at : CG_BLOCK;

@@ -1,10 +1,10 @@
 /* Makes one call of the C library fail, for tests: preloaded into the program under test.
  *
  * FAULT="CALL PART K ACTION": at the K-th CALL (pread, write, fsync or rename; K = 0: at every one; a pwrite
- * is a write too) on a path that contains PART, do ACTION. FAULT_RANK limits it to one rank, FAULT_FILE is
- * what `replace` puts in place. ACTION: an errno's number; short, half of the bytes; kill, SIGKILL; stop,
- * SIGSTOP; usr1, SIGUSR1; hold, wait until FAULT_FILE, which gets a byte, is gone or a signal was handled;
- * replace, another file takes the place of this one; cut, it loses its last byte.
+ * is a write too, an fdatasync an fsync) on a path that contains PART, do ACTION. FAULT_RANK limits it to one
+ * rank, FAULT_FILE is what `replace` puts in place. ACTION: an errno's number; short, half of the bytes;
+ * kill, SIGKILL; stop, SIGSTOP; usr1, SIGUSR1; hold, wait until FAULT_FILE, which gets a byte, is gone or a
+ * signal was handled; replace, another file takes the place of this one; cut, it loses its last byte.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -119,6 +119,13 @@ int fsync(int descriptor)
 {
     size_t none = 0;
     return fails("fsync", descriptor, &none) ? -1 : NEXT(fsync)(descriptor);
+}
+
+/* Counts as an fsync. */
+int fdatasync(int descriptor)
+{
+    size_t none = 0;
+    return fails("fsync", descriptor, &none) ? -1 : NEXT(fdatasync)(descriptor);
 }
 
 static void note(int signal)

@@ -52,6 +52,18 @@ def test_bench_runs(cognate, tmp_path):
         assert row in done.stdout, (row, done.stdout)
 
 
+def test_bench_of_formats(cognate, tmp_path):
+    """A row for each type asked for; one that there is not is named."""
+    environment = dict(COGNATE=cognate.program, MPIRUN=" ".join(cognate.launcher))
+    options = ["--quick", "--rounds", "1", "--folder", tmp_path, "--formats"]
+    names = ["bf16", "conv1d", "experts", "int4", "awq", "nf4", "Q4_K"]
+    done = script("bench.py", *options, *names[1:], **environment)
+    assert done.returncode == 0, done.stderr
+    assert [line.split()[0] for line in done.stdout.splitlines()[-len(names) :]] == names, done.stdout
+    refused = script("bench.py", *options, "int5", **environment)
+    assert refused.returncode != 0 and "no such type: int5" in refused.stderr
+
+
 def test_filled_checkpoint(cognate, tmp_path):
     """The filled files are sound, and the same seed gives the same bytes."""
     sizes = [

@@ -398,6 +398,36 @@ def test_every_call_that_may_fail(cognate, crumbs, output, interposed, call, err
     assert cognate.run("verify", output).returncode == 0
 
 
+@pytest.fixture
+def disk(tmp_path):
+    """A file system of a megabyte."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", place], stderr=subprocess.DEVNULL).returncode:
+        pytest.skip("needs leave to mount a tmpfs")
+    yield place
+    subprocess.run(["umount", place], check=True)
+
+
+@pytest.mark.parametrize("free", [0, 30000, 1000000])
+def test_a_small_disk(cognate, crumbs, disk, free):
+    """The journal ends with a warning where it does not fit; a result that does not fit leaves nothing."""
+    (disk / "r.h5").write_bytes(OLD)
+    room = os.statvfs(disk)
+    filler = bytes(max(0, room.f_bavail * room.f_frsize - free))
+    (disk / "filler").write_bytes(filler)
+    done = cognate.run("compare", "--journal-every", "0.000001", "-o", disk / "r.h5", *crumbs, ranks=2)
+    if free < 1000000:
+        errors = [line for line in own_lines(done) if line.startswith("cognate: error: ")]
+        assert done.returncode == 1 and len(errors) == 1 and "r.h5" in errors[0] and "o space left" in errors[0]
+        assert (disk / "r.h5").read_bytes() == OLD
+    else:
+        assert done.returncode == 0, done.stderr
+    assert ("keeps no journal" in done.stderr) == (free == 0)
+    shutil.rmtree(disk / "r.h5.journal", ignore_errors=True)
+    assert sorted(os.listdir(disk)) == ["filler", "r.h5"]
+
+
 def test_a_disk_that_stays_full(cognate, crumbs, output, interposed):
     done = cognate.run(
         "compare", "--quiet", "-o", output, *crumbs, environment=interposed(f"write out/ 0 {errno.ENOSPC}"), ranks=2
@@ -424,6 +454,19 @@ def test_a_shard_that_changes_during_the_run(cognate, small, bad, tmp_path, outp
     )
     check_refused(done, f"bad/{WEIGHTS}", "changed|replaced|ends|short|cut", alone=False)
     check_untouched(output)
+
+
+@pytest.mark.parametrize("action", ["replace", "cut"])
+def test_a_file_that_changes_after_the_sweep(cognate, examples, tmp_path, output, interposed, action):
+    """While its rows are read again, for the evidence."""
+    bad = shutil.copytree(examples / "a-sft", tmp_path / "bad")
+    shutil.copy(examples / "base-a" / WEIGHTS, tmp_path / "other")
+    environment = interposed(f"pread bad/{WEIGHTS} 100 {action}", FAULT_FILE=str(tmp_path / "other"))
+    done = cognate.run(
+        "compare", "--pca", "none", "-o", output, examples / "base-a", bad, environment=environment, cwd=tmp_path
+    )
+    check_refused(done, f"bad/{WEIGHTS}", "changed|replaced|ends|short|cut", alone=False)
+    assert output.read_bytes() == OLD
 
 
 @pytest.mark.parametrize("rank", ["0", "1", "2"])

@@ -270,8 +270,9 @@ def test_rounding_by_a_codebook(cognate, tmp_path, name, scale):
 def refusal(cognate, path, tmp_path):
     done = cognate.run("compare", "--quiet", "-o", tmp_path / "r.h5", path, path)
     assert done.returncode == 1 and not (tmp_path / "r.h5").exists() and done.stdout == ""
-    assert done.stderr.count("\n") == 1, done.stderr
-    return done.stderr
+    first, second, last = done.stderr.splitlines()  # the same file twice, then what can be done about it
+    assert first == second and "--skip-broken" in last
+    return first
 
 
 def test_cut_anywhere(cognate, tmp_path):
