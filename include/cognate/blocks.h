@@ -37,6 +37,7 @@
  * models, taken by gate and up and, the gate dropped, by up and down, the largest K was 3 by vectors and 2 by
  * answers; their means were below 1/4. So K is judged as Poisson with a rate of 5, or more where controls
  * show more (result/kin.h).
+ * tests/bench/calibration.py holds K, F and t of strangers against these nulls.
  *
  * In cells of equal shape an exact test: a's rows in a seeded random order are assigned to b's (linear
  * assignment on centred cosines) and put back; F is the number of fixed points. For independent models the

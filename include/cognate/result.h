@@ -46,6 +46,9 @@ struct cg_result {
         CG_EXPERTS_VARIABLES(CG_VARIABLE_FIELD)
     } experts;
     struct {
+        CG_CELLS_VARIABLES(CG_VARIABLE_FIELD)
+    } cells;
+    struct {
         CG_MERGES_VARIABLES(CG_VARIABLE_FIELD)
     } merges;
     struct {
@@ -67,8 +70,8 @@ struct cg_result {
 void cg_result_release(struct cg_result *result);
 
 /* Allocates the variables of one group for the sizes set, filled with what "absent" is: NaN, -1, false, "".
- * group: "/", "/tensors", "/layers", "/experts", "/merges", "/identities", "/embeddings", "/pca". The sizes
- * that the group uses stay as they are from then on. */
+ * group: "/", "/tensors", "/layers", "/experts", "/cells", "/merges", "/identities", "/embeddings", "/pca".
+ * The sizes that the group uses stay as they are from then on. */
 int cg_result_allocate(struct cg_result *result, const char *group, struct cg_err *err);
 
 /* Replaces one cell of a text variable (or a text attribute) by a copy. */

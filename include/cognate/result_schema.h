@@ -14,6 +14,7 @@
     X(CG_DIM_LAYER_B, "/layers", "layer_b")                                                                  \
     X(CG_DIM_ROLE_GROUP, "/layers", "role_group")                                                            \
     X(CG_DIM_EXPERT_MATCH, "/experts", "expert_match")                                                       \
+    X(CG_DIM_CELL, "/cells", "cell")                                                                         \
     X(CG_DIM_MERGE_ROW, "/merges", "merge_row")                                                              \
     X(CG_DIM_IDENTITY, "/identities", "identity")                                                            \
     X(CG_DIM_TOKEN, "/embeddings", "token")                                                                  \
@@ -125,6 +126,24 @@
       "centred cosine of the two experts' router rows, or of their answers to tokens")                       \
     V(maps_agree, BOOL, EXPERT_MATCH, NONE, NONE, "1", "routers and matrices name the same expert of a")
 
+/* What the blocks' verdicts rest on; the formulas and nulls stand in blocks.h. Beyond 262,144 rows in all the
+ * cells that were tested exactly stay, and of the others evenly spread ones. */
+#define CG_CELLS_VARIABLES(V)                                                                                \
+    V(pair, INT32, CELL, NONE, NONE, "1",                                                                    \
+      "index of the pair; of very many cells those tested exactly and some others are listed")               \
+    V(layer_a, INT32, CELL, NONE, NONE, "1", "layer of the block of a")                                      \
+    V(expert_a, INT32, CELL, NONE, NONE, "1", "its expert, -1: dense or shared")                             \
+    V(layer_b, INT32, CELL, NONE, NONE, "1", "layer of the block of b")                                      \
+    V(expert_b, INT32, CELL, NONE, NONE, "1", "its expert, -1: dense or shared")                             \
+    V(units, INT32, CELL, NONE, NONE, "1", "hidden units sampled in the smaller of the two")                 \
+    V(by_rows, INT32, CELL, NONE, NONE, "1",                                                                 \
+      "units that gate and up match to one partner by rows, -1: not taken")                                  \
+    V(by_tokens, INT32, CELL, NONE, NONE, "1", "the same by answers to shared tokens")                       \
+    V(products_t, FLOAT64, CELL, NONE, NONE, "1",                                                            \
+      "correlation of the products of gate and up against shifts, Student's t with 30 degrees of freedom")   \
+    V(fixed_gate, INT32, CELL, NONE, NONE, "1", "exact test: fixed points by gate, -1: not taken")           \
+    V(fixed_up, INT32, CELL, NONE, NONE, "1", "exact test: fixed points by up, -1: not taken")
+
 /* A row a child, parent and layer; the formulas stand in merges.h. */
 #define CG_MERGES_VARIABLES(V)                                                                               \
     V(child, INT32, MERGE_ROW, NONE, NONE, "1", "index of the model that is a weighted sum of others")       \
@@ -157,6 +176,10 @@
     V(same_id_tokens, INT64, PAIR, NONE, NONE, "1", "shared tokens with the same id in both")                \
     V(cosine, FLOAT64, PAIR, NONE, NONE, "1", "cosine of the rows of the shared tokens, as one vector")      \
     V(centred_cosine, FLOAT64, PAIR, NONE, NONE, "1", "the same after each side's mean row is taken away")   \
+    V(columns, INT32, PAIR, NONE, NONE, "1", "columns in the exact test over shared tokens, 0: not taken")   \
+    V(fixed_columns, INT32, PAIR, NONE, NONE, "1", "of these, that are assigned to themselves")              \
+    V(token_gram, FLOAT64, PAIR, NONE, NONE, "1",                                                            \
+      "correlation of inner products of shared tokens, in whatever basis")                                   \
     V(token_pair, INT32, TOKEN, NONE, NONE, "1", "index of the pair")                                        \
     V(token_id_a, INT64, TOKEN, NONE, NONE, "1", "row in a")                                                 \
     V(token_id_b, INT64, TOKEN, NONE, NONE, "1", "row in b")                                                 \

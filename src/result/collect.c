@@ -61,6 +61,7 @@ int cg_result_collect(struct cg_result *out, const struct cg_findings *findings,
     CG_TRY(cg_collect_tensors(out, findings, &all, err));
     CG_TRY(cg_collect_layers(out, findings, &all, err));
     CG_TRY(cg_collect_experts(out, findings, &all, err));
+    CG_TRY(cg_collect_cells(out, findings, err));
     CG_TRY(cg_collect_merges(out, &all.merges, err));
     CG_TRY(cg_collect_identities(out, findings, &all, err));
     CG_TRY(cg_collect_embeddings(out, findings, err));

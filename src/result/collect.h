@@ -13,6 +13,7 @@ int cg_collect_layers(struct cg_result *out, const struct cg_findings *findings,
                       const struct cg_comparisons *all, struct cg_err *err);
 int cg_collect_experts(struct cg_result *out, const struct cg_findings *findings,
                        const struct cg_comparisons *all, struct cg_err *err);
+int cg_collect_cells(struct cg_result *out, const struct cg_findings *findings, struct cg_err *err);
 int cg_collect_merges(struct cg_result *out, const struct cg_merges *merges, struct cg_err *err);
 int cg_collect_identities(struct cg_result *out, const struct cg_findings *findings,
                           const struct cg_comparisons *all, struct cg_err *err);

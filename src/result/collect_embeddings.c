@@ -40,6 +40,11 @@ int cg_collect_embeddings(struct cg_result *out, const struct cg_findings *findi
         }
         out->embeddings.cosine[p] = findings->tokens[p].whole_cosine;
         out->embeddings.centred_cosine[p] = findings->tokens[p].whole_centred;
+        if (findings->kinships) {
+            out->embeddings.columns[p] = findings->kinships[p].columns;
+            out->embeddings.fixed_columns[p] = findings->kinships[p].fixed_columns;
+            out->embeddings.token_gram[p] = findings->kinships[p].token_gram;
+        }
         if (set_tokens(out, findings, p, at, err) < 0)
             return -1;
         at += findings->tokens[p].listed;

@@ -103,7 +103,15 @@ static int reason_power(struct cg_buf *text, const char *verdict, const struct c
             isnan(cover) ? 0 : 100 * cover) < 0)
         return -1;
     if (facts->kin->of && facts->kin->of->ncells > 0)
-        return 0;
+        return cg_buf_printf(
+            text, err,
+            "These limits hold for units, layers and experts in any order. Of another basis they hold for "
+            "%s: "
+            "with permuted units besides, %s would not be seen, nor would attention alone.\n",
+            facts->kin->of->tokens > 0 ? "answers to tokens, which multiply what weights and embedding keep"
+                                       : "units in the order stored",
+            facts->kin->of->tokens > 0 ? "less than a third of the variance of both or a foreign embedding"
+                                       : "they");
     return cg_buf_printf(
         text, err,
         "Slots were compared in their own basis: permuted units, a rotated residual stream or "

@@ -2,8 +2,8 @@
 #include "cognate/mem.h"
 #include <string.h>
 
-static const char *const groups[] = {"/",           "/tensors",    "/layers", "/experts", "/merges",
-                                     "/identities", "/embeddings", "/pca",    "/run"};
+static const char *const groups[] = {"/",       "/tensors",    "/layers",     "/experts", "/cells",
+                                     "/merges", "/identities", "/embeddings", "/pca",     "/run"};
 
 static const struct cg_axis axes[CG_DIMENSION_COUNT] = {
 #define AXIS(id, group, name) {group, name},
@@ -23,6 +23,7 @@ static const struct cg_axis axes[CG_DIMENSION_COUNT] = {
 #define TENSORS(...)    ROW("/tensors", tensors, __VA_ARGS__)
 #define LAYERS(...)     ROW("/layers", layers, __VA_ARGS__)
 #define EXPERTS(...)    ROW("/experts", experts, __VA_ARGS__)
+#define CELLS(...)      ROW("/cells", cells, __VA_ARGS__)
 #define MERGES(...)     ROW("/merges", merges, __VA_ARGS__)
 #define IDENTITIES(...) ROW("/identities", identities, __VA_ARGS__)
 #define EMBEDDINGS(...) ROW("/embeddings", embeddings, __VA_ARGS__)
@@ -32,6 +33,7 @@ const struct cg_variable cg_variables[] = {CG_ROOT_VARIABLES(ROOT)             /
                                            CG_TENSORS_VARIABLES(TENSORS)       /* */
                                            CG_LAYERS_VARIABLES(LAYERS)         /* */
                                            CG_EXPERTS_VARIABLES(EXPERTS)       /* */
+                                           CG_CELLS_VARIABLES(CELLS)           /* */
                                            CG_MERGES_VARIABLES(MERGES)         /* */
                                            CG_IDENTITIES_VARIABLES(IDENTITIES) /* */
                                            CG_EMBEDDINGS_VARIABLES(EMBEDDINGS) /* */

@@ -51,11 +51,11 @@ static void set_sizes(struct cg_result *result, enum sample kind)
         [CG_DIM_MODEL] = 3,    [CG_DIM_PAIR] = 2,       [CG_DIM_TENSOR] = 5,    [CG_DIM_LAYER_A] = 2,
         [CG_DIM_LAYER_B] = 3,  [CG_DIM_ROLE_GROUP] = 4, [CG_DIM_TOKEN] = 7,     [CG_DIM_EXPERT_MATCH] = 6,
         [CG_DIM_IDENTITY] = 3, [CG_DIM_SAMPLE] = 4,     [CG_DIM_COMPONENT] = 2, [CG_DIM_FEATURE] = 8,
-        [CG_DIM_SKIPPED] = 2,  [CG_DIM_MERGE_ROW] = 3,
+        [CG_DIM_SKIPPED] = 2,  [CG_DIM_MERGE_ROW] = 3,  [CG_DIM_CELL] = 4,
     };
-    static const enum cg_dimension may_be_empty[] = {CG_DIM_SKIPPED, CG_DIM_LAYER_A,      CG_DIM_LAYER_B,
-                                                     CG_DIM_TOKEN,   CG_DIM_EXPERT_MATCH, CG_DIM_IDENTITY,
-                                                     CG_DIM_SAMPLE,  CG_DIM_COMPONENT,    CG_DIM_MERGE_ROW};
+    static const enum cg_dimension may_be_empty[] = {
+        CG_DIM_SKIPPED,  CG_DIM_LAYER_A, CG_DIM_LAYER_B,   CG_DIM_TOKEN,     CG_DIM_EXPERT_MATCH,
+        CG_DIM_IDENTITY, CG_DIM_SAMPLE,  CG_DIM_COMPONENT, CG_DIM_MERGE_ROW, CG_DIM_CELL};
     memcpy(result->size, size, sizeof size);
     if (kind == SAMPLE_EMPTY_AXES)
         for (size_t i = 0; i < sizeof may_be_empty / sizeof may_be_empty[0]; i++)
@@ -66,7 +66,7 @@ static void set_sizes(struct cg_result *result, enum sample kind)
 
 void sample_init(struct cg_result *result, enum sample kind)
 {
-    static const char *const groups[] = {"/",       "/tensors",    "/layers",     "/experts",
+    static const char *const groups[] = {"/",       "/tensors",    "/layers",     "/experts", "/cells",
                                          "/merges", "/identities", "/embeddings", "/pca"};
     struct cg_err err;
     *result = (struct cg_result){0};

@@ -15,7 +15,7 @@ void fixture_set(char **cell, const char *text)
 static void allocate(struct cg_result *r)
 {
     struct cg_err err;
-    static const char *const groups[] = {"/",       "/tensors",    "/layers",     "/experts",
+    static const char *const groups[] = {"/",       "/tensors",    "/layers",     "/experts", "/cells",
                                          "/merges", "/identities", "/embeddings", "/pca"};
     for (size_t i = 0; i < sizeof groups / sizeof *groups; i++)
         assert_int_equal(cg_result_allocate(r, groups[i], &err), 0);

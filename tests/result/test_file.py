@@ -17,11 +17,11 @@ import xarray
 
 WRITE_SAMPLE = os.path.join(os.environ["CG_BUILD"], "tests", "result", "write_sample")
 SCHEMA = os.path.join(os.environ["CG_SOURCE"], "include", "cognate", "result_schema.h")
-SIZES = dict(model=3, pair=2, skipped=2, tensor=5, layer_a=2, layer_b=3, role_group=4, expert_match=6, merge_row=3,
+SIZES = dict(model=3, pair=2, skipped=2, tensor=5, layer_a=2, layer_b=3, role_group=4, expert_match=6, merge_row=3, cell=4,
              identity=3, token=7, sample=4, component=2, feature=8)
-EMPTY = dict(SIZES, skipped=0, layer_a=0, layer_b=0, token=0, expert_match=0, merge_row=0, identity=0, sample=0,
+EMPTY = dict(SIZES, skipped=0, layer_a=0, layer_b=0, token=0, expert_match=0, merge_row=0, cell=0, identity=0, sample=0,
              component=0)
-GROUPS = ["/", "/tensors", "/layers", "/experts", "/merges", "/identities", "/embeddings", "/pca"]
+GROUPS = ["/", "/tensors", "/layers", "/experts", "/cells", "/merges", "/identities", "/embeddings", "/pca"]
 KINDS = dict(BOOL=np.bool_, INT32=np.int32, INT64=np.int64, FLOAT64=np.float64)
 
 

@@ -17,6 +17,17 @@ def load(folder):
     return {name: tensor.values for name, tensor in checkpoints.read(folder).items()}
 
 
+def spoil(x, share, rng):
+    """A matrix of which noise of its own size takes that share of the variance."""
+    if x.ndim < 2:
+        return x
+    return np.sqrt(1 - share) * x + np.sqrt(share) * x.std() * rng.standard_normal(x.shape)
+
+
+def only_attention(w, rng):
+    return {name: x if "self_attn" in name else spoil(x, 1, rng) for name, x in w.items()}
+
+
 @pytest.fixture(scope="module")
 def models(examples, tmp_path_factory):
     """A function that writes {name: array} as a model with the examples' tokenizer."""
@@ -46,6 +57,8 @@ def found(cognate, examples, models, tmp_path_factory):
         models("narrow", disguises.permute(sft, rng, keep=256), intermediate_size=256),
         models("upcycled", disguises.experts(a, rng, 3), model_type="qwen3_moe", architectures=["Qwen3MoeForCausalLM"],
                num_experts=3, num_experts_per_tok=1, moe_intermediate_size=352),
+        models("spoilt", {name: spoil(x, 0.6, rng) for name, x in disguises.rotate(disguises.permute(sft, rng), rng).items()}),
+        models("attention", disguises.rotate(only_attention(sft, rng), rng)),
         models("grafted", disguises.rotate(disguises.graft(b, a, r"layers\.[2-5]\.mlp\."), rng)),
     ]
     scratch = tmp_path_factory.mktemp("kinship")
@@ -80,6 +93,7 @@ def layer_map(found, a, b):
         ("pruned", "depth-pruned, rotated, fine-tuned"),
         ("narrow", "width-pruned, fine-tuned"),
         ("upcycled", "upcycled, fine-tuned"),
+        ("spoilt", "units permuted, rotated, shared ancestry"),
     ],
 )
 def test_disguises_are_seen_through(found, child, relation):
@@ -92,7 +106,14 @@ def test_a_graft_in_another_basis(found):
     assert told(found, "base-b", "grafted")[0] == "DERIVED"
 
 
-@pytest.mark.parametrize("child", "rotated permuted both moved upscaled pruned narrow upcycled".split())
+def test_what_is_not_seen_is_said(found):
+    """Attention alone in another basis: nothing here looks for it, and the verdict does not claim to."""
+    assert told(found, "base-a", "attention") == ("NO EVIDENCE", "")
+    reasons = found[""]["reasons"][pair(found, "base-a", "attention")]
+    assert "Of another basis they hold for answers to tokens" in reasons and "nor would attention alone" in reasons
+
+
+@pytest.mark.parametrize("child", "rotated permuted both moved upscaled pruned narrow upcycled spoilt".split())
 def test_strangers_are_not_accused(found, child):
     """With power to say so, whatever their shapes."""
     assert told(found, "base-b", child) == ("NO EVIDENCE", "")
