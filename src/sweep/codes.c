@@ -1,6 +1,7 @@
 #include "codes.h"
 #include "cognate/clones.h"
 #include "cognate/small_float.h"
+#include "nibbles.h"
 #include <math.h>
 #include <stdbool.h>
 #include <string.h>
@@ -266,13 +267,6 @@ CG_CLONES void cg_code_bounds(float least, float most, const struct cg_code_bloc
     }
 }
 
-/* What the squared steps of a block count: the square of its scale. */
-CG_ALWAYS_INLINE float weight_of(float scale)
-{
-    float weight = scale * scale;
-    return isfinite(weight) ? weight : 0;
-}
-
 #ifdef __clang__
 #define FOUR_TIMES
 #else
@@ -288,7 +282,7 @@ CG_ALWAYS_INLINE double take(enum cg_code_kind kind, const struct cg_code_run *r
     size_t i = 0, b = 0;
     for (size_t end = blocks->length - blocks->skip; i < n; end += blocks->length, b++) {
         float scale = blocks->scale[b], zero = blocks->zero[b], factor = blocks->factor;
-        float weight = weight_of(scale), square;
+        float weight = cg_code_weight(scale), square;
         size_t stop = end < n ? end : n;
         if (!is_f8(kind) && !is_table(kind))
             sum += isfinite(scale) ? (double)(stop - i) * ((double)scale * (double)scale) : 0;
@@ -368,9 +362,8 @@ CG_ALWAYS_INLINE void add_digits(const uint8_t digit[16], const sixteen_bytes *b
     *sum += ((eight_words)both & 255) + ((eight_words)both >> 8);
 }
 
-/* The squared steps of bytes first to end - 1, in eight sums; a whole number of sixteens. */
-CG_ALWAYS_INLINE void add_sixteens(const struct cg_code_run *run, int digits, size_t first, size_t end,
-                                   eight_ints *out)
+/* The squared steps of bytes first to end - 1, a whole number of sixteens: below 2^31 in a run. */
+CG_ALWAYS_INLINE int32_t add_sixteens(const struct cg_code_run *run, int digits, size_t first, size_t end)
 {
     eight_words sum[CG_CODE_DIGITS] = {{0}};
     for (; first < end; first += 16) {
@@ -379,11 +372,11 @@ CG_ALWAYS_INLINE void add_sixteens(const struct cg_code_run *run, int digits, si
         for (int digit = 0; digit < digits; digit++)
             add_digits(run->steps->digit[digit], &bytes, &sum[digit]);
     }
-    *out = (eight_ints){0};
-    for (int digit = 0; digit < digits; digit++) {
-        eight_words w = sum[digit];
-        *out += (eight_ints){w[0], w[1], w[2], w[3], w[4], w[5], w[6], w[7]} << 7 * digit;
-    }
+    int32_t whole = 0;
+    for (int digit = 0; digit < digits; digit++)
+        for (int k = 0; k < 8; k++)
+            whole += sum[digit][k] << 7 * digit;
+    return whole;
 }
 
 /* Codes i to stop - 1 of a table, one by one. */
@@ -399,22 +392,18 @@ static double add_steps(const struct cg_code_run *run, size_t i, size_t stop)
 CG_ALWAYS_INLINE double sum_table(const struct cg_code_run *run, int digits,
                                   const struct cg_code_blocks *blocks, size_t n)
 {
-    eight_floats lanes = {0};
-    double rest = 0;
+    double sum = 0, rest = 0;
     size_t i = 0, b = 0;
     for (size_t end = blocks->length - blocks->skip; i < n; end += blocks->length, b++) {
         size_t stop = end < n ? end : n, whole = i % 2 == 0 ? (stop - i) / 32 * 16 : 0;
-        float weight = weight_of(blocks->scale[b]);
-        if (whole > 0) {
-            eight_ints sums;
-            add_sixteens(run, digits, i / 2, i / 2 + whole, &sums);
-            lanes += __builtin_convertvector(sums, eight_floats) * weight;
-        }
+        float weight = cg_code_weight(blocks->scale[b]);
+        if (whole > 0)
+            sum += add_sixteens(run, digits, i / 2, i / 2 + whole) * (double)weight;
         if (i + 2 * whole < stop)
             rest += add_steps(run, i + 2 * whole, stop) * (double)weight;
         i = stop;
     }
-    return fold(&lanes) * run->steps->unit + rest;
+    return sum * run->steps->unit + rest;
 }
 
 CG_CLONES static double sum_table_one(const struct cg_code_run *run, const struct cg_code_blocks *blocks,
@@ -451,6 +440,8 @@ double cg_take_codes(const struct cg_code_run *run, const struct cg_code_blocks 
         [CG_CODE_F8_E4M3FNUZ] = take_e4m3fnuz,
         [CG_CODE_F8_E5M2FNUZ] = take_e5m2fnuz,
     };
+    if (cg_nibbles_fit(run, blocks, n))
+        return cg_nibbles_take(run, blocks, n, values);
     double sum = takers[run->kind](run, blocks, n, values);
     return is_table(run->kind) ? sum_steps(run, blocks, n) : sum;
 }

@@ -3,6 +3,7 @@
 #define COGNATE_SWEEP_CODES_H
 
 #include "cognate/dtype.h"
+#include <math.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,8 +19,8 @@ enum cg_code_kind {
     CG_CODE_OCTETS,     /* bytes, less `offset` */
     CG_CODE_INTEGERS,   /* signed bytes */
     CG_CODE_AWQ,        /* of each word the nibble at bit `shift` */
-    CG_CODE_TABLE_LOW,  /* two a byte, the low one first: places of a table */
-    CG_CODE_TABLE_HIGH, /* the high one first */
+    CG_CODE_TABLE_LOW,  /* two a byte, the low one first: E2M1, by its table, with steps of one digit */
+    CG_CODE_TABLE_HIGH, /* the high one first: places of any table, with steps of all digits */
     CG_CODE_F8_E4M3,
     CG_CODE_F8_E5M2,
     CG_CODE_F8_E4M3FNUZ,
@@ -53,6 +54,13 @@ struct cg_code_blocks {
     size_t skip, length;
     float factor;
 };
+
+/* What the squared steps of a block count: the square of its scale. */
+static inline float cg_code_weight(float scale)
+{
+    float weight = scale * scale;
+    return isfinite(weight) ? weight : 0;
+}
 
 /* Widens *low and *high to where finite values can lie, whatever the codes between `least` and `most`; of
  * many small blocks it tells nothing. */

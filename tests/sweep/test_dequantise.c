@@ -50,9 +50,13 @@ static const struct kind {
      .zeros = CG_ZEROS_ALONG, .zero_offset = 1, .shuffled = true},
     {"awq", CG_CODES_AWQ, CG_I32, 4, 24, 40, 1, 8, .by_column = true, .zero = CG_SIDE_ZERO,
      .zeros = CG_ZEROS_AWQ},
+    {"packed 4 in groups of 32", CG_CODES_BITS, CG_I32, 4, 8, 96, 1, 32, .offset = 8},
+    {"gptq 4 in groups of 64", CG_CODES_BITS, CG_I32, 4, 16, 128, 1, 64, .by_column = true,
+     .zero = CG_SIDE_ZERO, .zeros = CG_ZEROS_ALONG, .zero_offset = 1},
     {"nvfp4", CG_CODES_E2M1, CG_U8, 4, 6, 64, 1, 16, .global = true},
     {"mxfp4", CG_CODES_E2M1, CG_U8, 4, 6, 96, 1, 32, .flat = false},
     {"nf4", CG_CODES_TABLE, CG_U8, 4, 9, 42, 1, 16, .flat = true},
+    {"nf4 in blocks of 64", CG_CODES_TABLE, CG_U8, 4, 16, 128, 1, 64, .flat = true},
     {"nf4, nested", CG_CODES_TABLE, CG_U8, 4, 9, 42, 1, 16, .flat = true, .nested = 4},
 };
 

@@ -1,0 +1,89 @@
+/* What AVX2 makes of runs of four-bit codes: the bits that the portable loops make. */
+#include "noise.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+/* cmocka wants the above first */
+#include <cmocka.h>
+/* The portable loops by names of their own. */
+#define cg_awq_nibble      portable_awq_nibble
+#define cg_codes_of_bits   portable_codes_of_bits
+#define cg_code_bounds     portable_code_bounds
+#define cg_code_steps_init portable_steps_init
+#define cg_take_codes      portable_take
+#define cg_take_each       portable_take_each
+#include "sweep/nibbles.h"
+#define cg_nibbles_fit(...)  false
+#define cg_nibbles_take(...) 0
+#include "sweep/codes.c"
+#undef cg_nibbles_fit
+#undef cg_nibbles_take
+
+static void fill(uint64_t *seed, uint8_t *bytes, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        bytes[i] = (uint8_t)(noise_bits(seed) >> 40);
+}
+
+static struct cg_code_run run_of(enum cg_code_kind kind, const uint8_t *bytes, struct cg_code_steps *steps)
+{
+    static const float e2m1[16] = {0, 0.5F, 1, 1.5F, 2, 3, 4, 6, -0.0F, -0.5F, -1, -1.5F, -2, -3, -4, -6};
+    static const float any[16] = {-1,      -0.6962F, -0.5251F, -0.3949F, -0.2844F, -0.1848F, -0.0911F, 0,
+                                  0.0796F, 0.1609F,  0.2461F,  0.3379F,  0.4407F,  0.5626F,  0.7230F,  1};
+    double squares[16];
+    for (int k = 0; k < 16; k++)
+        squares[k] = kind == CG_CODE_TABLE_HIGH ? 0.003 + 0.001 * k * k : 0.25 * (1 + k);
+    portable_steps_init(steps, squares, kind == CG_CODE_TABLE_HIGH ? CG_CODE_DIGITS : 1);
+    return (struct cg_code_run){.kind = kind,
+                                .bytes = bytes,
+                                .offset = 8,
+                                .table = kind == CG_CODE_TABLE_HIGH ? any : e2m1,
+                                .steps = steps};
+}
+
+static void test_bits(void **state)
+{
+    (void)state;
+    static const enum cg_code_kind kinds[] = {CG_CODE_NIBBLES, CG_CODE_TABLE_LOW, CG_CODE_TABLE_HIGH};
+    static const size_t lengths[] = {32, 64, 96, 4096};
+    uint64_t seed = 3;
+    uint8_t bytes[CG_MOST_CODES / 2];
+    float scale[CG_MOST_CODES / 32 + 1], zero[CG_MOST_CODES / 32 + 1];
+    float expected[CG_MOST_CODES], found[CG_MOST_CODES];
+    for (int turn = 0; turn < 600; turn++) {
+        struct cg_code_steps steps;
+        struct cg_code_run run = run_of(kinds[turn % 3], bytes, &steps);
+        size_t length = lengths[turn / 3 % 4], n = 32 * (1 + (size_t)turn % 32);
+        struct cg_code_blocks blocks = {scale, zero, 32 * ((size_t)turn % (length / 32)), length, 1};
+        fill(&seed, bytes, sizeof bytes);
+        for (size_t b = 0; b < sizeof scale / sizeof *scale; b++) {
+            scale[b] = b % 7 == 6 && turn % 2 ? INFINITY : (float)noise_bits(&seed) * 1e-21F;
+            zero[b] = run.kind == CG_CODE_NIBBLES ? (float)(noise_bits(&seed) >> 60) + 0.5F : 0;
+        }
+        double sum = portable_take(&run, &blocks, n, expected);
+        if (!cg_nibbles_fit(&run, &blocks, n))
+            skip(); /* another processor */
+        assert_true(cg_nibbles_take(&run, &blocks, n, found) == sum && sum > 0);
+        assert_memory_equal(found, expected, n * sizeof *found);
+    }
+}
+
+static void test_what_fits(void **state)
+{
+    (void)state;
+    struct cg_code_run run = {.kind = CG_CODE_NIBBLES};
+    assert_false(cg_nibbles_fit(&run, &(struct cg_code_blocks){.length = 48}, 64));
+    assert_false(cg_nibbles_fit(&run, &(struct cg_code_blocks){.length = 64, .skip = 16}, 64));
+    assert_false(cg_nibbles_fit(&run, &(struct cg_code_blocks){.length = 64}, 63));
+    run.kind = CG_CODE_OCTETS;
+    assert_false(cg_nibbles_fit(&run, &(struct cg_code_blocks){.length = 64}, 64));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_bits), cmocka_unit_test(test_what_fits)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
