@@ -2,10 +2,9 @@
 #include "cognate/mem.h"
 #include "pieces.h"
 #include <stdlib.h>
-#include <string.h>
 
 /* Enough for segments of some KiB of two members; more gains little. */
-enum { MOST_BYTES = 32 << 20 };
+enum { MOST_BYTES = 64 << 20 };
 
 static bool any_gathered(const struct cg_plan *plan)
 {
@@ -23,12 +22,13 @@ int64_t cg_ahead_share(const struct cg_plan *plan, int64_t buffer)
     return room < 0 ? 0 : room < MOST_BYTES ? room : MOST_BYTES;
 }
 
-static int32_t gathered_in(const struct cg_plan *plan, const struct cg_task *task)
+/* How many of a task's first members are gathered. */
+static int32_t gathered_in(const struct cg_plan *plan, const struct cg_task *task, int32_t members)
 {
     const struct cg_bundle_member *member =
         &plan->members[plan->bundles[task->bundle].first_member + cg_task_first_member(task)];
     int32_t n = 0;
-    for (int32_t m = 0; m < cg_task_members(plan, task); m++)
+    for (int32_t m = 0; m < members; m++)
         n += cg_is_gathered(member[m].view);
     return n;
 }
@@ -39,16 +39,16 @@ int cg_ahead_init(struct cg_ahead *ahead, const struct cg_plan *plan, const stru
     *ahead = (struct cg_ahead){.plan = plan};
     int32_t gathered = 0;
     for (; bytes > 0 && task < end; task++) {
-        int32_t members = cg_task_members(plan, task), own = gathered_in(plan, task);
+        int32_t own = gathered_in(plan, task, cg_task_members(plan, task));
         gathered = own > gathered ? own : gathered;
-        if (own > 0 && members > ahead->nwindows)
-            ahead->nwindows = members;
     }
     if (gathered == 0)
         return 0;
-    ahead->bytes = bytes / gathered / 64 * 64;
-    ahead->window = cg_new((size_t)ahead->nwindows, sizeof *ahead->window, err);
+    ahead->bytes = bytes / gathered / 128 * 128;
+    ahead->window = cg_new((size_t)gathered, sizeof *ahead->window, err);
     ahead->memory = ahead->window ? cg_new_aligned((size_t)bytes, 1, err) : NULL;
+    for (int32_t k = 0; ahead->memory && k < gathered; k++)
+        ahead->window[k].memory = ahead->memory + k * ahead->bytes;
     return ahead->memory ? 0 : -1;
 }
 
@@ -59,21 +59,14 @@ void cg_ahead_release(struct cg_ahead *ahead)
     *ahead = (struct cg_ahead){0};
 }
 
-/* Gathered members of a task share the memory in their order. */
-static void begin_windows(struct cg_ahead *ahead, const struct cg_task *task)
+static uint8_t *held_in(const struct cg_ahead *ahead, const struct cg_window *window)
 {
-    const struct cg_bundle_member *member =
-        &ahead->plan->members[ahead->plan->bundles[task->bundle].first_member + cg_task_first_member(task)];
-    uint8_t *memory = ahead->memory;
-    for (int32_t m = 0; m < cg_task_members(ahead->plan, task); m++) {
-        ahead->window[m] = (struct cg_window){.task = task, .memory = memory};
-        memory += cg_is_gathered(member[m].view) ? ahead->bytes : 0;
-    }
+    return window->memory + (window->second ? ahead->bytes / 2 : 0);
 }
 
-/* Gathers the chunks from element `first` on that fit the window; whole chunks, since rows are whole in
- * them. */
-static int fill_window(struct cg_window *window, struct cg_gather *from,
+/* Gathers the chunks from element `first` on that fit half the window, into the other half; whole chunks,
+ * since rows are whole in them. */
+static int fill_window(const struct cg_ahead *ahead, struct cg_window *window, struct cg_gather *from,
                        const struct cg_bundle_member *member, const struct cg_bundle *bundle, int64_t first,
                        int64_t chunks, struct cg_err *err)
 {
@@ -81,29 +74,32 @@ static int fill_window(struct cg_window *window, struct cg_gather *from,
     int64_t end = window->task->end_chunk * chunk, total = bundle->rows * bundle->columns;
     if (window->task->work != CG_WORK_SUMS || end > total)
         end = total;
+    window->second = !window->second;
     window->first = first;
     window->n = end - first < chunks * chunk ? end - first : chunks * chunk;
     return cg_gather(from, cg_stored_elements(member->dtype, member->grain, first),
-                     cg_stored_elements(member->dtype, member->grain, window->n), window->memory, err);
+                     cg_stored_elements(member->dtype, member->grain, window->n), held_in(ahead, window),
+                     err);
 }
 
 int cg_ahead_read(struct cg_ahead *ahead, struct cg_gather *from, const struct cg_bundle_member *member,
-                  const struct cg_piece *piece, int32_t m, uint8_t *out, struct cg_err *err)
+                  const struct cg_piece *piece, int32_t m, uint8_t *out, const uint8_t **data,
+                  struct cg_err *err)
 {
     const struct cg_bundle *bundle = &ahead->plan->bundles[piece->task->bundle];
     int64_t chunk = cg_chunk_elements(bundle->rows, bundle->columns), chunks = 0;
     if (cg_is_gathered(member->view) && piece->elements > 0)
-        chunks = ahead->bytes / cg_grain_bytes(member->grain, chunk);
+        chunks = ahead->bytes / 2 / cg_grain_bytes(member->grain, chunk);
+    *data = out;
     if (chunks * chunk <= piece->elements)
         return cg_gather(from, cg_stored_elements(member->dtype, member->grain, piece->first),
                          cg_stored_elements(member->dtype, member->grain, piece->elements), out, err);
-    if (ahead->window[m].task != piece->task)
-        begin_windows(ahead, piece->task);
-    struct cg_window *window = &ahead->window[m];
-    if (piece->first >= window->first + window->n &&
-        fill_window(window, from, member, bundle, piece->first, chunks, err) < 0)
-        return -1;
-    memcpy(out, window->memory + cg_grain_bytes(member->grain, piece->first - window->first),
-           (size_t)cg_grain_bytes(member->grain, piece->elements));
+    struct cg_window *window = &ahead->window[gathered_in(ahead->plan, piece->task, m)];
+    if (window->task != piece->task || piece->first >= window->first + window->n) {
+        window->task = piece->task;
+        if (fill_window(ahead, window, from, member, bundle, piece->first, chunks, err) < 0)
+            return -1;
+    }
+    *data = held_in(ahead, window) + cg_grain_bytes(member->grain, piece->first - window->first);
     return 0;
 }

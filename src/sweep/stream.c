@@ -125,8 +125,9 @@ static int end_reading(struct cg_stream *stream, double start, int64_t bytes, in
     return result;
 }
 
-/* Reads one member's part of a piece to `out`. */
-static int read_member(struct cg_stream *stream, const struct cg_piece *piece, int32_t m, uint8_t *out)
+/* Reads one member's part of a piece, to `out` or to where *data says. */
+static int read_member(struct cg_stream *stream, const struct cg_piece *piece, int32_t m, uint8_t *out,
+                       const uint8_t **data)
 {
     const struct cg_bundle_member *member = &members_of(stream, piece)[m];
     const struct cg_checkpoint *model = stream->models[member->model];
@@ -139,7 +140,7 @@ static int read_member(struct cg_stream *stream, const struct cg_piece *piece, i
     int64_t offset = cg_gather_offset(&from, cg_stored_elements(member->dtype, member->grain, piece->first));
     struct cg_err err;
     double start = begin_reading(stream, from.file, offset);
-    int result = cg_ahead_read(&stream->ahead, &from, member, piece, m, out, &err);
+    int result = cg_ahead_read(&stream->ahead, &from, member, piece, m, out, data, &err);
     return end_reading(stream, start, from.bytes_read, result, &err);
 }
 
@@ -174,10 +175,9 @@ static int fill(struct cg_stream *stream, struct half *half)
     if (piece->begins_task && read_sides(stream, piece) < 0)
         return -1;
     for (int32_t m = 0; m < piece->members; m++) {
-        if (read_member(stream, piece, m, to) < 0)
+        if (read_member(stream, piece, m, to, &half->data[m]) < 0)
             return -1;
         half->bytes[m] = (size_t)cg_grain_bytes(members_of(stream, piece)[m].grain, piece->elements);
-        half->data[m] = to;
         to += on_lines((int64_t)half->bytes[m]);
     }
     piece->data = half->data;

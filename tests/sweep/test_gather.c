@@ -1,6 +1,6 @@
 /* The canonical bytes of a view's ranges, against an element by element walk over a tensor held in memory. */
 #include "noise.h"
-#include "sweep/gather.h"
+#include "sweep/ahead.h"
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -266,11 +266,78 @@ static void beyond_the_end(void **state)
     }
 }
 
+enum { WIDE = 1992, TALL = 2400, STEPS = 40 * CG_STEP };
+
+struct held {
+    const uint8_t *data[2], *wanted[2];
+    size_t bytes;
+};
+
+static void check_held(const struct held *held)
+{
+    for (int m = 0; m < 2; m++)
+        assert_memory_equal(held->data[m], held->wanted[m], held->bytes);
+}
+
+/* Pieces of two members read ahead, in two tasks: what a piece was given is still there when the next one has
+ * been read, though windows of one chunk were filled again in between. */
+static void windows(void **state)
+{
+    struct fixture *f = *state;
+    struct cg_view view[2] = {{0, 2, {TALL, WIDE}, {1, TALL}}, {7, 2, {TALL, WIDE}, {1, TALL}}};
+    struct cg_bundle_member member[4] = {{.dtype = CG_U8}};
+    struct cg_bundle bundle[2] = {{.rows = TALL, .columns = WIDE, .members = 2},
+                                  {.rows = TALL, .columns = WIDE, .members = 2, .first_member = 2}};
+    const struct cg_task task[2] = {{.work = CG_WORK_WHOLE}, {.work = CG_WORK_WHOLE, .bundle = 1}};
+    struct cg_plan plan = {.nmembers = 4, .members = member, .bundles = bundle};
+    int64_t chunk = cg_chunk_elements(TALL, WIDE), total = (int64_t)TALL * (WIDE);
+    struct cg_ahead ahead;
+    struct cg_err err;
+    uint8_t *wanted[2], *out = malloc(STEPS);
+    struct held last = {.bytes = 0};
+    f->tensor.dtype = CG_U8;
+    for (int m = 0; m < 4; m++)
+        member[m] = (struct cg_bundle_member){
+            .dtype = CG_U8, .grain = cg_dtype_grain(CG_U8), .view = &view[(m + m / 2) % 2]};
+    for (int v = 0; v < 2; v++) {
+        int64_t *elements = walk(&view[v]);
+        assert_non_null(wanted[v] = malloc((size_t)total));
+        for (int64_t i = 0; i < total; i++)
+            wanted[v][i] = f->bytes[OFFSET + elements[i]];
+        free(elements);
+    }
+    assert_int_equal(cg_ahead_init(&ahead, &plan, task, task + 2, 4 * chunk + 1000, &err), 0);
+    for (int t = 0; t < 2; t++)
+        for (int64_t first = 0, n; first < total; first += n) {
+            int64_t left = first / chunk * chunk + chunk < total ? chunk - first % chunk : total - first;
+            n = left < STEPS ? left : STEPS;
+            struct cg_piece piece = {.task = &task[t], .first = first, .elements = n};
+            struct held now = {.bytes = (size_t)n};
+            for (int m = 0; m < 2; m++) {
+                int v = (m + t) % 2;
+                f->from.view = &view[v];
+                now.wanted[m] = wanted[v] + first;
+                assert_int_equal(
+                    cg_ahead_read(&ahead, &f->from, &member[2 * t + m], &piece, m, out, &now.data[m], &err),
+                    0);
+                assert_ptr_not_equal(now.data[m], out); /* or there was no window */
+            }
+            if (last.bytes > 0)
+                check_held(&last);
+            check_held(&now);
+            last = now;
+        }
+    cg_ahead_release(&ahead);
+    for (int v = 0; v < 2; v++)
+        free(wanted[v]);
+    free(out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(known_views), cmocka_unit_test(random_views),   cmocka_unit_test(bytes_read),
-        cmocka_unit_test(plain),       cmocka_unit_test(beyond_the_end),
+        cmocka_unit_test(known_views), cmocka_unit_test(random_views), cmocka_unit_test(bytes_read),
+        cmocka_unit_test(plain),       cmocka_unit_test(windows),      cmocka_unit_test(beyond_the_end),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }
