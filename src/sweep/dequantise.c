@@ -93,29 +93,90 @@ static int bits_of(const uint8_t *words, int64_t at, int64_t step, int bits)
     return (int)(both >> shift & ((1u << bits) - 1));
 }
 
-/* The zero points of the same blocks. GPTQ's and AWQ's wrap within their bits. */
+/* The zero points of the same blocks, where they do not lie by column. */
 static void load_zeros(const struct cg_dequantiser *d, int64_t row, int64_t first, size_t n, float *out)
 {
     const struct cg_quantised *how = d->how;
     const uint8_t *words = d->side[CG_SIDE_ZERO];
-    int mask = (1 << how->bits) - 1;
     if (how->zeros == CG_ZEROS_NUMBERS) {
         int64_t step, at = scale_at(d, row, &step);
         side_numbers(d, CG_SIDE_ZERO, at + first * step, step, n, out);
         return;
     }
-    for (size_t i = 0; i < n; i++) {
-        int64_t block = first + (int64_t)i, k = block * how->rows + row;
-        int zero;
-        if (how->zeros == CG_ZEROS_ALONG)
-            zero = (bits_of(words, k * how->bits, 1, how->bits) + how->zero_offset) & mask;
-        else if (how->zeros == CG_ZEROS_AWQ)
-            zero = bits_of(words + k / 8 * 4, 4 * cg_awq_nibble[k % 8], 1, 4);
-        else
-            zero =
-                bits_of(words + 4 * block, row * how->bits, d->column_blocks, how->bits) + how->zero_offset;
-        out[i] = (float)zero;
+    for (size_t i = 0; i < n; i++)
+        out[i] =
+            (float)(bits_of(words + 4 * (first + (int64_t)i), row * how->bits, d->column_blocks, how->bits) +
+                    how->zero_offset);
+}
+
+/* Rows whose scales are loaded at a time. By column, those of one row lie pages apart. */
+enum { TILE = 16 };
+
+static bool is_tiled(const struct cg_dequantiser *d)
+{
+    return d->by_group || d->how->scales_by_column;
+}
+
+/* The zero points of n rows at one block. GPTQ's and AWQ's are codes that wrap within their bits. */
+static void load_column_of_zeros(const struct cg_dequantiser *d, int64_t first, int64_t n, float *out)
+{
+    const struct cg_quantised *how = d->how;
+    const int mask = (1 << how->bits) - 1;
+    float code[TILE];
+    if (how->zeros == CG_ZEROS_NUMBERS) {
+        side_numbers(d, CG_SIDE_ZERO, first, 1, (size_t)n, out);
+        return;
     }
+    cg_codes_of_bits(d->side[CG_SIDE_ZERO], (size_t)(first * how->bits), how->bits, -how->zero_offset,
+                     (size_t)n, code);
+    for (int64_t r = 0; r < n; r++) {
+        int64_t at = how->zeros == CG_ZEROS_AWQ ? r / 8 * 8 + cg_awq_nibble[r % 8] : r;
+        out[r] = (float)((int)code[at] & mask);
+    }
+}
+
+/* Column by column, as they lie. */
+static void load_columns(struct cg_dequantiser *d, int64_t row, int64_t n)
+{
+    float scale[TILE], zero[TILE] = {0};
+    for (int64_t block = 0; block < d->column_blocks; block++) {
+        int64_t first = block * d->how->rows + row;
+        side_numbers(d, CG_SIDE_SCALE, first, 1, (size_t)n, scale);
+        if (d->kind[CG_SIDE_ZERO])
+            load_column_of_zeros(d, first, n, zero);
+        for (int64_t r = 0; r < n; r++) {
+            d->tile_scale[r * d->column_blocks + block] = scale[r];
+            d->tile_zero[r * d->column_blocks + block] = zero[r];
+        }
+    }
+}
+
+/* Rows from `row` on, row by row. */
+static void load_rows(struct cg_dequantiser *d, int64_t row, int64_t n)
+{
+    size_t blocks = (size_t)d->column_blocks;
+    for (int64_t r = 0; r < n; r++) {
+        float *zero = d->tile_zero + r * d->column_blocks;
+        load_scales(d, row + r, 0, blocks, d->tile_scale + r * d->column_blocks);
+        if (d->kind[CG_SIDE_ZERO])
+            load_zeros(d, row + r, 0, blocks, zero);
+        else
+            memset(zero, 0, blocks * sizeof *zero);
+    }
+}
+
+/* Where the scales and zero points of a row begin. */
+static int64_t row_in_tile(struct cg_dequantiser *d, int64_t row)
+{
+    int64_t first = row - row % TILE, left = d->how->rows - first;
+    if (d->tile_at != first) {
+        if (d->how->scales_by_column)
+            load_columns(d, first, left < TILE ? left : TILE);
+        else
+            load_rows(d, first, left < TILE ? left : TILE);
+        d->tile_at = first;
+    }
+    return row % TILE * d->column_blocks;
 }
 
 /* The scales and zero points of a run: of its blocks, or of each element. */
@@ -123,26 +184,25 @@ struct scales {
     float scale[CG_MOST_CODES], zero[CG_MOST_CODES];
 };
 
-/* Of columns that belong to blocks in no order: a row's scales, once, then one for each column. */
+/* Of columns that belong to blocks in no order: one for each. */
 static void pick_scales(struct cg_dequantiser *d, int64_t row, int64_t column, size_t n, struct scales *out)
 {
-    bool zeros = d->kind[CG_SIDE_ZERO] != NULL;
-    if (d->row_at != row) {
-        load_scales(d, row, 0, (size_t)d->column_blocks, d->row_scale);
-        if (zeros)
-            load_zeros(d, row, 0, (size_t)d->column_blocks, d->row_zero);
-        d->row_at = row;
-    }
+    int64_t at = row_in_tile(d, row);
     for (size_t i = 0; i < n; i++) {
         int32_t group = d->group[column + (int64_t)i];
-        out->scale[i] = d->row_scale[group];
-        out->zero[i] = zeros ? d->row_zero[group] : 0;
+        out->scale[i] = d->tile_scale[at + group];
+        out->zero[i] = d->tile_zero[at + group];
     }
 }
 
-static void find_scales(const struct cg_dequantiser *d, int64_t row, int64_t first, size_t n,
-                        struct scales *out)
+static void find_scales(struct cg_dequantiser *d, int64_t row, int64_t first, size_t n, struct scales *out)
 {
+    if (is_tiled(d)) {
+        int64_t at = row_in_tile(d, row) + first;
+        memcpy(out->scale, d->tile_scale + at, n * sizeof *out->scale);
+        memcpy(out->zero, d->tile_zero + at, n * sizeof *out->zero);
+        return;
+    }
     load_scales(d, row, first, n, out->scale);
     if (d->kind[CG_SIDE_ZERO])
         load_zeros(d, row, first, n, out->zero);
@@ -392,12 +452,16 @@ static int begin_groups(struct cg_dequantiser *d, const struct place *place, str
         in_order = in_order && group == c / d->how->block_columns;
     }
     d->by_group = !in_order;
-    if (in_order)
-        return 0;
-    size_t groups = (size_t)d->column_blocks;
-    if (cg_grow((void **)&d->row_scale, &d->scales_capacity, groups, sizeof *d->row_scale, err) < 0)
+    return 0;
+}
+
+static int begin_tile(struct cg_dequantiser *d, struct cg_err *err)
+{
+    size_t n = is_tiled(d) ? TILE * (size_t)d->column_blocks : 0;
+    d->tile_at = -1;
+    if (cg_grow((void **)&d->tile_scale, &d->scales_capacity, n, sizeof *d->tile_scale, err) < 0)
         return -1;
-    return cg_grow((void **)&d->row_zero, &d->zeros_capacity, groups, sizeof *d->row_zero, err);
+    return cg_grow((void **)&d->tile_zero, &d->zeros_capacity, n, sizeof *d->tile_zero, err);
 }
 
 int cg_dequantiser_begin(struct cg_dequantiser *d, const struct cg_quantised *how, const uint8_t *sides,
@@ -405,7 +469,6 @@ int cg_dequantiser_begin(struct cg_dequantiser *d, const struct cg_quantised *ho
 {
     const struct place place = {file, tensor};
     d->how = how;
-    d->row_at = -1;
     d->columns = how->flat ? how->rows * how->columns : how->columns;
     d->column_blocks = (d->columns + how->block_columns - 1) / how->block_columns;
     memset(d->kind, 0, sizeof d->kind);
@@ -419,13 +482,13 @@ int cg_dequantiser_begin(struct cg_dequantiser *d, const struct cg_quantised *ho
     }
     if (begin_tables(d, &place, err) < 0 || check_shape(d, &place, err) < 0)
         return -1;
-    return begin_groups(d, &place, err);
+    return begin_groups(d, &place, err) < 0 ? -1 : begin_tile(d, err);
 }
 
 void cg_dequantiser_release(struct cg_dequantiser *d)
 {
     free(d->group);
-    free(d->row_scale);
-    free(d->row_zero);
+    free(d->tile_scale);
+    free(d->tile_zero);
     *d = (struct cg_dequantiser){0};
 }

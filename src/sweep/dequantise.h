@@ -21,9 +21,10 @@ struct cg_dequantiser {
     bool by_group;  /* columns belong to blocks in no order */
     int32_t *group; /* [columns] then, the block of each */
     size_t groups_capacity;
-    float *row_scale, *row_zero; /* [column_blocks] of row_at, where by_group */
+    float *tile_scale,
+        *tile_zero; /* [rows of a tile][column_blocks], where by_group or scales are by column */
     size_t scales_capacity, zeros_capacity;
-    int64_t row_at;  /* -1: none yet */
+    int64_t tile_at; /* the tile's first row; -1: none yet */
     float low, high; /* no value of the last call lies beyond, but for what is not finite */
 };
 
