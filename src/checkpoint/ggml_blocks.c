@@ -184,17 +184,23 @@ CG_ALWAYS_INLINE void take_iq4_nl(bytes *b, struct blocks *out, size_t k)
 
 /* ---- Blocks of 256, with a scale for each 16 or 32 elements ---- */
 
-/* Codes by themselves, and then scaled in parts of 16: vectors of so few bytes would be of as few floats. */
+/* Parts of 16 in twos, codes by themselves and then scaled: vectors of so few bytes would be of as few
+ * floats.
+ */
 CG_ALWAYS_INLINE void scale_parts(bytes *code, int offset, const float d[16], const float m[16],
                                   float *values)
 {
-    scale_codes(code, LARGE, 1, offset, values);
     AS_A_LOOP
-    for (int part = 0; part < 16; part++) {
-        AS_A_LOOP
-        for (int i = 0; i < 16; i++)
-            values[16 * part + i] =
-                m ? values[16 * part + i] * d[part] - m[part] : values[16 * part + i] * d[part];
+    for (int two = 0; two < 8; two++) {
+        float whole[32];
+        scale_codes(code + 32 * two, 32, 1, offset, whole);
+        for (int half = 0; half < 2; half++) {
+            int part = 2 * two + half;
+            AS_A_LOOP
+            for (int i = 0; i < 16; i++)
+                values[16 * part + i] =
+                    m ? whole[16 * half + i] * d[part] - m[part] : whole[16 * half + i] * d[part];
+        }
     }
 }
 
@@ -332,13 +338,15 @@ CG_ALWAYS_INLINE void block_iq4_xs(bytes *b, float *values)
 CG_ALWAYS_INLINE void unpack_ternary(bytes *codes, int count, int digits, unsigned char *code)
 {
     unsigned char rest[32];
-    for (int i = 0; i < count; i++)
-        rest[i] = codes[i];
-    for (int k = 0; k < digits; k++)
+    __builtin_memcpy(rest, codes, (size_t)count);
+    AS_A_LOOP
+    for (int k = 0; k < digits; k++) {
+        AS_A_LOOP
         for (int i = 0; i < count; i++) {
             code[count * k + i] = (unsigned char)((rest[i] > 85) + (rest[i] > 170));
             rest[i] = (unsigned char)(rest[i] * 3);
         }
+    }
 }
 
 CG_ALWAYS_INLINE void block_tq1_0(bytes *b, float *values)
