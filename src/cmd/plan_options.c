@@ -26,8 +26,9 @@ const char plan_help[] = "Usage: cognate plan --ranks N[,N...] [OPTIONS] MODEL [
                          "  -h, --help               this text\n"
                          "\n"
                          "BYTES may end in K, M, G or T, which count in 1000s. Messages are those of the\n"
-                         "sweep's reductions, halving and doubling, and the panels of split slots; memory\n"
-                         "is that of a rank beside MPI, metadata and the PCA's own.\n";
+                         "sweep's reductions, halving and doubling, and the panels of split slots, without\n"
+                         "what --evidence full adds; memory is that of a rank beside MPI, metadata and the\n"
+                         "PCA's own.\n";
 
 enum { MOST_RANKS = 1 << 20, MOST_LISTED = 4096 };
 enum { PER_NODE = 256, HASH_RATE, MEMORY_RATE, BANDWIDTH }; /* options without a letter */

@@ -90,11 +90,13 @@ static int sweep_own(const struct cg_comm *comm, struct cg_worker *worker, struc
     struct cg_stream *stream = cg_stream_create(worker->models, worker->plan, comm->rank, resume->done,
                                                 worker->options->buffer, err);
     int result = stream ? take_all(worker, resume, stream, pulse, err) : -1;
-    cg_resume_flush(resume); /* whatever ended it, here or later: the next start need not do this again */
-    if (result == -2)
-        cg_comm_abort(comm, "%s", err->text);
     if (result == 0)
         result = cg_stream_check(stream, err);
+    /* What is good need not be done again, whatever ends the run here or later. */
+    if (result == 0 || result == -2 || (result == -1 && err->code == CG_EINTERRUPTED))
+        cg_resume_flush(resume);
+    if (result == -2)
+        cg_comm_abort(comm, "%s", err->text);
     cg_pulse_end(pulse, result < 0);
     if (result == 0) {
         out->bytes_read = cg_stream_bytes(stream);

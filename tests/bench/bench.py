@@ -111,13 +111,14 @@ class Bench:
 
 
 def make_models(folder, options):
-    """The two filled checkpoints; what an earlier run of the same shapes left is taken as it is."""
+    """Two filled checkpoints, and a third that shares no slot with them; what an earlier run of the same shapes left is taken as it is."""
     config = dict(make_checkpoint.FAMILIES["mixtral-8x7b"], num_hidden_layers=1)
     config.update(QUICK if options.quick else {})
     for key, value in (("num_hidden_layers", options.layers), ("num_local_experts", options.experts)):
         config.update({key: value} if value else {})
     models = []
-    for seed in (1, 2):
+    narrow = dict(config, hidden_size=config["hidden_size"] * 3 // 4)
+    for seed, config in ((1, config), (2, config), (3, narrow)):
         model = folder / f"mixtral-{seed}"
         made = json.dumps([config, seed])
         if not (model / "made").exists() or (model / "made").read_text() != made:
@@ -133,7 +134,7 @@ def row(name, seconds, size, openssl=None, note=""):
     print(f"  {name:<48}{seconds:9.2f} s{size / 1e9 / seconds:8.2f} GB/s{ratio}  {note}".rstrip())
 
 
-def bench_compare(bench, models, rounds):
+def bench_compare(bench, models, stranger, rounds):
     files = [model / "model.safetensors" for model in models]
     size = sum(file.stat().st_size for file in files)
     cat = [["cat", file] for file in files]
@@ -157,10 +158,18 @@ def bench_compare(bench, models, rounds):
     for ranks in (2, 1):
         launcher = f"{whole[ranks] - own[ranks]:.2f} s more for the launcher"
         row(f"cognate, {ranks} rank{'s' * (ranks > 1)}, the sweep alone", own[ranks], size, typical["openssl"], launcher)
-    for name, options in (("with PCA", ["--evidence", "quick"]), ("with PCA, full evidence", [])):
+    sweep = ["--evidence", "quick", "--pca", "none"]
+    for name, options in (
+        ("no journal", [*sweep, "--no-journal"]),
+        ("with PCA", ["--evidence", "quick"]),
+        ("with PCA, full evidence", []),
+    ):
         seconds, all_of_it, _ = bench.compare(2, models, *options)
         note = f"{all_of_it - seconds:.2f} s more for the launcher"
         row(f"cognate, 2 ranks, {name} (once)", seconds, size, typical["openssl"], note)
+    seconds, _, _ = bench.compare(2, [models[0], stranger], *sweep)
+    unshared = sum((model / "model.safetensors").stat().st_size for model in (models[0], stranger))
+    row("cognate, 2 ranks, no slot shared (once)", seconds, unshared, None, "two models of other widths")
     library = (
         "torch"
         if subprocess.run([sys.executable, "-c", "import torch"], stderr=subprocess.DEVNULL).returncode == 0
@@ -241,7 +250,8 @@ def main():
             size, shape = (10**6, SMALL) if options.quick else (options.megabytes * 10**6, SHAPE)
             bench_formats(programs, folder, options.formats, options.rounds, size, shape)
             return
-        bench_compare(bench, make_models(folder, options), options.rounds)
+        *models, stranger = make_models(folder, options)
+        bench_compare(bench, models, stranger, options.rounds)
         bench_large(bench, options.quick)
 
 

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Truth against verdict, over all pairs of a folder of models whose descent is known.
 
-Usage: zoo.py [--ranks N] [--apart]      COGNATE: the program; MPIRUN: launcher and options; COGNATE_ZOO: the folder
+Usage: zoo.py [--ranks N] [--apart | --search]      COGNATE: the program; MPIRUN: launcher and options; COGNATE_ZOO: the folder
 
 The folder holds a model a subfolder, and lineage.tsv with the columns model, parents, relation. Where variants.py
 stands in it, the variants that it makes take part. All pairs are one run, so that models serve each other as
-controls; --apart runs every pair by itself.
+controls; --apart runs every pair by itself. --search makes a fingerprint of every model, searches each among the
+others, and prints where a verdict is not that of the one run.
 """
 
 import argparse
@@ -95,21 +96,53 @@ def text(rows):
     return [bytes(row).split(b"\0")[0].decode() for row in rows]
 
 
-def run(ranks, folders, names, output):
+def call(ranks, *arguments):
     command = shlex.split(os.environ.get("MPIRUN", "mpirun --oversubscribe")) + ["-n", str(ranks)]
-    command += [os.environ.get("COGNATE", "cognate"), "compare", "--quiet", "--pca", "none", "-o", output]
-    subprocess.run(command + [folders[name] for name in names], check=True, stdout=subprocess.DEVNULL,
+    subprocess.run([*command, os.environ.get("COGNATE", "cognate"), *arguments], check=True, stdout=subprocess.DEVNULL,
                    env=dict(ENVIRONMENT, **os.environ))
+
+
+def pairs_of(output):
     with h5py.File(output) as file:
+        names = text(file["model_label"][:])
         pairs = zip(file["pair_a"][:], file["pair_b"][:], text(file["verdict"][:]), text(file["relation"][:]),
                     file["log10_p"][:])
         return [(names[a], names[b], verdict, relation, p) for a, b, verdict, relation, p in pairs]
+
+
+def run(ranks, folders, names, output):
+    call(ranks, "compare", "--quiet", "--pca", "none", "-o", output, *(f"{name}={folders[name]}" for name in names))
+    return pairs_of(output)
+
+
+def search(ranks, folders, names, scratch, found):
+    """Each model among the fingerprints of the others: how many verdicts are not those found."""
+    known = {(a, b): row for a, b, *row in found} | {(b, a): row for a, b, *row in found}
+    prints = {name: f"{scratch}/{name}.h5" for name in names}
+    for name in names:
+        call(ranks, "fingerprint", "--quiet", "-o", prints[name], f"{name}={folders[name]}")
+    count = unlike = relations = 0
+    for name in names:
+        library = Path(scratch) / f"all-but-{name}"
+        library.mkdir()
+        for other in set(names) - {name}:
+            (library / f"{other}.h5").symlink_to(prints[other])
+        call(ranks, "search", "--quiet", "-o", f"{scratch}/s.h5", "--library", str(library), prints[name])
+        for a, b, verdict, relation, p in pairs_of(f"{scratch}/s.h5"):
+            count += 1
+            relations += relation != known[a, b][1]
+            if verdict != known[a, b][0]:
+                unlike += 1
+                print(f"{a:20}{b:20}compare: {known[a, b][0]:14}search: {verdict:14}{p:8.0f}  {relation}")
+    print(f"{count} searched pairs, {unlike} verdicts unlike compare's; {relations} relations in other words")
+    return unlike
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ranks", type=int, default=2)
     parser.add_argument("--apart", action="store_true")
+    parser.add_argument("--search", action="store_true")
     options = parser.parse_args()
     zoo = Path(os.environ["COGNATE_ZOO"])
     lineage = Lineage(zoo / "lineage.tsv")
@@ -119,6 +152,7 @@ def main():
         names = [name for name in lineage.parents if name in folders]
         groups = itertools.combinations(names, 2) if options.apart else [names]
         found = [row for group in groups for row in run(options.ranks, folders, list(group), f"{scratch}/r.h5")]
+        unlike = search(options.ranks, folders, names, scratch, found) if options.search else 0
     wrong, named, cells = [], [], Counter()
     print(f"{'a':20}{'b':20}{'expected':18}{'verdict':14}{'log10 p':>8}  relation")
     for a, b, verdict, relation, p in found:
@@ -137,7 +171,7 @@ def main():
         print(f"{n:5} of expected {expected:18} came out {verdict}")
     print(f"{len(found)} pairs, {len(wrong)} wrong; relations named right in {sum(named)} of {len(named)} pairs of parent "
           f"and child; {time.monotonic() - start:.0f} s")
-    return 1 if wrong else 0
+    return 1 if wrong or unlike else 0
 
 
 if __name__ == "__main__":

@@ -198,6 +198,20 @@ def test_what_breaks_in_the_run_ends_it(cognate, family, tmp_path, interposed):
     assert any(f"last/{WEIGHTS}" in line for line in lines_of(done, "error"))
 
 
+def test_models_that_share_no_slot(cognate, tmp_path):
+    """Nothing is read but their own bytes, once, and nothing compared: no inner product, no null, no split."""
+    models = []
+    for seed, hidden in enumerate((64, 96, 128)):
+        tensors = checkpoints.llama(np.random.default_rng(seed), hidden=hidden)
+        models.append(checkpoints.make(tmp_path / f"m{hidden}", tensors, checkpoints.llama_config(tensors)))
+    result = cognate.compare(tmp_path / "r.h5", "--evidence", "quick", "--pca", "none", *models, ranks=2)
+    assert result[""]["compared_tensors"].tolist() == [0, 0, 0]
+    assert result["run"]["bytes_read"] == result[""]["stored_bytes"].sum() and result["run"]["bytes_reread"] == 0
+    plan = json.loads(cognate.run("plan", "--json", "--ranks", "2", *models).stdout)["plans"][0]
+    assert plan["reductions"]["nulls"]["bytes"] == 0
+    assert plan["reductions"]["table"]["bytes"] == 6 * 8 * result[""]["num_tensors"].sum()
+
+
 @pytest.mark.skipif(not os.environ.get("COGNATE_ZOO"), reason="COGNATE_ZOO is not set")
 def test_every_model_of_many_is_read_once(cognate, tmp_path):
     """Twenty models of which most share slots: all the bytes stored in their tensors, and not one more."""

@@ -41,6 +41,8 @@ def test_bench_runs(cognate, tmp_path):
         "2 x openssl dgst -sha256",
         "cognate, 2 ranks, the sweep alone",
         "cognate, 1 rank, the sweep alone",
+        "no journal (once)",
+        "no slot shared (once)",
         "with PCA (once)",
         "with PCA, full evidence (once)",
         "hashlib (once)",

@@ -336,6 +336,7 @@ def test_file_size_limit(cognate, small, output):
 
     done = cognate.run(
         "compare",
+        "--no-journal",
         "-o",
         output,
         small / "a",
@@ -387,7 +388,8 @@ def test_every_call_that_may_fail(cognate, crumbs, output, interposed, call, err
     the older result or, when only the last step was left to do, a good new one."""
     for k in growing():
         done = cognate.run(
-            "compare", "--quiet", "-o", output, *crumbs, environment=interposed(f"{call} {part} {k} {error}")
+            "compare", "--quiet", "--no-journal", "-o", output, *crumbs,
+            environment=interposed(f"{call} {part} {k} {error}"),
         )
         if done.returncode == 0:
             break
@@ -430,7 +432,8 @@ def test_a_small_disk(cognate, crumbs, disk, free):
 
 def test_a_disk_that_stays_full(cognate, crumbs, output, interposed):
     done = cognate.run(
-        "compare", "--quiet", "-o", output, *crumbs, environment=interposed(f"write out/ 0 {errno.ENOSPC}"), ranks=2
+        "compare", "--quiet", "--no-journal", "-o", output, *crumbs, ranks=2,
+        environment=interposed(f"write out/ 0 {errno.ENOSPC}"),
     )
     check_refused(done, "r.h5", "[Nn]o space", alone=False)
     check_untouched(output)
@@ -532,4 +535,4 @@ def test_a_rank_that_stalls_after_the_sweep(cognate, examples, output, interpose
     done = cognate.run(*command, "--stall-timeout", "1", ranks=3, environment=fault)
     assert done.returncode != 0 and output.read_bytes() == OLD
     assert any(re.search(says + r".*(base-a|a-sft)/model.safetensors \(at byte \d+\)", line) for line in own_lines(done))
-    assert "75 of 75 tasks are done" in cognate.run(*command, "--evidence", "quick", ranks=3).stderr
+    assert "75 of 75 tasks are done" in cognate.run(*command, ranks=3).stderr
