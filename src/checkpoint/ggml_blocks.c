@@ -3,13 +3,11 @@
  * https://github.com/ggml-org/llama.cpp (ggml/src/ggml-common.h, gguf-py/gguf/quants.py) */
 #include "ggml_blocks.h"
 #include "cognate/clones.h"
-#include "cognate/small_float.h"
 #include "ggml_iq.h"
+#include "ggml_scales.h"
 #include <assert.h>
 
-enum { SMALL = 32, LARGE = 256, SOME = LARGE / SMALL }; /* elements of a block; small blocks done at once */
-
-typedef const unsigned char bytes;
+enum { SOME = LARGE / SMALL }; /* small blocks done at once */
 
 /* Before a loop that gcc would unroll first and then turn into narrower vectors. */
 #ifdef __clang__
@@ -17,11 +15,6 @@ typedef const unsigned char bytes;
 #else
 #define AS_A_LOOP _Pragma("GCC unroll 1")
 #endif
-
-CG_ALWAYS_INLINE float half_at(bytes *at)
-{
-    return cg_small_float((uint32_t)(at[0] | at[1] << 8), 5, 10, 15, CG_ENDING_IEEE);
-}
 
 /* What `shift` and `mask` take from each of `n` bytes, eight at once: no instruction shifts vectors of bytes.
  */
@@ -160,12 +153,6 @@ CG_ALWAYS_INLINE void double_e2m1(unsigned char *code, size_t n)
     }
 }
 
-/* Half of the scale, since the codes stand for E2M1 doubled. */
-CG_ALWAYS_INLINE float scale_mxfp4(bytes *b)
-{
-    return cg_float_of_bits(*b < 2 ? 0x00200000u << *b : (uint32_t)(*b - 1) << 23);
-}
-
 CG_ALWAYS_INLINE void take_mxfp4(bytes *b, struct blocks *out, size_t k)
 {
     out->d[k] = scale_mxfp4(b);
@@ -227,13 +214,6 @@ CG_ALWAYS_INLINE void block_q2_k(bytes *b, float *values)
     scale_parts(code, 0, scales, minima, values);
 }
 
-/* Scales of 6 bits: their low nibbles in 8 bytes, their upper two bits in 4. */
-CG_ALWAYS_INLINE int scale_q3_k(bytes *scales, int part)
-{
-    int low = scales[part % 8] >> (part / 8 * 4) & 15, high = scales[8 + part % 4] >> (part / 4 * 2) & 3;
-    return (low | high << 4) - 32;
-}
-
 /* As Q2_K, and a third bit, bit e / 32 of byte e % 32 for element e: where it is clear, 4 is taken off. */
 CG_ALWAYS_INLINE void block_q3_k(bytes *b, float *values)
 {
@@ -247,14 +227,6 @@ CG_ALWAYS_INLINE void block_q3_k(bytes *b, float *values)
     for (int i = 0; i < LARGE; i++)
         code[i] |= (unsigned char)(third[i] * 4);
     scale_parts(code, 4, scales, NULL, values);
-}
-
-/* 8 scales and 8 minima of 6 bits in 12 bytes: the first four of each, whole, then the nibbles of the others,
- * whose upper two bits are those of the first eight bytes. */
-CG_ALWAYS_INLINE void scales_q4_k(bytes *s, int part, int *scale, int *minimum)
-{
-    *scale = part < 4 ? s[part] & 63 : (s[part + 4] & 15) | (s[part - 4] >> 6) << 4;
-    *minimum = part < 4 ? s[part + 4] & 63 : s[part + 4] >> 4 | (s[part] >> 6) << 4;
 }
 
 CG_ALWAYS_INLINE void scale_and_move_parts(bytes *b, bytes code[LARGE], float *values)
@@ -311,12 +283,6 @@ CG_ALWAYS_INLINE void block_q6_k(bytes *b, float *values)
     scale_parts(code, 32, scales, NULL, values);
 }
 
-CG_ALWAYS_INLINE float scale_iq4_xs(bytes *b, int part)
-{
-    int low = b[4 + part / 2] >> (part % 2 * 4) & 15, high = (b[2] | b[3] << 8) >> (part * 2) & 3;
-    return half_at(b) * (float)((low | high << 4) - 32);
-}
-
 CG_ALWAYS_INLINE void block_iq4_xs(bytes *b, float *values)
 {
     unsigned char code[LARGE];
@@ -365,135 +331,10 @@ CG_ALWAYS_INLINE void block_tq2_0(bytes *b, float *values)
     scale_codes(code, LARGE, half_at(b + 64), 1, values);
 }
 
-/* ---- Rounding: of one block, in units of h^2 / 12 summed over its elements ---- */
-
-/* n (d scale)^2, given the sum of the squares of scales, which is whole: so is no bit lost on the way. */
-CG_ALWAYS_INLINE double squares(int n, float d, int sum)
-{
-    return (double)d * (double)d * (double)(n * sum);
-}
-
-CG_ALWAYS_INLINE double rounding_q4_0(bytes *b)
-{
-    return squares(SMALL, half_at(b), 1);
-}
-
-CG_ALWAYS_INLINE double rounding_q2_k(bytes *b)
-{
-    int sum = 0;
-    for (int part = 0; part < 16; part++)
-        sum += (b[part] & 15) * (b[part] & 15);
-    return squares(16, half_at(b + 80), sum);
-}
-
-CG_ALWAYS_INLINE double rounding_q3_k(bytes *b)
-{
-    int sum = 0;
-    for (int part = 0; part < 16; part++)
-        sum += scale_q3_k(b + 96, part) * scale_q3_k(b + 96, part);
-    return squares(16, half_at(b + 108), sum);
-}
-
-CG_ALWAYS_INLINE double rounding_q4_k(bytes *b)
-{
-    int sum = 0;
-    for (int part = 0; part < 8; part++) {
-        int scale, minimum;
-        scales_q4_k(b + 4, part, &scale, &minimum);
-        sum += scale * scale;
-    }
-    return squares(32, half_at(b), sum);
-}
-
-CG_ALWAYS_INLINE double rounding_q6_k(bytes *b)
-{
-    int sum = 0;
-    for (int part = 0; part < 16; part++)
-        sum += (signed char)b[192 + part] * (signed char)b[192 + part];
-    return squares(16, half_at(b + 208), sum);
-}
-
-/* Of a value with neighbours `below` and `above` away: in units of h^2 / 12, which it is where they are as
- * far. */
-#define CELL(below, above) ((below) * (below) - (below) * (above) + (above) * (above))
-
-/* Of E2M1 doubled. Values up to 16 are rounded to 12, the largest; of weights, which are rare out there, few
- * lie beyond 15. */
-static const unsigned short cells_of_mxfp4[16] = {1, 1, 1, 1, CELL(1, 2), CELL(2, 2), CELL(2, 4), CELL(4, 6),
-                                                  1, 1, 1, 1, CELL(1, 2), CELL(2, 2), CELL(2, 4), CELL(4, 6)};
-
-/* The ends of the table as wide as their inner halves. */
-static const unsigned short cells_of_iq4[16] = {CELL(23, 23), CELL(23, 21), CELL(21, 18), CELL(18, 16),
-                                                CELL(16, 14), CELL(14, 13), CELL(13, 12), CELL(12, 11),
-                                                CELL(11, 12), CELL(12, 12), CELL(12, 13), CELL(13, 15),
-                                                CELL(15, 16), CELL(16, 20), CELL(20, 24), CELL(24, 24)};
-
-/* Of two codes at once. */
-struct pairs {
-    unsigned short cells[256];
-};
-
-static struct pairs pair_up(const unsigned short cells[16])
-{
-    struct pairs pairs;
-    for (int k = 0; k < 256; k++)
-        pairs.cells[k] = (unsigned short)(cells[k & 15] + cells[k >> 4]);
-    return pairs;
-}
-
-CG_ALWAYS_INLINE double rounding_by_code(const struct pairs *pairs, bytes *codes, float d)
-{
-    int sum = 0;
-    for (int i = 0; i < SMALL / 2; i++)
-        sum += pairs->cells[codes[i]];
-    return squares(1, d, sum);
-}
-
-static double sum_mxfp4(bytes *stored, size_t blocks)
-{
-    struct pairs pairs = pair_up(cells_of_mxfp4);
-    double sum = 0;
-    for (bytes *b = stored; b < stored + 17 * blocks; b += 17)
-        sum += rounding_by_code(&pairs, b + 1, scale_mxfp4(b));
-    return sum;
-}
-
-static double sum_iq4_nl(bytes *stored, size_t blocks)
-{
-    struct pairs pairs = pair_up(cells_of_iq4);
-    double sum = 0;
-    for (bytes *b = stored; b < stored + 18 * blocks; b += 18)
-        sum += rounding_by_code(&pairs, b + 2, half_at(b));
-    return sum;
-}
-
-static double sum_iq4_xs(bytes *stored, size_t blocks)
-{
-    struct pairs pairs = pair_up(cells_of_iq4);
-    double sum = 0;
-    for (bytes *b = stored; b < stored + 136 * blocks; b += 136) {
-        double block = 0;
-        for (int part = 0; part < 8; part++)
-            block += rounding_by_code(&pairs, b + 8 + 16 * part, scale_iq4_xs(b, part));
-        sum += block;
-    }
-    return sum;
-}
-
-CG_ALWAYS_INLINE double rounding_tq1_0(bytes *b)
-{
-    return squares(LARGE, half_at(b + 52), 1);
-}
-
-CG_ALWAYS_INLINE double rounding_tq2_0(bytes *b)
-{
-    return squares(LARGE, half_at(b + 64), 1);
-}
-
 /* ---- All blocks ---- */
 
-/* What becomes of unpacked codes, and of a block of them. */
-#define AS_STORED (void)0
+/* What first becomes of all unpacked codes, and then of those of a block. */
+#define AS_STORED (void)codes
 #define SCALED(offset)                                                                                       \
     scale_codes(blocks.code + SMALL * k, SMALL, blocks.d[k], offset, values + SMALL * (done + k))
 #define MOVED scale_and_move(blocks.code + SMALL * k, blocks.d[k], blocks.m[k], values + SMALL * (done + k))
@@ -506,6 +347,7 @@ CG_ALWAYS_INLINE double rounding_tq2_0(bytes *b)
             some = n / SMALL - done < SOME ? n / SMALL - done : SOME;                                        \
             for (size_t k = 0; k < some; k++)                                                                \
                 take_##name(stored + (done + k) * (size), &blocks, k);                                       \
+            size_t codes = some * SMALL;                                                                     \
             replace;                                                                                         \
             for (size_t k = 0; k < some; k++)                                                                \
                 values_of_a_block;                                                                           \
@@ -524,8 +366,8 @@ SMALL_DECODER(q4_1, 20, AS_STORED, MOVED)
 SMALL_DECODER(q5_0, 22, AS_STORED, SCALED(16))
 SMALL_DECODER(q5_1, 24, AS_STORED, MOVED)
 DECODER(q8_0, SMALL, 34)
-SMALL_DECODER(mxfp4, 17, double_e2m1(blocks.code, SMALL *some), SCALED(12))
-SMALL_DECODER(iq4_nl, 18, look_up(of_iq4, blocks.code, SMALL *some), SCALED(127))
+SMALL_DECODER(mxfp4, 17, double_e2m1(blocks.code, codes), SCALED(12))
+SMALL_DECODER(iq4_nl, 18, look_up(of_iq4, blocks.code, codes), SCALED(127))
 DECODER(q2_k, LARGE, 84)
 DECODER(q3_k, LARGE, 110)
 DECODER(q4_k, LARGE, 144)
@@ -535,72 +377,19 @@ DECODER(iq4_xs, LARGE, 136)
 DECODER(tq1_0, LARGE, 54)
 DECODER(tq2_0, LARGE, 66)
 
-#define ROUNDING(name, size, of_a_block)                                                                     \
-    CG_CLONES static double sum_##name(bytes *stored, size_t blocks)                                         \
-    {                                                                                                        \
-        double sum = 0;                                                                                      \
-        for (size_t block = 0; block < blocks; block++)                                                      \
-            sum += of_a_block(stored + block * (size));                                                      \
-        return sum;                                                                                          \
-    }
-
-ROUNDING(q4_0, 18, rounding_q4_0)
-ROUNDING(q4_1, 20, rounding_q4_0)
-ROUNDING(q5_0, 22, rounding_q4_0)
-ROUNDING(q5_1, 24, rounding_q4_0)
-ROUNDING(q8_0, 34, rounding_q4_0)
-ROUNDING(q2_k, 84, rounding_q2_k)
-ROUNDING(q3_k, 110, rounding_q3_k)
-ROUNDING(q4_k, 144, rounding_q4_k)
-ROUNDING(q5_k, 176, rounding_q4_k)
-ROUNDING(q6_k, 210, rounding_q6_k)
-ROUNDING(tq1_0, 54, rounding_tq1_0)
-ROUNDING(tq2_0, 66, rounding_tq2_0)
-ROUNDING(iq1_s, 50, cg_rounding_iq1_s)
-ROUNDING(iq1_m, 56, cg_rounding_iq1_m)
-ROUNDING(iq2_xxs, 66, cg_rounding_iq2_xxs)
-ROUNDING(iq2_xs, 74, cg_rounding_iq2_xs)
-ROUNDING(iq2_s, 82, cg_rounding_iq2_s)
-ROUNDING(iq3_xxs, 98, cg_rounding_iq3_xxs)
-ROUNDING(iq3_s, 110, cg_rounding_iq3_s)
-ROUNDING(nvfp4, 36, cg_rounding_nvfp4)
-
-static const struct kind {
-    void (*decode)(bytes *restrict stored, size_t n, float *restrict values);
-    double (*rounding)(bytes *stored, size_t blocks);
-} kinds[CG_DTYPE_COUNT] = {
-    [CG_Q4_0] = {decode_q4_0, sum_q4_0},
-    [CG_Q4_1] = {decode_q4_1, sum_q4_1},
-    [CG_Q5_0] = {decode_q5_0, sum_q5_0},
-    [CG_Q5_1] = {decode_q5_1, sum_q5_1},
-    [CG_Q8_0] = {decode_q8_0, sum_q8_0},
-    [CG_Q2_K] = {decode_q2_k, sum_q2_k},
-    [CG_Q3_K] = {decode_q3_k, sum_q3_k},
-    [CG_Q4_K] = {decode_q4_k, sum_q4_k},
-    [CG_Q5_K] = {decode_q5_k, sum_q5_k},
-    [CG_Q6_K] = {decode_q6_k, sum_q6_k},
-    [CG_MXFP4] = {decode_mxfp4, sum_mxfp4},
-    [CG_IQ4_NL] = {decode_iq4_nl, sum_iq4_nl},
-    [CG_IQ4_XS] = {decode_iq4_xs, sum_iq4_xs},
-    [CG_TQ1_0] = {decode_tq1_0, sum_tq1_0},
-    [CG_TQ2_0] = {decode_tq2_0, sum_tq2_0},
-    [CG_IQ1_S] = {cg_decode_iq1_s, sum_iq1_s},
-    [CG_IQ1_M] = {cg_decode_iq1_m, sum_iq1_m},
-    [CG_IQ2_XXS] = {cg_decode_iq2_xxs, sum_iq2_xxs},
-    [CG_IQ2_XS] = {cg_decode_iq2_xs, sum_iq2_xs},
-    [CG_IQ2_S] = {cg_decode_iq2_s, sum_iq2_s},
-    [CG_IQ3_XXS] = {cg_decode_iq3_xxs, sum_iq3_xxs},
-    [CG_IQ3_S] = {cg_decode_iq3_s, sum_iq3_s},
-    [CG_NVFP4] = {cg_decode_nvfp4, sum_nvfp4},
+static void (*const decoders[CG_DTYPE_COUNT])(bytes *restrict stored, size_t n, float *restrict values) = {
+    [CG_Q4_0] = decode_q4_0,        [CG_Q4_1] = decode_q4_1,      [CG_Q5_0] = decode_q5_0,
+    [CG_Q5_1] = decode_q5_1,        [CG_Q8_0] = decode_q8_0,      [CG_Q2_K] = decode_q2_k,
+    [CG_Q3_K] = decode_q3_k,        [CG_Q4_K] = decode_q4_k,      [CG_Q5_K] = decode_q5_k,
+    [CG_Q6_K] = decode_q6_k,        [CG_MXFP4] = decode_mxfp4,    [CG_IQ4_NL] = decode_iq4_nl,
+    [CG_IQ4_XS] = decode_iq4_xs,    [CG_TQ1_0] = decode_tq1_0,    [CG_TQ2_0] = decode_tq2_0,
+    [CG_IQ1_S] = cg_decode_iq1_s,   [CG_IQ1_M] = cg_decode_iq1_m, [CG_IQ2_XXS] = cg_decode_iq2_xxs,
+    [CG_IQ2_XS] = cg_decode_iq2_xs, [CG_IQ2_S] = cg_decode_iq2_s, [CG_IQ3_XXS] = cg_decode_iq3_xxs,
+    [CG_IQ3_S] = cg_decode_iq3_s,   [CG_NVFP4] = cg_decode_nvfp4,
 };
 
 void cg_ggml_decode(enum cg_dtype dtype, const unsigned char *stored, size_t n, float *values)
 {
     assert(n % (size_t)cg_dtype_grain(dtype).elements == 0);
-    kinds[dtype].decode(stored, n, values);
-}
-
-double cg_ggml_rounding(enum cg_dtype dtype, const unsigned char *stored, size_t n)
-{
-    return kinds[dtype].rounding(stored, n / (size_t)cg_dtype_grain(dtype).elements) / 12;
+    decoders[dtype](stored, n, values);
 }
