@@ -55,66 +55,87 @@ CG_ALWAYS_INLINE double rounding_q6_k(bytes *b)
  * far. */
 #define CELL(below, above) ((below) * (below) - (below) * (above) + (above) * (above))
 
+/* Cells of codes, for tables of two codes in a byte. */
+#define ROW(cell, high)                                                                                      \
+    cell(0) + cell(high), cell(1) + cell(high), cell(2) + cell(high), cell(3) + cell(high),                  \
+        cell(4) + cell(high), cell(5) + cell(high), cell(6) + cell(high), cell(7) + cell(high),              \
+        cell(8) + cell(high), cell(9) + cell(high), cell(10) + cell(high), cell(11) + cell(high),            \
+        cell(12) + cell(high), cell(13) + cell(high), cell(14) + cell(high), cell(15) + cell(high)
+#define PAIRS(cell)                                                                                          \
+    {                                                                                                        \
+        ROW(cell, 0), ROW(cell, 1), ROW(cell, 2), ROW(cell, 3), ROW(cell, 4), ROW(cell, 5), ROW(cell, 6),    \
+            ROW(cell, 7), ROW(cell, 8), ROW(cell, 9), ROW(cell, 10), ROW(cell, 11), ROW(cell, 12),           \
+            ROW(cell, 13), ROW(cell, 14), ROW(cell, 15)                                                      \
+    }
+
 /* Of E2M1 doubled. Values up to 16 are rounded to 12, the largest; of weights, which are rare out there, few
  * lie beyond 15. */
-static const unsigned short cells_of_mxfp4[16] = {1, 1, 1, 1, CELL(1, 2), CELL(2, 2), CELL(2, 4), CELL(4, 6),
-                                                  1, 1, 1, 1, CELL(1, 2), CELL(2, 2), CELL(2, 4), CELL(4, 6)};
+enum {
+    E2M1_0 = 1,
+    E2M1_1 = 1,
+    E2M1_2 = 1,
+    E2M1_3 = 1,
+    E2M1_4 = CELL(1, 2),
+    E2M1_5 = CELL(2, 2),
+    E2M1_6 = CELL(2, 4),
+    E2M1_7 = CELL(4, 6),
+    E2M1_8 = E2M1_0,
+    E2M1_9 = E2M1_1,
+    E2M1_10 = E2M1_2,
+    E2M1_11 = E2M1_3,
+    E2M1_12 = E2M1_4,
+    E2M1_13 = E2M1_5,
+    E2M1_14 = E2M1_6,
+    E2M1_15 = E2M1_7
+};
+#define E2M1_CELL(k) E2M1_##k
+static const unsigned short pairs_of_mxfp4[256] = PAIRS(E2M1_CELL);
 
 /* The ends of the table as wide as their inner halves. */
-static const unsigned short cells_of_iq4[16] = {CELL(23, 23), CELL(23, 21), CELL(21, 18), CELL(18, 16),
-                                                CELL(16, 14), CELL(14, 13), CELL(13, 12), CELL(12, 11),
-                                                CELL(11, 12), CELL(12, 12), CELL(12, 13), CELL(13, 15),
-                                                CELL(15, 16), CELL(16, 20), CELL(20, 24), CELL(24, 24)};
-
-/* Of two codes at once. */
-struct pairs {
-    unsigned short cells[256];
+enum {
+    IQ4_0 = CELL(23, 23),
+    IQ4_1 = CELL(23, 21),
+    IQ4_2 = CELL(21, 18),
+    IQ4_3 = CELL(18, 16),
+    IQ4_4 = CELL(16, 14),
+    IQ4_5 = CELL(14, 13),
+    IQ4_6 = CELL(13, 12),
+    IQ4_7 = CELL(12, 11),
+    IQ4_8 = CELL(11, 12),
+    IQ4_9 = CELL(12, 12),
+    IQ4_10 = CELL(12, 13),
+    IQ4_11 = CELL(13, 15),
+    IQ4_12 = CELL(15, 16),
+    IQ4_13 = CELL(16, 20),
+    IQ4_14 = CELL(20, 24),
+    IQ4_15 = CELL(24, 24)
 };
+#define IQ4_CELL(k) IQ4_##k
+static const unsigned short pairs_of_iq4[256] = PAIRS(IQ4_CELL);
 
-static struct pairs pair_up(const unsigned short cells[16])
-{
-    struct pairs pairs;
-    for (int k = 0; k < 256; k++)
-        pairs.cells[k] = (unsigned short)(cells[k & 15] + cells[k >> 4]);
-    return pairs;
-}
-
-CG_ALWAYS_INLINE double rounding_by_code(const struct pairs *pairs, bytes *codes, float d)
+CG_ALWAYS_INLINE double rounding_by_code(const unsigned short pairs[256], bytes *codes, float d)
 {
     int sum = 0;
     for (int i = 0; i < SMALL / 2; i++)
-        sum += pairs->cells[codes[i]];
+        sum += pairs[codes[i]];
     return squares(1, d, sum);
 }
 
-static double sum_mxfp4(bytes *stored, size_t blocks)
+CG_ALWAYS_INLINE double rounding_mxfp4(bytes *b)
 {
-    struct pairs pairs = pair_up(cells_of_mxfp4);
-    double sum = 0;
-    for (bytes *b = stored; b < stored + 17 * blocks; b += 17)
-        sum += rounding_by_code(&pairs, b + 1, scale_mxfp4(b));
-    return sum;
+    return rounding_by_code(pairs_of_mxfp4, b + 1, scale_mxfp4(b));
 }
 
-static double sum_iq4_nl(bytes *stored, size_t blocks)
+CG_ALWAYS_INLINE double rounding_iq4_nl(bytes *b)
 {
-    struct pairs pairs = pair_up(cells_of_iq4);
-    double sum = 0;
-    for (bytes *b = stored; b < stored + 18 * blocks; b += 18)
-        sum += rounding_by_code(&pairs, b + 2, half_at(b));
-    return sum;
+    return rounding_by_code(pairs_of_iq4, b + 2, half_at(b));
 }
 
-static double sum_iq4_xs(bytes *stored, size_t blocks)
+CG_ALWAYS_INLINE double rounding_iq4_xs(bytes *b)
 {
-    struct pairs pairs = pair_up(cells_of_iq4);
     double sum = 0;
-    for (bytes *b = stored; b < stored + 136 * blocks; b += 136) {
-        double block = 0;
-        for (int part = 0; part < 8; part++)
-            block += rounding_by_code(&pairs, b + 8 + 16 * part, scale_iq4_xs(b, part));
-        sum += block;
-    }
+    for (int part = 0; part < 8; part++)
+        sum += rounding_by_code(pairs_of_iq4, b + 8 + 16 * part, scale_iq4_xs(b, part));
     return sum;
 }
 
@@ -147,6 +168,9 @@ ROUNDING(q3_k, 110, rounding_q3_k)
 ROUNDING(q4_k, 144, rounding_q4_k)
 ROUNDING(q5_k, 176, rounding_q4_k)
 ROUNDING(q6_k, 210, rounding_q6_k)
+ROUNDING(mxfp4, 17, rounding_mxfp4)
+ROUNDING(iq4_nl, 18, rounding_iq4_nl)
+ROUNDING(iq4_xs, 136, rounding_iq4_xs)
 ROUNDING(tq1_0, 54, rounding_tq1_0)
 ROUNDING(tq2_0, 66, rounding_tq2_0)
 ROUNDING(iq1_s, 50, cg_rounding_iq1_s)
