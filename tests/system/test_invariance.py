@@ -52,7 +52,7 @@ def forms(examples, tmp_path_factory):
 @pytest.fixture(scope="module")
 def folders(examples, forms):
     """(bases, children): plain ones and forms of both sides."""
-    bases = [examples / name for name in BASES] + [forms(name, form) for name in BASES for form in ("both", "f16")]
+    bases = [examples / name for name in BASES] + [forms(name, form) for name in BASES for form in ("both",)]
     return bases, [examples / "a-sft"] + [forms("a-sft", form) for form in (*FORMS, *PACKINGS)]
 
 

@@ -22,7 +22,7 @@ KILLS = int(os.environ.get("COGNATE_KILLS", "3"))
 
 @pytest.fixture(scope="module")
 def models(examples):
-    return [examples / name for name in ("base-a", "a-sft", "base-b")]
+    return [examples / name for name in ("base-a", "a-sft")]
 
 
 @pytest.fixture(scope="module")
