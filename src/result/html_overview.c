@@ -158,7 +158,7 @@ static void put_table(FILE *out, const struct cg_result *result)
           out);
     for (int64_t p = 0; p < pairs; p++)
         put_row(out, result, p);
-    fputs("</tbody></table></div>\n<p class=\"note\">p: corrected, of the strongest slot. Plain cosine: mean "
+    fputs("</tbody></table></div>\n<p class=\"note\">p: corrected, of the strongest test. Plain cosine: mean "
           "over the "
           "compared slots; it carries no weight in the verdict.</p></details>\n",
           out);

@@ -21,7 +21,7 @@ static int put_verdict(FILE *out, const struct cg_result *result, int64_t pair, 
         return -1;
     fputs("</dd>\n", out);
     if (!isnan(log10_p))
-        cg_html(out, "<dt>p-value</dt><dd>$ for the strongest slot, corrected for all slots</dd>\n",
+        cg_html(out, "<dt>p-value</dt><dd>$ for the strongest test, corrected for all of its kind</dd>\n",
                 cg_show_p(log10_p, (struct cg_style){0}).text);
     if (!isnan(limit))
         cg_html(out, "<dt>Detection limit</dt><dd>a likeness of cosine $ or more would have been seen</dd>\n",

@@ -23,7 +23,7 @@ static int print_verdicts(struct cg_page page, const struct cg_result *result, s
     bool ranked = result->root.rank[0] >= 0; /* of a search: the nearest first */
     cg_page_heading(page, ranked ? "Verdicts, the nearest first" : "Verdicts");
     cg_text_table_print(&table, page);
-    cg_page_caption(page, "p: corrected, of the strongest slot; cosine: plain mean, for comparison only.");
+    cg_page_caption(page, "p: corrected, of the strongest test; cosine: plain mean, for comparison only.");
     status = 0;
 done:
     cg_text_table_release(&table);
@@ -58,7 +58,7 @@ static void print_verdict(struct cg_page page, const struct cg_result *result, i
     cg_page_ink(page, "0");
     cg_page_items(page, 18, cg_page_bullet(page.style), result->root.reasons[pair]);
     if (!isnan(log10_p))
-        cg_page_field(page, "p-value", "%s for the strongest slot, corrected for all slots",
+        cg_page_field(page, "p-value", "%s for the strongest test, corrected for all of its kind",
                       cg_show_p(log10_p, page.style).text);
     if (!isnan(limit))
         cg_page_field(page, "Detection limit", "a likeness of cosine %s or more would have been seen",

@@ -95,7 +95,7 @@ static void one_pair_says_what_is_known(void **state)
         "Verdict         DERIVED: continued pre-training\n",
         "\u2022 In 72 of 75 slots",
         "\u2022 Two roles pass by themselves: attn.q and ffn.up.\n",
-        "10^-123 for the strongest slot",
+        "10^-123 for the strongest test, corrected for all of its kind",
         "cosine 0.0312 or more would have been seen",
         "would say: almost certainly fine-tuned\n",
         "mean cosine 0.99998, by elements 0.8125, matrices 1e-05\n",
