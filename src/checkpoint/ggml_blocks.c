@@ -26,7 +26,7 @@ CG_ALWAYS_INLINE void unpack(bytes *from, int n, int shift, unsigned mask, unsig
     }
 }
 
-/* The same, and above it, from bit `up` on, what `shift` and `mask` take from `n` other bytes. */
+/* The same of 32 bytes, and above it, from bit `up` on, what is taken from 32 others. */
 CG_ALWAYS_INLINE void unpack_two(bytes *low, int low_shift, unsigned low_mask, bytes *high, int high_shift,
                                  unsigned high_mask, int up, unsigned char out[32])
 {
@@ -209,6 +209,7 @@ CG_ALWAYS_INLINE void take_tq2_0(bytes *b, struct run *run)
 
 /* ---- All blocks ---- */
 
+/* A decoder, given how it does its parts: what comes first, and how the codes of a run are taken. */
 #define BODY(how, elements, size, first, take, ...)                                                          \
     {                                                                                                        \
         const struct form form = {__VA_ARGS__};                                                              \
