@@ -89,21 +89,24 @@ struct cg_grain cg_dtype_grain(enum cg_dtype dtype);
 int64_t cg_grain_bytes(struct cg_grain grain, int64_t n);
 int64_t cg_dtype_bytes(enum cg_dtype dtype, int64_t n);
 
+/* What scales tell of n elements: the sum of the squared errors to be expected from having rounded them to
+ * this type, and that no finite value lies beyond low and high. Values are taken as evenly spread within the
+ * cell that rounds to an element: a cell that reaches from v - a to v + b gives (a^2 - a b + b^2) / 3, which
+ * is h^2 / 12 between codes h apart (Bennett, "Spectra of quantized signals", 1948). Only scales are looked
+ * at where all codes are as far apart; scales that are not finite add nothing. Plain types have no scales: 0,
+ * and no bounds. */
+struct cg_outline {
+    double rounding, low, high;
+};
+
 /* Writes the values of n elements at `stored` (no alignment asked) to values[n]. Exact for every plain type
  * but 64-bit integers beyond 2^53, which round to nearest even; the values of blocks are float32, computed in
  * the order of gguf-py's quants.py. n is a whole number of grains. The dtype must be real. */
-void cg_dtype_decode(enum cg_dtype dtype, const void *stored, size_t n, double *values);
+struct cg_outline cg_dtype_decode(enum cg_dtype dtype, const void *stored, size_t n, double *values);
 
 /* Whether every value is a float: all real types but F64 and the integers of 32 and 64 bits. These are
  * decoded the same as floats. */
 bool cg_dtype_is_float(enum cg_dtype dtype);
-void cg_dtype_decode_floats(enum cg_dtype dtype, const void *stored, size_t n, float *values);
-
-/* The sum over n elements at `stored`, a whole number of grains, of the squared error to be expected from
- * having rounded them to this type. Values are taken as evenly spread within the cell that rounds to an
- * element: a cell that reaches from v - a to v + b gives (a^2 - a b + b^2) / 3, which is h^2 / 12 between
- * codes h apart (Bennett, "Spectra of quantized signals", 1948). Only scales are looked at where all codes
- * are as far apart. 0 for plain types and those of no real value. */
-double cg_dtype_rounding(enum cg_dtype dtype, const void *stored, size_t n);
+struct cg_outline cg_dtype_decode_floats(enum cg_dtype dtype, const void *stored, size_t n, float *values);
 
 #endif

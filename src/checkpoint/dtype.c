@@ -148,13 +148,15 @@ bool cg_dtype_is_float(enum cg_dtype dtype)
     return dtypes[dtype].real && (dtype >= CG_FIRST_BLOCK_DTYPE || floats[dtype]);
 }
 
-void cg_dtype_decode_floats(enum cg_dtype dtype, const void *stored, size_t n, float *values)
+static const struct cg_outline unknown = {0, -INFINITY, INFINITY};
+
+struct cg_outline cg_dtype_decode_floats(enum cg_dtype dtype, const void *stored, size_t n, float *values)
 {
     assert(cg_dtype_is_float(dtype));
-    if (dtype < CG_FIRST_BLOCK_DTYPE)
-        floats[dtype](stored, n, values);
-    else
-        cg_ggml_decode(dtype, stored, n, values);
+    if (dtype >= CG_FIRST_BLOCK_DTYPE)
+        return cg_ggml_decode(dtype, stored, n, values);
+    floats[dtype](stored, n, values);
+    return unknown;
 }
 
 CG_CLONES static void widen(const float *restrict from, size_t n, double *restrict to)
@@ -163,24 +165,24 @@ CG_CLONES static void widen(const float *restrict from, size_t n, double *restri
         to[i] = (double)from[i];
 }
 
-void cg_dtype_decode(enum cg_dtype dtype, const void *stored, size_t n, double *values)
+struct cg_outline cg_dtype_decode(enum cg_dtype dtype, const void *stored, size_t n, double *values)
 {
-    enum { SOME = 512 }; /* whole grains of every type */
+    enum { SOME = 1024 }; /* whole grains of every type */
     float single[SOME];
+    struct cg_outline all = {0, INFINITY, -INFINITY};
     assert(dtypes[dtype].real);
     if (!cg_dtype_is_float(dtype)) {
         doubles[dtype](stored, n, values);
-        return;
+        return unknown;
     }
     for (size_t done = 0; done < n; done += SOME) {
         size_t some = n - done < SOME ? n - done : SOME;
-        cg_dtype_decode_floats(dtype, (const char *)stored + cg_dtype_bytes(dtype, (int64_t)done), some,
-                               single);
+        struct cg_outline outline = cg_dtype_decode_floats(
+            dtype, (const char *)stored + cg_dtype_bytes(dtype, (int64_t)done), some, single);
         widen(single, some, values + done);
+        all.rounding += outline.rounding;
+        all.low = outline.low < all.low ? outline.low : all.low;
+        all.high = outline.high > all.high ? outline.high : all.high;
     }
-}
-
-double cg_dtype_rounding(enum cg_dtype dtype, const void *stored, size_t n)
-{
-    return dtype < CG_FIRST_BLOCK_DTYPE ? 0 : cg_ggml_rounding(dtype, stored, n);
+    return all;
 }

@@ -4,8 +4,7 @@
 
 #include "cognate/dtype.h"
 
-/* cg_dtype_decode_floats and cg_dtype_rounding for the types of CG_BLOCK_DTYPE_LIST. */
-void cg_ggml_decode(enum cg_dtype dtype, const unsigned char *stored, size_t n, float *values);
-double cg_ggml_rounding(enum cg_dtype dtype, const unsigned char *stored, size_t n);
+/* cg_dtype_decode_floats for the types of CG_BLOCK_DTYPE_LIST. */
+struct cg_outline cg_ggml_decode(enum cg_dtype dtype, const unsigned char *stored, size_t n, float *values);
 
 #endif

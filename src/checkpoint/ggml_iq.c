@@ -126,37 +126,38 @@ static void group_iq3_s(struct group *out, bytes *b, int k)
  * Codebooks are made for weights, which lie where the codes are close; what an honest quantiser loses is
  * rather less. */
 
-#define TYPE(name, size, box_by_codes)                                                                       \
-    void cg_decode_##name(bytes *restrict stored, size_t n, float *restrict values)                          \
+/* A scale, times what may be the largest magnitude. */
+static void add_scale(struct cg_outline *outline, float scale, float most, double squares)
+{
+    float high = fabsf(scale) * most;
+    outline->rounding += isfinite(scale) ? (double)scale * (double)scale * squares / 12 : 0;
+    outline->high = (double)high > outline->high ? (double)high : outline->high;
+    outline->low = -outline->high;
+}
+
+#define TYPE(name, size, most, box_by_codes)                                                                 \
+    struct cg_outline cg_decode_##name(bytes *restrict stored, int n, float *restrict values)                \
     {                                                                                                        \
-        for (size_t k = 0; k < n / GROUP; k++) {                                                             \
+        struct cg_outline outline = {0};                                                                     \
+        for (int k = 0; k < n / GROUP; k++) {                                                                \
             struct group group = {0};                                                                        \
-            group_##name(&group, stored + k / GROUPS * (size), (int)(k % GROUPS));                           \
+            group_##name(&group, stored + k / GROUPS * (size), k % GROUPS);                                  \
             for (int i = 0; i < GROUP; i++) {                                                                \
                 float value = group.scale * ((float)group.magnitude[i] + group.shift);                       \
-                values[GROUP * k + (size_t)i] = group.signs >> i & 1 ? -value : value;                       \
+                values[GROUP * k + i] = group.signs >> i & 1 ? -value : value;                               \
             }                                                                                                \
+            add_scale(&outline, group.scale, most, GROUP *(box_by_codes) * (box_by_codes));                  \
         }                                                                                                    \
-    }                                                                                                        \
-    double cg_rounding_##name(bytes *block)                                                                  \
-    {                                                                                                        \
-        double sum = 0;                                                                                      \
-        for (int k = 0; k < GROUPS; k++) {                                                                   \
-            struct group group = {0};                                                                        \
-            group_##name(&group, block, k);                                                                  \
-            double h = (double)group.scale * (box_by_codes);                                                 \
-            sum += GROUP * h * h;                                                                            \
-        }                                                                                                    \
-        return sum;                                                                                          \
+        return outline;                                                                                      \
     }
 
-TYPE(iq1_s, 50, 3 / 2.5936791093) /* 3^8 among 2^11 */
-TYPE(iq1_m, 56, 3 / 2.5936791093)
-TYPE(iq2_xxs, 66, 102 / 3.6680161728) /* 8 to 43 with sign: 102 wide; 2^15 codes */
-TYPE(iq2_xs, 74, 102 / 4.0)           /* 2^16 */
-TYPE(iq2_s, 82, 102 / 4.7568284600)   /* 2^18 */
-TYPE(iq3_xxs, 98, 132 / 7.3360323456) /* 4 to 62; 2^23 */
-TYPE(iq3_s, 110, 32 / 9.5136569200)   /* 1 to 15; 2^26 */
+TYPE(iq1_s, 50, 1.125f, 3 / 2.5936791093) /* 3^8 among 2^11 */
+TYPE(iq1_m, 56, 1.125f, 3 / 2.5936791093)
+TYPE(iq2_xxs, 66, 43, 102 / 3.6680161728) /* 8 to 43 with sign: 102 wide; 2^15 codes */
+TYPE(iq2_xs, 74, 43, 102 / 4.0)           /* 2^16 */
+TYPE(iq2_s, 82, 43, 102 / 4.7568284600)   /* 2^18 */
+TYPE(iq3_xxs, 98, 62, 132 / 7.3360323456) /* 4 to 62; 2^23 */
+TYPE(iq3_s, 110, 15, 32 / 9.5136569200)   /* 1 to 15; 2^26 */
 
 /* ---- NVFP4: sixteen elements a scale of E4M3, low nibbles before high ones ---- */
 
@@ -176,24 +177,22 @@ static int code_of_nvfp4(bytes *block, int i)
     return i % NV_PART < 8 ? pair & 15 : pair >> 4;
 }
 
-void cg_decode_nvfp4(bytes *restrict stored, size_t n, float *restrict values)
-{
-    for (size_t k = 0; k < n; k++) {
-        bytes *block = stored + k / NV_BLOCK * NV_BYTES;
-        int i = (int)(k % NV_BLOCK);
-        values[k] = scale_of_nvfp4(block[i / NV_PART]) * (float)of_nvfp4[code_of_nvfp4(block, i)];
-    }
-}
-
-double cg_rounding_nvfp4(bytes *block)
+struct cg_outline cg_decode_nvfp4(bytes *restrict stored, int n, float *restrict values)
 {
     /* a^2 - a b + b^2 for neighbours a below and b above; none lies beyond the last, whose scale is its own.
      */
-    static const double cells[8] = {1, 1, 1, 1, 3, 4, 12, 16};
-    double sum = 0;
-    for (int i = 0; i < NV_BLOCK; i++) {
-        double scale = (double)scale_of_nvfp4(block[i / NV_PART]);
-        sum += scale * scale * cells[code_of_nvfp4(block, i) & 7];
+    static const int cells[8] = {1, 1, 1, 1, 3, 4, 12, 16};
+    struct cg_outline outline = {0};
+    for (int k = 0; k < n; k += NV_PART) {
+        bytes *block = stored + k / NV_BLOCK * NV_BYTES;
+        float scale = scale_of_nvfp4(block[k % NV_BLOCK / NV_PART]);
+        int squares = 0;
+        for (int i = k; i < k + NV_PART; i++) {
+            int code = code_of_nvfp4(block, i % NV_BLOCK);
+            values[i] = scale * (float)of_nvfp4[code];
+            squares += cells[code & 7];
+        }
+        add_scale(&outline, scale, 12, squares);
     }
-    return sum;
+    return outline;
 }

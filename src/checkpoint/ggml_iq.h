@@ -1,14 +1,12 @@
-/* The types of ggml whose codes are entries of a codebook, and its NVFP4, for ggml_blocks.c and
- * ggml_rounding.c. */
+/* The types of ggml whose codes are entries of a codebook, and its NVFP4, for ggml_blocks.c. */
 #ifndef COGNATE_CHECKPOINT_GGML_IQ_H
 #define COGNATE_CHECKPOINT_GGML_IQ_H
 
-#include <stddef.h>
+#include "cognate/dtype.h"
 
-/* The values of n elements, and the rounding of one block, as in the tables there. */
+/* As in the table there. */
 #define CG_BOOK_TYPE(name)                                                                                   \
-    void cg_decode_##name(const unsigned char *restrict stored, size_t n, float *restrict values);           \
-    double cg_rounding_##name(const unsigned char *block)
+    struct cg_outline cg_decode_##name(const unsigned char *restrict stored, int n, float *restrict values)
 
 CG_BOOK_TYPE(iq1_s);
 CG_BOOK_TYPE(iq1_m);

@@ -50,13 +50,12 @@ void cg_block_begin_chunk(struct cg_block *block)
 
 void cg_block_decode(struct cg_block *block, int m, enum cg_dtype dtype, const void *stored, size_t n)
 {
-    if (block->single)
-        cg_dtype_decode_floats(dtype, stored, n, cg_block_singles(block, m));
-    else
-        cg_dtype_decode(dtype, stored, n, cg_block_wides(block, m));
-    block->member[m].rounding = cg_dtype_rounding(dtype, stored, n);
-    block->member[m].low = -INFINITY;
-    block->member[m].high = INFINITY;
+    struct cg_outline outline = block->single
+                                    ? cg_dtype_decode_floats(dtype, stored, n, cg_block_singles(block, m))
+                                    : cg_dtype_decode(dtype, stored, n, cg_block_wides(block, m));
+    block->member[m].rounding = outline.rounding;
+    block->member[m].low = outline.low;
+    block->member[m].high = outline.high;
 }
 
 static void clear_value(struct cg_block *block, int m, size_t i)

@@ -42,7 +42,7 @@ void cg_block_begin_chunk(struct cg_block *block);
 float *cg_block_singles(struct cg_block *block, int m);
 double *cg_block_wides(struct cg_block *block, int m);
 
-/* Fills member m from n elements at `stored`; n >= 1. Knows no bounds. */
+/* Fills member m, with its rounding and bounds, from n elements at `stored`; n >= 1. */
 void cg_block_decode(struct cg_block *block, int m, enum cg_dtype dtype, const void *stored, size_t n);
 
 /* When all members have their n values, their rounding and their bounds. Extremes are not looked for where

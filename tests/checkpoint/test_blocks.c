@@ -1,6 +1,7 @@
 /* ggml's blocks: values that PyPI's gguf 0.19 has for the same bytes, and what rounding is said to explain.
  */
 #include "cognate/dtype.h"
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -8,8 +9,13 @@
 #include <string.h>
 /* cmocka wants the above first */
 #include <cmocka.h>
+/* The loops for any machine by a name of their own. */
+#define CG_ANY_MACHINE
+#define cg_ggml_decode portable_decode
+#include "checkpoint/ggml_blocks.c"
+#undef cg_ggml_decode
 
-enum { BLOCKS = 3, LARGEST = 256, MOST_BYTES = 210, SAMPLES = 5 };
+enum { BLOCKS = 3, LARGEST = 256, MOST_BYTES = 210, SAMPLES = 5, MANY = 3000 };
 
 /* Of three blocks whose bytes are (31 i + 1) mod 251: elements 0, 17, the first block's last, the second's
  * sixth, and the last; and the sum over all of value i times (1 + i mod 7), in order. */
@@ -91,14 +97,15 @@ static void test_one_by_one(void **state)
         unsigned char *memory = make_blocks(grain);
         size_t e = (size_t)grain.elements;
         double all[BLOCKS * LARGEST], one[LARGEST], rounding = 0;
-        cg_dtype_decode(rows[r].dtype, memory + 1, BLOCKS * e, all);
+        struct cg_outline whole = cg_dtype_decode(rows[r].dtype, memory + 1, BLOCKS * e, all), block;
         for (size_t b = 0; b < BLOCKS; b++) {
-            cg_dtype_decode(rows[r].dtype, memory + 1 + b * (size_t)grain.bytes, e, one);
+            block = cg_dtype_decode(rows[r].dtype, memory + 1 + b * (size_t)grain.bytes, e, one);
             assert_memory_equal(one, all + b * e, e * sizeof *one);
-            rounding += cg_dtype_rounding(rows[r].dtype, memory + 1 + b * (size_t)grain.bytes, e);
+            assert_true(whole.low <= block.low && block.high <= whole.high);
+            rounding += block.rounding;
         }
-        double whole = cg_dtype_rounding(rows[r].dtype, memory + 1, BLOCKS * e);
-        assert_true(whole > 0 && whole > rounding * (1 - 1e-14) && whole < rounding * (1 + 1e-14));
+        assert_true(whole.rounding > 0 && whole.rounding > rounding * (1 - 1e-14) &&
+                    whole.rounding < rounding * (1 + 1e-14));
         free(memory);
     }
 }
@@ -148,13 +155,82 @@ static void test_rounding(void **state)
             if (roundings[r].bytes[k].byte)
                 block[roundings[r].bytes[k].at] = (unsigned char)roundings[r].bytes[k].byte;
         size_t e = (size_t)cg_dtype_grain(roundings[r].dtype).elements;
-        double found = cg_dtype_rounding(roundings[r].dtype, block, e);
+        double values[LARGEST], found = cg_dtype_decode(roundings[r].dtype, block, e, values).rounding;
         if (found < roundings[r].rounding * (1 - 1e-12) || found > roundings[r].rounding * (1 + 1e-12))
             fail_msg("%s, row %zu: %.17g, not %.17g", cg_dtype_name(roundings[r].dtype), r, found,
                      roundings[r].rounding);
     }
-    assert_true(cg_dtype_rounding(CG_BF16, "\0\100", 1) == 0);
-    assert_true(cg_dtype_rounding(CG_C64, "\0\0\0\0\0\0\0\0", 1) == 0);
+    double value;
+    struct cg_outline plain = cg_dtype_decode(CG_BF16, "\0\100", 1, &value);
+    assert_true(plain.rounding == 0 && plain.low == -INFINITY && plain.high == INFINITY);
+}
+
+static bool is_within(struct cg_outline outline, const float *values, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (isfinite(values[i]) && ((double)values[i] < outline.low || (double)values[i] > outline.high))
+            return false;
+    return true;
+}
+
+/* Any bytes, and any number of blocks: what this machine makes of them is what any makes. */
+static void test_portable(void **state)
+{
+    (void)state;
+    uint32_t bits = 1;
+    for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
+        struct cg_grain grain = cg_dtype_grain(rows[r].dtype);
+        for (int n = 1; n * grain.elements < MANY; n += 1 + n / 4) {
+            unsigned char stored[MANY * 2];
+            float found[MANY], expected[MANY];
+            size_t elements = (size_t)(n * grain.elements);
+            for (int i = 0; i < n * grain.bytes; i++)
+                stored[i] = (unsigned char)((bits = bits * 1664525 + 1013904223) >> 24);
+            struct cg_outline here = cg_dtype_decode_floats(rows[r].dtype, stored, elements, found);
+            struct cg_outline any = portable_decode(rows[r].dtype, stored, elements, expected);
+            assert_true(here.rounding == any.rounding && here.rounding >= 0);
+            assert_true(here.low == any.low && here.high == any.high);
+            assert_true(is_within(here, found, elements));
+            for (size_t i = 0; i < elements; i++)
+                assert_true(memcmp(&found[i], &expected[i], sizeof *found) == 0 ||
+                            (isnan(found[i]) && isnan(expected[i])));
+        }
+    }
+}
+
+/* One block of codes that are all alike but for a scale of 1: values at a bound, and the other one. */
+static const struct {
+    enum cg_dtype dtype;
+    int fill, half, other; /* where the scale stands, and a minimum, or -1 */
+    double low, high;
+} bounds[] = {
+    {CG_Q4_0, 0x00, 0, -1, -8, 7},         {CG_Q4_0, 0xFF, 0, -1, -8, 7},
+    {CG_Q4_1, 0xFF, 0, 2, 1, 16},          {CG_Q5_0, 0x00, 0, -1, -16, 15},
+    {CG_Q5_1, 0xFF, 0, 2, 1, 32},          {CG_Q8_0, 0x80, 0, -1, -128, 127},
+    {CG_Q2_K, 0xFF, 80, 82, -15, 30},      {CG_Q3_K, 0x00, 108, -1, -96, 128},
+    {CG_Q4_K, 0xFF, 0, 2, -63, 882},       {CG_Q5_K, 0xFF, 0, 2, -63, 1890},
+    {CG_Q6_K, 0x80, 208, -1, -3968, 4096}, {CG_IQ4_NL, 0x00, 0, -1, -127, 113},
+    {CG_IQ4_XS, 0xFF, 0, -1, -3937, 3503}, {CG_TQ1_0, 0x00, 52, -1, -1, 1},
+    {CG_TQ2_0, 0xFF, 64, -1, -1, 2},       {CG_IQ3_S, 0xFF, 0, -1, -465, 465},
+};
+
+static void test_bounds(void **state)
+{
+    (void)state;
+    for (size_t r = 0; r < sizeof bounds / sizeof *bounds; r++) {
+        unsigned char block[MOST_BYTES];
+        float values[LARGEST];
+        memset(block, bounds[r].fill, sizeof block);
+        for (int k = 0; k < 2; k++) {
+            int at = k ? bounds[r].other : bounds[r].half;
+            if (at >= 0)
+                memcpy(block + at, "\0\x3C", 2);
+        }
+        size_t n = (size_t)cg_dtype_grain(bounds[r].dtype).elements;
+        struct cg_outline found = cg_dtype_decode_floats(bounds[r].dtype, block, n, values);
+        if (found.low != bounds[r].low || found.high != bounds[r].high || !is_within(found, values, n))
+            fail_msg("%s, row %zu: %g to %g", cg_dtype_name(bounds[r].dtype), r, found.low, found.high);
+    }
 }
 
 static void test_names(void **state)
@@ -167,10 +243,8 @@ static void test_names(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_values),
-        cmocka_unit_test(test_one_by_one),
-        cmocka_unit_test(test_rounding),
-        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_values),   cmocka_unit_test(test_one_by_one), cmocka_unit_test(test_rounding),
+        cmocka_unit_test(test_portable), cmocka_unit_test(test_bounds),     cmocka_unit_test(test_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
