@@ -445,30 +445,3 @@ double cg_take_codes(const struct cg_code_run *run, const struct cg_code_blocks 
     double sum = takers[run->kind](run, blocks, n, values);
     return is_table(run->kind) ? sum_steps(run, blocks, n) : sum;
 }
-
-CG_CLONES static double scale_each(const float *restrict code, const float *restrict scale,
-                                   const float *restrict zero, float factor, size_t n, float *restrict values)
-{
-    double lane[EIGHT] = {0};
-    for (size_t i = 0; i < n; i++)
-        values[i] = (code[i] - zero[i]) * scale[i] * factor;
-    for (size_t i = 0; i < n; i++) {
-        double square = (double)scale[i] * (double)scale[i];
-        lane[i % EIGHT] += isfinite(square) ? square : 0;
-    }
-    for (int width = EIGHT / 2; width > 0; width /= 2)
-        for (int l = 0; l < width; l++)
-            lane[l] += lane[l + width];
-    return lane[0];
-}
-
-double cg_take_each(const struct cg_code_run *run, const float *scale, const float *zero, float factor,
-                    size_t n, float *values)
-{
-    static const float one = 1, none = 0;
-    float code[CG_MOST_CODES];
-    if (is_table(run->kind) || is_f8(run->kind))
-        return cg_take_codes(run, &(struct cg_code_blocks){scale, zero, 0, 1, factor}, n, values);
-    cg_take_codes(run, &(struct cg_code_blocks){&one, &none, 0, n, 1}, n, code);
-    return scale_each(code, scale, zero, factor, n, values);
-}
