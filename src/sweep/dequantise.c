@@ -57,16 +57,18 @@ static int64_t scale_at(const struct cg_dequantiser *d, int64_t row, int64_t *st
     return how->scales_by_column ? row : row / how->block_rows * d->column_blocks;
 }
 
-/* Scales that are codes themselves stand for numbers of a table, scaled by a number a nested block. */
-static void scale_nested(const struct cg_dequantiser *d, int64_t first, size_t n, float *out)
+/* Scales that are bytes stand for numbers of a table, scaled by a number a nested block. */
+static void load_nested(const struct cg_dequantiser *d, int64_t first, size_t n, float *out)
 {
+    const uint8_t *code = d->side[CG_SIDE_SCALE] + first;
     int64_t length = d->how->nested_block;
-    float of_block = 0;
-    for (size_t i = 0; i < n; i++) {
-        int64_t at = first + (int64_t)i;
-        if (i == 0 || at % length == 0)
-            side_numbers(d, CG_SIDE_NESTED_SCALE, at / length, 1, 1, &of_block);
-        out[i] = d->nested_table[(int)out[i]] * of_block + d->how->nested_offset;
+    for (size_t i = 0; i < n;) {
+        int64_t at = first + (int64_t)i, left = length - at % length;
+        size_t end = (size_t)left < n - i ? i + (size_t)left : n;
+        float of_block;
+        side_numbers(d, CG_SIDE_NESTED_SCALE, at / length, 1, 1, &of_block);
+        for (; i < end; i++)
+            out[i] = d->nested_table[code[i]] * of_block + d->how->nested_offset;
     }
 }
 
@@ -74,9 +76,10 @@ static void scale_nested(const struct cg_dequantiser *d, int64_t first, size_t n
 static void load_scales(const struct cg_dequantiser *d, int64_t row, int64_t first, size_t n, float *out)
 {
     int64_t step, at = scale_at(d, row, &step);
-    side_numbers(d, CG_SIDE_SCALE, at + first * step, step, n, out);
     if (d->how->nested_block > 0)
-        scale_nested(d, at + first, n, out);
+        load_nested(d, at + first, n, out);
+    else
+        side_numbers(d, CG_SIDE_SCALE, at + first * step, step, n, out);
     for (size_t i = 0; d->kind[CG_SIDE_GLOBAL_SCALE] && i < n; i++)
         out[i] /= d->global;
 }
