@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-enum { HALF = 16 }; /* of a vector, in bytes */
+enum { HALF = 16, LINES = 2 }; /* bytes of half a vector; lines of a row that are written at a time */
 typedef uint64_t half __attribute__((vector_size(HALF)));
 
 /* For one width. A square of as many rows and columns as half a vector has elements, n, is transposed in
@@ -51,12 +51,14 @@ typedef uint64_t half __attribute__((vector_size(HALF)));
     CG_CLONES static void transpose_##type(uint8_t *to, int64_t pitch, const struct cg_columns *from,        \
                                            int64_t rows, int64_t columns)                                    \
     {                                                                                                        \
-        const int64_t size = sizeof(type), line = CG_TRANSPOSE_LINE / size;                                  \
+        const int64_t size = sizeof(type), most = LINES * CG_TRANSPOSE_LINE / size;                          \
         for (int64_t c0 = 0, end; c0 < columns; c0 = end) {                                                  \
-            end = columns - c0 < line ? columns : c0 + line;                                                 \
+            end = columns - c0 < most ? columns : c0 + most;                                                 \
             for (int64_t r = 0; r < rows; r += n) {                                                          \
                 for (int k = 0; k < n && r + n < rows; k++)                                                  \
-                    __builtin_prefetch(to + ((r + n + k) * pitch + c0) * size, 1);                           \
+                    for (int line = 0; line < LINES; line++)                                                 \
+                        __builtin_prefetch(                                                                  \
+                            to + ((r + n + k) * pitch + c0) * size + line * CG_TRANSPOSE_LINE, 1);           \
                 for (int64_t c = c0; c < end; c += 2 * n) {                                                  \
                     const uint8_t *corner = from->memory + (r * from->step + c * from->pitch) * size;        \
                     if (from->step == 2)                                                                     \
