@@ -345,10 +345,10 @@ double cg_dequantise(struct cg_dequantiser *d, int64_t first, size_t n, float *r
     d->low = INFINITY;
     d->high = -INFINITY;
     *values = room;
+    assert(n <= CG_MOST_CODES);
     if (d->by_group && first % d->columns + (int64_t)n <= d->columns)
         return dequantise_shuffled(d, first, n, room, values);
     bool paired = d->how->codes == CG_CODES_E2M1 || d->how->codes == CG_CODES_TABLE;
-    assert(n <= CG_MOST_CODES);
     for (size_t done = 0; done < n;) {
         int64_t at = first + (int64_t)done, left = d->columns - at % d->columns;
         size_t run = (size_t)left < n - done ? (size_t)left : n - done;
