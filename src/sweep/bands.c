@@ -99,17 +99,29 @@ CG_CLONES void cg_band_take(const struct cg_band *band, const struct cg_band_cod
         take(band, codes, 8, columns, values, pitch);
 }
 
-double cg_band_squares(const float *scale, size_t row, const int32_t *count, size_t blocks)
+void cg_band_squares(const float *scale, size_t blocks, double *square)
 {
-    enum { LANES = 8 };
-    double lane[LANES] = {0};
-    for (size_t b = 0; b < blocks; b += LANES)
-        for (size_t l = 0; l < LANES; l++) {
-            double square = (double)scale[CG_BAND * (b + l) + row];
-            square *= square;
-            lane[l] += isfinite(square) ? (double)count[b + l] * square : 0;
+    for (size_t b = 0; b < blocks; b++)
+        for (size_t r = 0; r < CG_BAND; r++) {
+            double of = (double)scale[CG_BAND * b + r];
+            square[r * blocks + b] = isfinite(of) ? of * of : 0;
         }
-    for (size_t width = LANES / 2; width > 0; width /= 2)
+}
+
+CG_CLONES void cg_band_count(const int32_t *restrict before, const int32_t *restrict after, size_t blocks,
+                             int32_t *restrict count)
+{
+    for (size_t b = 0; b < blocks; b++)
+        count[b] = after[b] - before[b];
+}
+
+CG_CLONES double cg_band_rounding(const double *restrict square, const int32_t *restrict count, size_t blocks)
+{
+    double lane[CG_BAND] = {0};
+    for (size_t b = 0; b < blocks; b += CG_BAND)
+        for (size_t l = 0; l < CG_BAND; l++)
+            lane[l] += (double)count[b + l] * square[b + l];
+    for (size_t width = CG_BAND / 2; width > 0; width /= 2)
         for (size_t l = 0; l < width; l++)
             lane[l] += lane[l + width];
     return lane[0];

@@ -31,8 +31,13 @@ bool cg_band_fits(int bits, int64_t columns);
 void cg_band_take(const struct cg_band *band, const struct cg_band_codes *codes, size_t columns,
                   float *values, size_t pitch);
 
-/* The sum over blocks of count * scale^2 in row `row`, where blocks are a multiple of eight. Scales that are
- * not finite add nothing. */
-double cg_band_squares(const float *scale, size_t row, const int32_t *count, size_t blocks);
+/* The squares of scales, [CG_BAND][blocks]; of those that are not finite 0. */
+void cg_band_squares(const float *scale, size_t blocks, double *square);
+
+/* How many columns of each block there are between two places. */
+void cg_band_count(const int32_t *before, const int32_t *after, size_t blocks, int32_t *count);
+
+/* The sum of count * square, where blocks are a multiple of eight. */
+double cg_band_rounding(const double *square, const int32_t *count, size_t blocks);
 
 #endif

@@ -213,10 +213,10 @@ static int64_t band_of(const struct cg_dequantiser *d, int64_t row)
 
 static void take_band(struct cg_dequantiser *d, int64_t first)
 {
-    size_t bits = (size_t)d->how->bits, row_bytes = (size_t)d->columns * bits / 8;
+    int64_t bits = d->how->bits;
     struct cg_band band = {d->group, d->tile_scale, d->tile_zero};
-    struct cg_band_codes codes = {d->codes + (size_t)(first * d->columns - d->codes_first) * bits / 8,
-                                  row_bytes, d->how->bits, d->how->offset};
+    struct cg_band_codes codes = {d->codes + (first * d->columns - d->codes_first) * bits / 8,
+                                  (size_t)(d->columns * bits / 8), d->how->bits, d->how->offset};
     cg_band_take(&band, &codes, (size_t)d->columns, d->band, (size_t)d->band_pitch);
 }
 
@@ -224,8 +224,8 @@ static void take_band(struct cg_dequantiser *d, int64_t first)
 static void load_band(struct cg_dequantiser *d, int64_t first)
 {
     int64_t left = d->how->rows - first, n = left < CG_BAND ? left : CG_BAND;
-    float *scale = d->tile_scale + CG_BAND * d->padded_blocks,
-          *zero = d->tile_zero + CG_BAND * d->padded_blocks;
+    int64_t behind = CG_BAND * d->padded_blocks;
+    float *scale = d->tile_scale + behind, *zero = d->tile_zero + behind;
     d->tile_at = first;
     if (d->how->scales_by_column)
         load_columns(d, first, n, 1, CG_BAND);
@@ -236,11 +236,11 @@ static void load_band(struct cg_dequantiser *d, int64_t first)
             d->tile_zero[b * CG_BAND + r] = zero[b];
         }
     }
+    cg_band_squares(d->tile_scale, (size_t)d->padded_blocks, d->square);
     struct cg_code_blocks blocks = {d->tile_scale, d->tile_zero, 0, 1, 1};
     d->band_low = INFINITY;
     d->band_high = -INFINITY;
-    cg_code_bounds(d->least_code, d->most_code, &blocks, CG_BAND * (size_t)d->padded_blocks, &d->band_low,
-                   &d->band_high);
+    cg_code_bounds(d->least_code, d->most_code, &blocks, (size_t)behind, &d->band_low, &d->band_high);
     d->band_held = d->how->codes == CG_CODES_BITS && cg_band_fits(d->how->bits, d->columns) &&
                    first * d->columns >= d->codes_first && (first + CG_BAND) * d->columns <= d->codes_end;
     if (d->band_held)
@@ -251,8 +251,7 @@ static void load_band(struct cg_dequantiser *d, int64_t first)
 static void count_blocks(struct cg_dequantiser *d, int64_t column, int64_t n)
 {
     int64_t begin = column / COUNTED, end = (column + n) / COUNTED, blocks = d->padded_blocks;
-    for (int64_t b = 0; b < blocks; b++)
-        d->count[b] = d->before[end * blocks + b] - d->before[begin * blocks + b];
+    cg_band_count(d->before + begin * blocks, d->before + end * blocks, (size_t)blocks, d->count);
     for (int64_t c = begin * COUNTED; c < column; c++)
         d->count[d->group[c]]--;
     for (int64_t c = end * COUNTED; c < column + n; c++)
@@ -262,7 +261,7 @@ static void count_blocks(struct cg_dequantiser *d, int64_t column, int64_t n)
 /* A row's part of a band that is not held whole, or whose codes are bytes: these have steps of their own. */
 static double take_alone(const struct cg_dequantiser *d, int64_t first, size_t row, size_t n, float *values)
 {
-    static const float one = 1, none = 0;
+    const float one = 1, none = 0;
     float number[CG_MOST_CODES], code[CG_MOST_CODES];
     struct scales scales;
     const int32_t *block = d->group + first % d->columns;
@@ -285,13 +284,12 @@ static double dequantise_shuffled(struct cg_dequantiser *d, int64_t first, size_
                                   const float **values)
 {
     int64_t column = first % d->columns, row = first / d->columns, band = band_of(d, row);
-    size_t in_band = (size_t)(row - band);
     double sum = 0;
     if (d->tile_at != band)
         load_band(d, band);
     const float *held = d->band + (row - band) * d->band_pitch + column;
     if (!d->band_held)
-        sum = take_alone(d, first, in_band, n, room);
+        sum = take_alone(d, first, (size_t)(row - band), n, room);
     else if (values)
         *values = held;
     else
@@ -300,7 +298,8 @@ static double dequantise_shuffled(struct cg_dequantiser *d, int64_t first, size_
     d->high = fmaxf(d->high, d->band_high);
     if (d->how->codes != CG_CODES_BYTES) {
         count_blocks(d, column, (int64_t)n);
-        sum = cg_band_squares(d->tile_scale, in_band, d->count, (size_t)d->padded_blocks);
+        sum =
+            cg_band_rounding(d->square + (row - band) * d->padded_blocks, d->count, (size_t)d->padded_blocks);
     }
     return sum / 12;
 }
@@ -346,9 +345,9 @@ double cg_dequantise(struct cg_dequantiser *d, int64_t first, size_t n, float *r
     d->high = -INFINITY;
     *values = room;
     assert(n <= CG_MOST_CODES);
+    bool paired = d->how->codes == CG_CODES_E2M1 || d->how->codes == CG_CODES_TABLE;
     if (d->by_group && first % d->columns + (int64_t)n <= d->columns)
         return dequantise_shuffled(d, first, n, room, values);
-    bool paired = d->how->codes == CG_CODES_E2M1 || d->how->codes == CG_CODES_TABLE;
     for (size_t done = 0; done < n;) {
         int64_t at = first + (int64_t)done, left = d->columns - at % d->columns;
         size_t run = (size_t)left < n - done ? (size_t)left : n - done;
@@ -533,12 +532,9 @@ static int begin_tile(struct cg_dequantiser *d, struct cg_err *err)
 {
     size_t n = d->by_group || d->how->scales_by_column ? TILE * (size_t)d->padded_blocks : 0;
     d->tile_at = -1;
-    if (cg_grow((void **)&d->tile_scale, &d->scales_capacity, n, sizeof *d->tile_scale, err) < 0 ||
-        cg_grow((void **)&d->tile_zero, &d->zeros_capacity, n, sizeof *d->tile_zero, err) < 0)
+    if (cg_grow((void **)&d->tile_scale, &d->scales_capacity, n, sizeof *d->tile_scale, err) < 0)
         return -1;
-    memset(d->tile_scale, 0, n * sizeof *d->tile_scale);
-    memset(d->tile_zero, 0, n * sizeof *d->tile_zero);
-    return 0;
+    return cg_grow((void **)&d->tile_zero, &d->zeros_capacity, n, sizeof *d->tile_zero, err);
 }
 
 /* Room for a band, and how many columns of each block there are before every COUNTED-th. */
@@ -551,10 +547,14 @@ static int begin_band(struct cg_dequantiser *d, struct cg_err *err)
     d->band_pitch = d->columns + 2 * CG_BAND; /* rows of a power of two would share few places of the cache */
     free(d->band);
     if (!(d->band = cg_new_aligned(CG_BAND * (size_t)d->band_pitch, sizeof *d->band, err)) ||
+        cg_grow((void **)&d->square, &d->squares_capacity, CG_BAND * (size_t)blocks, sizeof *d->square, err) <
+            0 ||
         cg_grow((void **)&d->count, &d->counts_capacity, (size_t)blocks, sizeof *d->count, err) < 0 ||
         cg_grow((void **)&d->before, &d->before_capacity, (size_t)((d->columns / COUNTED + 1) * blocks),
                 sizeof *d->before, err) < 0)
         return -1;
+    memset(d->tile_scale, 0, CG_BAND * (size_t)blocks * sizeof *d->tile_scale);
+    memset(d->tile_zero, 0, CG_BAND * (size_t)blocks * sizeof *d->tile_zero);
     memset(d->count, 0, (size_t)blocks * sizeof *d->count);
     for (int64_t c = 0; c <= d->columns; c++) {
         if (c % COUNTED == 0)
@@ -593,6 +593,7 @@ void cg_dequantiser_release(struct cg_dequantiser *d)
     free(d->tile_scale);
     free(d->tile_zero);
     free(d->band);
+    free(d->square);
     free(d->count);
     free(d->before);
     *d = (struct cg_dequantiser){0};

@@ -31,10 +31,11 @@ struct cg_dequantiser {
     int64_t tile_at; /* the first row of the tile, or of the band; -1: none yet */
     float *band;     /* [CG_BAND][band_pitch] by_group, the values of a band when all its codes are held */
     int64_t band_pitch;
+    double *square; /* [CG_BAND][padded_blocks], of the band's scales */
     bool band_held;
     float band_low, band_high; /* no value of the band lies beyond */
     int32_t *count, *before;   /* columns of each block: in a run, and before every COUNTED-th */
-    size_t counts_capacity, before_capacity;
+    size_t squares_capacity, counts_capacity, before_capacity;
     float low, high; /* no value of the last call lies beyond, but for what is not finite */
 };
 
