@@ -126,10 +126,11 @@ static int read_rows(struct cg_fetch *fetch, struct cg_gather *from, const struc
         return -1;
     if (!member->quantised)
         cg_dtype_decode(dtype, fetch->stored, (size_t)n, fetch->values);
+    else
+        cg_dequantiser_hold(&fetch->dequantiser, fetch->stored, start * columns, n);
     for (int64_t at = 0; member->quantised && at < count * columns; at += CG_MOST_CODES) {
         int64_t some = count * columns - at < CG_MOST_CODES ? count * columns - at : CG_MOST_CODES;
-        cg_dequantise_wide(&fetch->dequantiser, fetch->stored, start * columns, first * columns + at,
-                           (size_t)some, fetch->values + at);
+        cg_dequantise_wide(&fetch->dequantiser, first * columns + at, (size_t)some, fetch->values + at);
     }
     return 0;
 }

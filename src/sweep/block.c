@@ -102,6 +102,10 @@ static void set_aside_nonfinite(struct cg_block *block, int m)
     struct cg_block_member *member = &block->member[m];
     double low = INFINITY, high = -INFINITY;
     memset(member->mask, 0, sizeof member->mask);
+    if (block->single && member->values.single != cg_block_singles(block, m)) { /* somebody else's */
+        memcpy(cg_block_singles(block, m), member->values.single, block->n * sizeof(float));
+        member->values.single = cg_block_singles(block, m);
+    }
     for (size_t i = 0; i < block->n; i++) {
         double v = cg_value(member->values, i);
         if (isfinite(v)) {

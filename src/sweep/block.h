@@ -8,7 +8,7 @@
 #include <stdbool.h>
 
 struct cg_block_member {
-    struct cg_values values;         /* [CG_BLOCK]; a NaN or an infinity stands as 0 */
+    struct cg_values values; /* [CG_BLOCK]; a NaN or an infinity stands as 0; floats may lie elsewhere */
     struct cg_block_moments moments; /* of the finite values; minimum and maximum NaN when there is none */
     double low, high;                /* known before: no value lies beyond */
     double least, greatest;          /* of the chunk's blocks so far; NaN before the first */
@@ -45,8 +45,9 @@ double *cg_block_wides(struct cg_block *block, int m);
 /* Fills member m, with its rounding and bounds, from n elements at `stored`; n >= 1. */
 void cg_block_decode(struct cg_block *block, int m, enum cg_dtype dtype, const void *stored, size_t n);
 
-/* When all members have their n values, their rounding and their bounds. Extremes are not looked for where
- * the bounds lie within those of the chunk so far, which stand for the block's then. */
+/* When all members have their n values, in their places or pointed to, their rounding and their bounds.
+ * Extremes are not looked for where the bounds lie within those of the chunk so far, which stand for the
+ * block's then. */
 void cg_block_measure(struct cg_block *block, size_t n);
 
 /* The sum of the products of the values of members i and j, i < j. */

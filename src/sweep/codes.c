@@ -47,6 +47,7 @@ void cg_codes_of_bits(const uint8_t *bytes, size_t first, int bits, int offset, 
 
 enum { EIGHT = 8 };
 typedef int32_t eight_ints __attribute__((vector_size(EIGHT * sizeof(int32_t))));
+typedef uint32_t eight_naturals __attribute__((vector_size(EIGHT * sizeof(uint32_t))));
 typedef float eight_floats __attribute__((vector_size(EIGHT * sizeof(float))));
 
 CG_ALWAYS_INLINE int32_t word_at(const uint8_t *bytes)
@@ -130,12 +131,15 @@ CG_ALWAYS_INLINE void f8_values(struct f8 f8, const eight_ints *bytes, eight_int
  * its own power. What is not finite has no step. */
 CG_ALWAYS_INLINE void f8_squares(struct f8 f8, const eight_ints *value, eight_ints *squares)
 {
-    const int32_t one = 127 << 23, quarter_less = 1 << 22, infinite = 255 << 23;
+    const uint32_t one = 127u << 23;
+    const int32_t quarter_less = 1 << 22, infinite = 255 << 23;
     const int32_t least = (128 - f8.bias) << 23;
     eight_ints power = *value & infinite, above = power > least;
     eight_ints halved = ((*value & 0x007FFFFF) == 0) & above;
     eight_ints place = (power & above) | (least & ~above);
-    *squares = (2 * (place - (f8.mantissa_bits << 23)) - one - (halved & quarter_less)) & (power != infinite);
+    /* past int32 where it is masked */
+    eight_naturals twice = 2 * (eight_naturals)(place - (f8.mantissa_bits << 23));
+    *squares = (eight_ints)(twice - one - (eight_naturals)(halved & quarter_less)) & (power != infinite);
 }
 
 CG_ALWAYS_INLINE bool is_f8(enum cg_code_kind kind)
@@ -444,31 +448,4 @@ double cg_take_codes(const struct cg_code_run *run, const struct cg_code_blocks 
         return cg_nibbles_take(run, blocks, n, values);
     double sum = takers[run->kind](run, blocks, n, values);
     return is_table(run->kind) ? sum_steps(run, blocks, n) : sum;
-}
-
-CG_CLONES static double scale_each(const float *restrict code, const float *restrict scale,
-                                   const float *restrict zero, float factor, size_t n, float *restrict values)
-{
-    double lane[EIGHT] = {0};
-    for (size_t i = 0; i < n; i++)
-        values[i] = (code[i] - zero[i]) * scale[i] * factor;
-    for (size_t i = 0; i < n; i++) {
-        double square = (double)scale[i] * (double)scale[i];
-        lane[i % EIGHT] += isfinite(square) ? square : 0;
-    }
-    for (int width = EIGHT / 2; width > 0; width /= 2)
-        for (int l = 0; l < width; l++)
-            lane[l] += lane[l + width];
-    return lane[0];
-}
-
-double cg_take_each(const struct cg_code_run *run, const float *scale, const float *zero, float factor,
-                    size_t n, float *values)
-{
-    static const float one = 1, none = 0;
-    float code[CG_MOST_CODES];
-    if (is_table(run->kind) || is_f8(run->kind))
-        return cg_take_codes(run, &(struct cg_code_blocks){scale, zero, 0, 1, factor}, n, values);
-    cg_take_codes(run, &(struct cg_code_blocks){&one, &none, 0, n, 1}, n, code);
-    return scale_each(code, scale, zero, factor, n, values);
 }

@@ -74,10 +74,6 @@ void cg_code_bounds(float least, float most, const struct cg_code_blocks *blocks
 double cg_take_codes(const struct cg_code_run *run, const struct cg_code_blocks *blocks, size_t n,
                      float *values);
 
-/* The same where each code has a scale and a zero point of its own. */
-double cg_take_each(const struct cg_code_run *run, const float *scale, const float *zero, float factor,
-                    size_t n, float *values);
-
 /* Unsigned codes of `bits` each, from bit `first` of bytes on, less `offset`, as numbers. */
 void cg_codes_of_bits(const uint8_t *bytes, size_t first, int bits, int offset, size_t n, float *code);
 

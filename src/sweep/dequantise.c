@@ -57,16 +57,18 @@ static int64_t scale_at(const struct cg_dequantiser *d, int64_t row, int64_t *st
     return how->scales_by_column ? row : row / how->block_rows * d->column_blocks;
 }
 
-/* Scales that are codes themselves stand for numbers of a table, scaled by a number a nested block. */
-static void scale_nested(const struct cg_dequantiser *d, int64_t first, size_t n, float *out)
+/* Scales that are bytes stand for numbers of a table, scaled by a number a nested block. */
+static void load_nested(const struct cg_dequantiser *d, int64_t first, size_t n, float *out)
 {
+    const uint8_t *code = d->side[CG_SIDE_SCALE] + first;
     int64_t length = d->how->nested_block;
-    float of_block = 0;
-    for (size_t i = 0; i < n; i++) {
-        int64_t at = first + (int64_t)i;
-        if (i == 0 || at % length == 0)
-            side_numbers(d, CG_SIDE_NESTED_SCALE, at / length, 1, 1, &of_block);
-        out[i] = d->nested_table[(int)out[i]] * of_block + d->how->nested_offset;
+    for (size_t i = 0; i < n;) {
+        int64_t at = first + (int64_t)i, left = length - at % length;
+        size_t end = (size_t)left < n - i ? i + (size_t)left : n;
+        float of_block;
+        side_numbers(d, CG_SIDE_NESTED_SCALE, at / length, 1, 1, &of_block);
+        for (; i < end; i++)
+            out[i] = d->nested_table[code[i]] * of_block + d->how->nested_offset;
     }
 }
 
@@ -74,9 +76,10 @@ static void scale_nested(const struct cg_dequantiser *d, int64_t first, size_t n
 static void load_scales(const struct cg_dequantiser *d, int64_t row, int64_t first, size_t n, float *out)
 {
     int64_t step, at = scale_at(d, row, &step);
-    side_numbers(d, CG_SIDE_SCALE, at + first * step, step, n, out);
     if (d->how->nested_block > 0)
-        scale_nested(d, at + first, n, out);
+        load_nested(d, at + first, n, out);
+    else
+        side_numbers(d, CG_SIDE_SCALE, at + first * step, step, n, out);
     for (size_t i = 0; d->kind[CG_SIDE_GLOBAL_SCALE] && i < n; i++)
         out[i] /= d->global;
 }
@@ -110,12 +113,7 @@ static void load_zeros(const struct cg_dequantiser *d, int64_t row, int64_t firs
 }
 
 /* Rows whose scales are loaded at a time. By column, those of one row lie pages apart. */
-enum { TILE = 16 };
-
-static bool is_tiled(const struct cg_dequantiser *d)
-{
-    return d->by_group || d->how->scales_by_column;
-}
+enum { TILE = 16, COUNTED = 256 };
 
 /* The zero points of n rows at one block. GPTQ's and AWQ's are codes that wrap within their bits. */
 static void load_column_of_zeros(const struct cg_dequantiser *d, int64_t first, int64_t n, float *out)
@@ -135,8 +133,9 @@ static void load_column_of_zeros(const struct cg_dequantiser *d, int64_t first, 
     }
 }
 
-/* Column by column, as they lie. */
-static void load_columns(struct cg_dequantiser *d, int64_t row, int64_t n)
+/* Of n rows from `row` on, column by column as they lie: row r's of block b go to r * by_row + b * by_block.
+ */
+static void load_columns(struct cg_dequantiser *d, int64_t row, int64_t n, int64_t by_row, int64_t by_block)
 {
     float scale[TILE], zero[TILE] = {0};
     for (int64_t block = 0; block < d->column_blocks; block++) {
@@ -145,156 +144,230 @@ static void load_columns(struct cg_dequantiser *d, int64_t row, int64_t n)
         if (d->kind[CG_SIDE_ZERO])
             load_column_of_zeros(d, first, n, zero);
         for (int64_t r = 0; r < n; r++) {
-            d->tile_scale[r * d->column_blocks + block] = scale[r];
-            d->tile_zero[r * d->column_blocks + block] = zero[r];
+            d->tile_scale[r * by_row + block * by_block] = scale[r];
+            d->tile_zero[r * by_row + block * by_block] = zero[r];
         }
     }
 }
 
-/* Rows from `row` on, row by row. */
-static void load_rows(struct cg_dequantiser *d, int64_t row, int64_t n)
+/* Of blocks `first` to first + n - 1 of a row. */
+static void load_row(const struct cg_dequantiser *d, int64_t row, int64_t first, size_t n, float *scale,
+                     float *zero)
 {
-    size_t blocks = (size_t)d->column_blocks;
-    for (int64_t r = 0; r < n; r++) {
-        float *zero = d->tile_zero + r * d->column_blocks;
-        load_scales(d, row + r, 0, blocks, d->tile_scale + r * d->column_blocks);
-        if (d->kind[CG_SIDE_ZERO])
-            load_zeros(d, row + r, 0, blocks, zero);
-        else
-            memset(zero, 0, blocks * sizeof *zero);
-    }
+    load_scales(d, row, first, n, scale);
+    if (d->kind[CG_SIDE_ZERO])
+        load_zeros(d, row, first, n, zero);
+    else
+        memset(zero, 0, n * sizeof *zero);
 }
 
-/* Where the scales and zero points of a row begin. */
-static int64_t row_in_tile(struct cg_dequantiser *d, int64_t row)
-{
-    int64_t first = row - row % TILE, left = d->how->rows - first;
-    if (d->tile_at != first) {
-        if (d->how->scales_by_column)
-            load_columns(d, first, left < TILE ? left : TILE);
-        else
-            load_rows(d, first, left < TILE ? left : TILE);
-        d->tile_at = first;
-    }
-    return row % TILE * d->column_blocks;
-}
-
-/* The scales and zero points of a run: of its blocks, or of each element. */
+/* The scales and zero points of a run's blocks. */
 struct scales {
     float scale[CG_MOST_CODES], zero[CG_MOST_CODES];
 };
 
-/* Of columns that belong to blocks in no order: one for each. */
-static void pick_scales(struct cg_dequantiser *d, int64_t row, int64_t column, size_t n, struct scales *out)
-{
-    int64_t at = row_in_tile(d, row);
-    for (size_t i = 0; i < n; i++) {
-        int32_t group = d->group[column + (int64_t)i];
-        out->scale[i] = d->tile_scale[at + group];
-        out->zero[i] = d->tile_zero[at + group];
-    }
-}
-
 static void find_scales(struct cg_dequantiser *d, int64_t row, int64_t first, size_t n, struct scales *out)
 {
-    if (is_tiled(d)) {
-        int64_t at = row_in_tile(d, row) + first;
-        memcpy(out->scale, d->tile_scale + at, n * sizeof *out->scale);
-        memcpy(out->zero, d->tile_zero + at, n * sizeof *out->zero);
+    if (!d->how->scales_by_column) {
+        load_row(d, row, first, n, out->scale, out->zero);
         return;
     }
-    load_scales(d, row, first, n, out->scale);
-    if (d->kind[CG_SIDE_ZERO])
-        load_zeros(d, row, first, n, out->zero);
-    else
-        memset(out->zero, 0, n * sizeof *out->zero);
+    int64_t tile = row - row % TILE, left = d->how->rows - tile;
+    int64_t at = (row - tile) * d->column_blocks + first;
+    if (d->tile_at != tile)
+        load_columns(d, tile, left < TILE ? left : TILE, d->column_blocks, 1);
+    d->tile_at = tile;
+    memcpy(out->scale, d->tile_scale + at, n * sizeof *out->scale);
+    memcpy(out->zero, d->tile_zero + at, n * sizeof *out->zero);
 }
 
 /* The codes of n elements from `first` on, within a row. Those of two a byte begin with the first of one;
  * where they cannot, and where they have other than 4 or 8 bits, they become numbers here. */
-static struct cg_code_run codes_of(const struct cg_dequantiser *d, const uint8_t *codes, int64_t codes_first,
-                                   int64_t first, size_t n, float number[CG_MOST_CODES])
+static struct cg_code_run codes_of(const struct cg_dequantiser *d, int64_t first, size_t n,
+                                   float number[CG_MOST_CODES])
 {
     const struct cg_quantised *how = d->how;
     struct cg_code_run run = {
         .kind = d->code_kind, .offset = how->offset, .table = d->table, .steps = &d->steps};
-    size_t at = (size_t)(first - codes_first), bit = at * (size_t)how->bits;
-    int64_t row = first / d->columns, band = (row - codes_first / how->columns) / 8; /* AWQ's */
-    run.bytes = codes + bit / 8;
+    size_t at = (size_t)(first - d->codes_first), bit = at * (size_t)how->bits;
+    int64_t row = first / d->columns, band = (row - d->codes_first / how->columns) / 8; /* AWQ's */
+    run.bytes = d->codes + bit / 8;
     if (run.kind == CG_CODE_AWQ) {
-        run.bytes = codes + 4 * (band * how->columns + first % d->columns);
+        run.bytes = d->codes + 4 * (band * how->columns + first % d->columns);
         run.shift = 4 * cg_awq_nibble[row % 8];
     } else if (run.kind == CG_CODE_NUMBERS || bit % 8 != 0) {
-        cg_codes_of_bits(codes, bit, how->bits, how->offset, n, number);
+        cg_codes_of_bits(d->codes, bit, how->bits, how->offset, n, number);
         run.kind = CG_CODE_NUMBERS;
         run.number = number;
     }
     return run;
 }
 
+/* The first row of the band that a row belongs to. Bands begin with the first whole row of codes that are
+ * held; what is held of the row before is a band of its own. */
+static int64_t band_of(const struct cg_dequantiser *d, int64_t row)
+{
+    int64_t whole = (d->codes_first + d->columns - 1) / d->columns;
+    return row < whole ? row : whole + (row - whole) / CG_BAND * CG_BAND;
+}
+
+static void take_band(struct cg_dequantiser *d, int64_t first)
+{
+    int64_t bits = d->how->bits;
+    struct cg_band band = {d->group, d->tile_scale, d->tile_zero};
+    struct cg_band_codes codes = {d->codes + (first * d->columns - d->codes_first) * bits / 8,
+                                  (size_t)(d->columns * bits / 8), d->how->bits, d->how->offset};
+    cg_band_take(&band, &codes, (size_t)d->columns, d->band, (size_t)d->band_pitch);
+}
+
+/* The scales of a band, block by block, and its values, if all of its codes are held. */
+static void load_band(struct cg_dequantiser *d, int64_t first)
+{
+    int64_t left = d->how->rows - first, n = left < CG_BAND ? left : CG_BAND;
+    int64_t behind = CG_BAND * d->padded_blocks;
+    float *scale = d->tile_scale + behind, *zero = d->tile_zero + behind;
+    d->tile_at = first;
+    if (d->how->scales_by_column)
+        load_columns(d, first, n, 1, CG_BAND);
+    for (int64_t r = 0; !d->how->scales_by_column && r < n; r++) {
+        load_row(d, first + r, 0, (size_t)d->column_blocks, scale, zero);
+        for (int64_t b = 0; b < d->column_blocks; b++) {
+            d->tile_scale[b * CG_BAND + r] = scale[b];
+            d->tile_zero[b * CG_BAND + r] = zero[b];
+        }
+    }
+    cg_band_squares(d->tile_scale, (size_t)d->padded_blocks, d->square);
+    struct cg_code_blocks blocks = {d->tile_scale, d->tile_zero, 0, 1, 1};
+    d->band_low = INFINITY;
+    d->band_high = -INFINITY;
+    cg_code_bounds(d->least_code, d->most_code, &blocks, (size_t)behind, &d->band_low, &d->band_high);
+    d->band_held = d->how->codes == CG_CODES_BITS && cg_band_fits(d->how->bits, d->columns) &&
+                   first * d->columns >= d->codes_first && (first + CG_BAND) * d->columns <= d->codes_end;
+    if (d->band_held)
+        take_band(d, first);
+}
+
+/* How many columns of a run belong to each block: those before its end, less those before its beginning. */
+static void count_blocks(struct cg_dequantiser *d, int64_t column, int64_t n)
+{
+    int64_t begin = column / COUNTED, end = (column + n) / COUNTED, blocks = d->padded_blocks;
+    cg_band_count(d->before + begin * blocks, d->before + end * blocks, (size_t)blocks, d->count);
+    for (int64_t c = begin * COUNTED; c < column; c++)
+        d->count[d->group[c]]--;
+    for (int64_t c = end * COUNTED; c < column + n; c++)
+        d->count[d->group[c]]++;
+}
+
+/* A row's part of a band that is not held whole, or whose codes are bytes: these have steps of their own. */
+static double take_alone(const struct cg_dequantiser *d, int64_t first, size_t row, size_t n, float *values)
+{
+    const float one = 1, none = 0;
+    float number[CG_MOST_CODES], code[CG_MOST_CODES];
+    struct scales scales;
+    const int32_t *block = d->group + first % d->columns;
+    struct cg_code_run run = codes_of(d, first, n, number);
+    for (size_t i = 0; i < n; i++) {
+        scales.scale[i] = d->tile_scale[CG_BAND * (size_t)block[i] + row];
+        scales.zero[i] = d->tile_zero[CG_BAND * (size_t)block[i] + row];
+    }
+    if (d->how->codes == CG_CODES_BYTES)
+        return cg_take_codes(&run, &(struct cg_code_blocks){scales.scale, scales.zero, 0, 1, 1}, n, values);
+    cg_take_codes(&run, &(struct cg_code_blocks){&one, &none, 0, n, 1}, n, code);
+    for (size_t i = 0; i < n; i++)
+        values[i] = (code[i] - scales.zero[i]) * scales.scale[i];
+    return 0;
+}
+
+/* A run of columns that belong to blocks in no order. Values that lie in the band are left there when
+ * `values` asks where they are. */
+static double dequantise_shuffled(struct cg_dequantiser *d, int64_t first, size_t n, float *room,
+                                  const float **values)
+{
+    int64_t column = first % d->columns, row = first / d->columns, band = band_of(d, row);
+    double sum = 0;
+    if (d->tile_at != band)
+        load_band(d, band);
+    const float *held = d->band + (row - band) * d->band_pitch + column;
+    if (!d->band_held)
+        sum = take_alone(d, first, (size_t)(row - band), n, room);
+    else if (values)
+        *values = held;
+    else
+        memcpy(room, held, n * sizeof *room);
+    d->low = fminf(d->low, d->band_low);
+    d->high = fmaxf(d->high, d->band_high);
+    if (d->how->codes != CG_CODES_BYTES) {
+        count_blocks(d, column, (int64_t)n);
+        sum =
+            cg_band_rounding(d->square + (row - band) * d->padded_blocks, d->count, (size_t)d->padded_blocks);
+    }
+    return sum / 12;
+}
+
 /* A run within one row; where two codes share a byte, from the first of one on. */
-static double dequantise_run(struct cg_dequantiser *d, const uint8_t *codes, int64_t codes_first,
-                             int64_t first, size_t n, float *values)
+static double dequantise_run(struct cg_dequantiser *d, int64_t first, size_t n, float *values)
 {
     struct scales scales;
     float number[CG_MOST_CODES], factor = d->how->factor != 0 ? d->how->factor : 1;
     int64_t row = first / d->columns, column = first % d->columns, length = d->how->block_columns;
-    struct cg_code_run run = codes_of(d, codes, codes_first, first, n, number);
-    double sum;
-    if (d->by_group) {
-        pick_scales(d, row, column, n, &scales);
-        d->low = -INFINITY;
-        d->high = INFINITY;
-        sum = cg_take_each(&run, scales.scale, scales.zero, factor, n, values);
-    } else {
-        size_t skip = (size_t)(column % length);
-        find_scales(d, row, column / length, (skip + n - 1) / (size_t)length + 1, &scales);
-        struct cg_code_blocks blocks = {scales.scale, scales.zero, skip, (size_t)length, factor};
-        cg_code_bounds(d->least_code, d->most_code, &blocks, n, &d->low, &d->high);
-        sum = cg_take_codes(&run, &blocks, n, values);
-    }
-    return sum * (double)factor * (double)factor / 12;
+    if (d->by_group)
+        return dequantise_shuffled(d, first, n, values, NULL);
+    struct cg_code_run run = codes_of(d, first, n, number);
+    size_t skip = (size_t)(column % length);
+    find_scales(d, row, column / length, (skip + n - 1) / (size_t)length + 1, &scales);
+    struct cg_code_blocks blocks = {scales.scale, scales.zero, skip, (size_t)length, factor};
+    cg_code_bounds(d->least_code, d->most_code, &blocks, n, &d->low, &d->high);
+    return cg_take_codes(&run, &blocks, n, values) * (double)factor * (double)factor / 12;
 }
 
 /* One value in the second half of a byte. */
-static double dequantise_odd(struct cg_dequantiser *d, const uint8_t *codes, int64_t codes_first,
-                             int64_t first, float *value)
+static double dequantise_odd(struct cg_dequantiser *d, int64_t first, float *value)
 {
     float both[2];
-    double sum = dequantise_run(d, codes, codes_first, first - 1, 2, both);
-    sum -= dequantise_run(d, codes, codes_first, first - 1, 1, value);
+    double sum = dequantise_run(d, first - 1, 2, both);
+    sum -= dequantise_run(d, first - 1, 1, value);
     *value = both[1];
     return sum;
 }
 
-double cg_dequantise(struct cg_dequantiser *d, const uint8_t *codes, int64_t codes_first, int64_t first,
-                     size_t n, float *values)
+void cg_dequantiser_hold(struct cg_dequantiser *d, const uint8_t *codes, int64_t first, int64_t n)
+{
+    d->codes = codes;
+    d->codes_first = first;
+    d->codes_end = first + n;
+    d->tile_at = -1;
+}
+
+double cg_dequantise(struct cg_dequantiser *d, int64_t first, size_t n, float *room, const float **values)
 {
     double sum = 0;
     d->low = INFINITY;
     d->high = -INFINITY;
-    bool paired = d->how->codes == CG_CODES_E2M1 || d->how->codes == CG_CODES_TABLE;
+    *values = room;
     assert(n <= CG_MOST_CODES);
+    bool paired = d->how->codes == CG_CODES_E2M1 || d->how->codes == CG_CODES_TABLE;
+    if (d->by_group && first % d->columns + (int64_t)n <= d->columns)
+        return dequantise_shuffled(d, first, n, room, values);
     for (size_t done = 0; done < n;) {
         int64_t at = first + (int64_t)done, left = d->columns - at % d->columns;
         size_t run = (size_t)left < n - done ? (size_t)left : n - done;
-        if (paired && (at - codes_first) % 2 != 0) {
+        if (paired && (at - d->codes_first) % 2 != 0) {
             run = 1;
-            sum += dequantise_odd(d, codes, codes_first, at, values + done);
+            sum += dequantise_odd(d, at, room + done);
         } else {
-            sum += dequantise_run(d, codes, codes_first, at, run, values + done);
+            sum += dequantise_run(d, at, run, room + done);
         }
         done += run;
     }
     return sum;
 }
 
-double cg_dequantise_wide(struct cg_dequantiser *d, const uint8_t *codes, int64_t codes_first, int64_t first,
-                          size_t n, double *values)
+double cg_dequantise_wide(struct cg_dequantiser *d, int64_t first, size_t n, double *values)
 {
     float single[CG_MOST_CODES];
-    double rounding = cg_dequantise(d, codes, codes_first, first, n, single);
-    cg_dtype_decode(CG_F32, single, n, values);
+    const float *where;
+    double rounding = cg_dequantise(d, first, n, single, &where);
+    cg_dtype_decode(CG_F32, where, n, values);
     return rounding;
 }
 
@@ -457,11 +530,39 @@ static int begin_groups(struct cg_dequantiser *d, const struct place *place, str
 
 static int begin_tile(struct cg_dequantiser *d, struct cg_err *err)
 {
-    size_t n = is_tiled(d) ? TILE * (size_t)d->column_blocks : 0;
+    size_t n = d->by_group || d->how->scales_by_column ? TILE * (size_t)d->padded_blocks : 0;
     d->tile_at = -1;
     if (cg_grow((void **)&d->tile_scale, &d->scales_capacity, n, sizeof *d->tile_scale, err) < 0)
         return -1;
     return cg_grow((void **)&d->tile_zero, &d->zeros_capacity, n, sizeof *d->tile_zero, err);
+}
+
+/* Room for a band, and how many columns of each block there are before every COUNTED-th. */
+static int begin_band(struct cg_dequantiser *d, struct cg_err *err)
+{
+    int64_t blocks = d->padded_blocks;
+    if (!d->by_group)
+        return 0;
+    assert(d->how->factor == 0);
+    d->band_pitch = d->columns + 2 * CG_BAND; /* rows of a power of two would share few places of the cache */
+    free(d->band);
+    if (!(d->band = cg_new_aligned(CG_BAND * (size_t)d->band_pitch, sizeof *d->band, err)) ||
+        cg_grow((void **)&d->square, &d->squares_capacity, CG_BAND * (size_t)blocks, sizeof *d->square, err) <
+            0 ||
+        cg_grow((void **)&d->count, &d->counts_capacity, (size_t)blocks, sizeof *d->count, err) < 0 ||
+        cg_grow((void **)&d->before, &d->before_capacity, (size_t)((d->columns / COUNTED + 1) * blocks),
+                sizeof *d->before, err) < 0)
+        return -1;
+    memset(d->tile_scale, 0, CG_BAND * (size_t)blocks * sizeof *d->tile_scale);
+    memset(d->tile_zero, 0, CG_BAND * (size_t)blocks * sizeof *d->tile_zero);
+    memset(d->count, 0, (size_t)blocks * sizeof *d->count);
+    for (int64_t c = 0; c <= d->columns; c++) {
+        if (c % COUNTED == 0)
+            memcpy(d->before + c / COUNTED * blocks, d->count, (size_t)blocks * sizeof *d->count);
+        if (c < d->columns)
+            d->count[d->group[c]]++;
+    }
+    return 0;
 }
 
 int cg_dequantiser_begin(struct cg_dequantiser *d, const struct cg_quantised *how, const uint8_t *sides,
@@ -471,6 +572,7 @@ int cg_dequantiser_begin(struct cg_dequantiser *d, const struct cg_quantised *ho
     d->how = how;
     d->columns = how->flat ? how->rows * how->columns : how->columns;
     d->column_blocks = (d->columns + how->block_columns - 1) / how->block_columns;
+    d->padded_blocks = (d->column_blocks + 7) / 8 * 8;
     memset(d->kind, 0, sizeof d->kind);
     for (int k = 0; k < how->nsides; k++) {
         const struct cg_side *side = &how->side[k];
@@ -482,7 +584,7 @@ int cg_dequantiser_begin(struct cg_dequantiser *d, const struct cg_quantised *ho
     }
     if (begin_tables(d, &place, err) < 0 || check_shape(d, &place, err) < 0)
         return -1;
-    return begin_groups(d, &place, err) < 0 ? -1 : begin_tile(d, err);
+    return begin_groups(d, &place, err) < 0 || begin_tile(d, err) < 0 ? -1 : begin_band(d, err);
 }
 
 void cg_dequantiser_release(struct cg_dequantiser *d)
@@ -490,5 +592,9 @@ void cg_dequantiser_release(struct cg_dequantiser *d)
     free(d->group);
     free(d->tile_scale);
     free(d->tile_zero);
+    free(d->band);
+    free(d->square);
+    free(d->count);
+    free(d->before);
     *d = (struct cg_dequantiser){0};
 }

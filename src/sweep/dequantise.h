@@ -2,6 +2,7 @@
 #ifndef COGNATE_SWEEP_DEQUANTISE_H
 #define COGNATE_SWEEP_DEQUANTISE_H
 
+#include "bands.h"
 #include "codes.h"
 #include "cognate/err.h"
 #include "cognate/quantised.h"
@@ -11,7 +12,10 @@ struct cg_dequantiser {
     const struct cg_quantised *how;
     const struct cg_side *kind[CG_SIDE_REST]; /* NULL where there is none */
     const uint8_t *side[CG_SIDE_REST];
+    const uint8_t *codes; /* that are held: elements codes_first to codes_end - 1 */
+    int64_t codes_first, codes_end;
     int64_t columns, column_blocks; /* of all elements in one row, where blocks are flat */
+    int64_t padded_blocks;          /* a multiple of eight; scales beyond the blocks are 0 */
     float global;
     enum cg_code_kind code_kind;
     float least_code, most_code;
@@ -21,10 +25,17 @@ struct cg_dequantiser {
     bool by_group;  /* columns belong to blocks in no order */
     int32_t *group; /* [columns] then, the block of each */
     size_t groups_capacity;
-    float *tile_scale,
-        *tile_zero; /* [rows of a tile][column_blocks], where by_group or scales are by column */
+    float *tile_scale, *tile_zero; /* [rows of a tile][column_blocks], where scales are by column; by_group
+                                      [padded_blocks][CG_BAND], and room for a row behind */
     size_t scales_capacity, zeros_capacity;
-    int64_t tile_at; /* the tile's first row; -1: none yet */
+    int64_t tile_at; /* the first row of the tile, or of the band; -1: none yet */
+    float *band;     /* [CG_BAND][band_pitch] by_group, the values of a band when all its codes are held */
+    int64_t band_pitch;
+    double *square; /* [CG_BAND][padded_blocks], of the band's scales */
+    bool band_held;
+    float band_low, band_high; /* no value of the band lies beyond */
+    int32_t *count, *before;   /* columns of each block: in a run, and before every COUNTED-th */
+    size_t squares_capacity, counts_capacity, before_capacity;
     float low, high; /* no value of the last call lies beyond, but for what is not finite */
 };
 
@@ -34,13 +45,17 @@ int cg_dequantiser_begin(struct cg_dequantiser *d, const struct cg_quantised *ho
                          const char *file, const char *tensor, struct cg_err *err);
 void cg_dequantiser_release(struct cg_dequantiser *d);
 
-/* Writes the n values, at most CG_MOST_CODES, from element `first` on. codes[0] is where element codes_first
- * begins, a whole number of grains; with AWQ, a whole number of eight rows. Returns the sum over the values
- * of the squared error that rounding to their codes leaves one to expect: h^2 / 12 where codes are h apart.
- * What is not finite adds nothing. */
-double cg_dequantise(struct cg_dequantiser *d, const uint8_t *codes, int64_t codes_first, int64_t first,
-                     size_t n, float *values);
-double cg_dequantise_wide(struct cg_dequantiser *d, const uint8_t *codes, int64_t codes_first, int64_t first,
-                          size_t n, double *values);
+/* The codes of n elements from `first` on, a whole number of grains, with AWQ of eight rows: they must stay
+ * there until other codes are held. Values are made faster where eight rows of them are whole. */
+void cg_dequantiser_hold(struct cg_dequantiser *d, const uint8_t *codes, int64_t first, int64_t n);
+
+/* Makes the n values, at most CG_MOST_CODES, from element `first` on, whose codes are held, and points
+ * *values to them: to `room` for as many, or where they lie until the next call. Returns the sum over the
+ * values of the squared error that rounding to their codes leaves one to expect: h^2 / 12 where codes are h
+ * apart. What is not finite adds nothing. */
+double cg_dequantise(struct cg_dequantiser *d, int64_t first, size_t n, float *room, const float **values);
+
+/* The same, into values[n]. */
+double cg_dequantise_wide(struct cg_dequantiser *d, int64_t first, size_t n, double *values);
 
 #endif

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-/* Bytes of a row that are written at a time: as many columns, or a multiple, go fastest. */
+/* Rows are written by lines of as many bytes: as many columns, or a multiple, go fastest. */
 enum { CG_TRANSPOSE_LINE = 64 };
 
 /* Element (r, c) is r * step + c * pitch elements behind `memory`. */

@@ -360,10 +360,9 @@ static void decode_block(struct cg_worker *worker, const struct cg_piece *piece,
                         n);
     else if (block->single)
         block->member[m].rounding =
-            cg_dequantise(d, stored, piece->first, first, n, cg_block_singles(block, m));
+            cg_dequantise(d, first, n, cg_block_singles(block, m), &block->member[m].values.single);
     else
-        block->member[m].rounding =
-            cg_dequantise_wide(d, stored, piece->first, first, n, cg_block_wides(block, m));
+        block->member[m].rounding = cg_dequantise_wide(d, first, n, cg_block_wides(block, m));
     if (member->quantised) {
         block->member[m].low = (double)d->low;
         block->member[m].high = (double)d->high;
@@ -517,6 +516,9 @@ int cg_worker_take(struct cg_worker *worker, const struct cg_piece *piece, struc
         cg_block_begin_chunk(&worker->block);
         cg_sums_begin(worker->sums, worker->plan->bundles[task->bundle].members, task->bundle, piece->chunk);
     }
+    for (int32_t m = 0; m < piece->members; m++)
+        if (members_of(worker, piece)[m].quantised)
+            cg_dequantiser_hold(&worker->dequantiser[m], piece->data[m], piece->first, piece->elements);
     for (int64_t at = 0; at < piece->elements; at += CG_STEP) {
         size_t n = (size_t)(piece->elements - at < CG_STEP ? piece->elements - at : CG_STEP);
         if (take_step(worker, piece, piece->first + at, n, err) < 0)

@@ -14,7 +14,6 @@
 #define cg_code_bounds     portable_code_bounds
 #define cg_code_steps_init portable_steps_init
 #define cg_take_codes      portable_take
-#define cg_take_each       portable_take_each
 #include "sweep/nibbles.h"
 #define cg_nibbles_fit(...)  false
 #define cg_nibbles_take(...) 0
