@@ -4,7 +4,7 @@
 
 #include "cognate/dtype.h"
 #include "cognate/err.h"
-#include "kernels.h"
+#include "products.h"
 #include <stdbool.h>
 
 struct cg_block_member {
@@ -20,11 +20,12 @@ struct cg_block_member {
 
 struct cg_block {
     int members; /* in use */
-    bool single; /* values are floats */
+    bool floats; /* values are floats, whatever holds them */
+    bool single; /* floats hold them */
     size_t n;    /* values in use, <= CG_BLOCK */
     struct cg_block_member *member;
-    double product; /* of two members that are single */
-    double *memory;
+    double *products; /* [pairs] */
+    double *memory, *lanes;
 };
 
 /* Room for that many members. */
@@ -49,8 +50,8 @@ void cg_block_decode(struct cg_block *block, int m, enum cg_dtype dtype, const v
  * the bounds lie within those of the chunk so far, which stand for the block's then. */
 void cg_block_measure(struct cg_block *block, size_t n);
 
-/* The sum of the products of the values of members i and j, i < j. */
-double cg_block_product_of(const struct cg_block *block, int i, int j);
+/* The sums of the products of every two members' values, [cg_pair_index(i, j)]; valid until the next call. */
+const double *cg_block_multiply(struct cg_block *block);
 
 static inline bool cg_mask_bit(const uint64_t *mask, size_t i)
 {
