@@ -139,7 +139,7 @@ static struct cg_shift_null shift_null(const struct slots *slots, int64_t s)
             return (struct cg_shift_null){NAN, NAN, NAN, NAN};
         cg_row_unpack(slots->panel[side], print[side]->slots.panel + first,
                       print[side]->slots.panel_scale[own], shape.lines * shape.residual);
-        panel[side] = cg_panel_of(&shape, slots->panel[side], slots->scratch);
+        panel[side] = cg_panel_of(&shape, slots->panel[side]);
     }
     struct cg_shift_null null;
     cg_panels_compare(&shape, panel, 2, slots->scratch, &null);

@@ -12,8 +12,9 @@ int cg_block_init(struct cg_block *block, int members, struct cg_err *err)
     size_t pairs = (size_t)cg_pairs(members);
     block->products = block->member ? cg_new(pairs + 1, sizeof *block->products, err) : NULL;
     block->lanes = block->products ? cg_new_aligned(pairs * CG_LANES, sizeof *block->lanes, err) : NULL;
-    block->memory = block->lanes ? cg_new_aligned((size_t)members * CG_STRIDE, sizeof(double), err) : NULL;
-    if (block->memory)
+    block->wides = block->lanes ? cg_new_aligned((size_t)members * CG_STRIDE, sizeof(double), err) : NULL;
+    block->singles = block->wides ? cg_new_aligned((size_t)members * CG_STRIDE, sizeof(float), err) : NULL;
+    if (block->singles)
         return 0;
     cg_block_release(block);
     return -1;
@@ -24,25 +25,25 @@ void cg_block_release(struct cg_block *block)
     free(block->member);
     free(block->products);
     free(block->lanes);
-    free(block->memory);
+    free(block->wides);
+    free(block->singles);
     *block = (struct cg_block){0};
 }
 
 double *cg_block_wides(struct cg_block *block, int m)
 {
-    return block->memory + (size_t)m * CG_STRIDE;
+    return block->wides + (size_t)m * CG_STRIDE;
 }
 
 float *cg_block_singles(struct cg_block *block, int m)
 {
-    return (float *)block->memory + (size_t)m * CG_STRIDE;
+    return block->singles + (size_t)m * CG_STRIDE;
 }
 
 void cg_block_begin(struct cg_block *block, int members, bool floats)
 {
     block->members = members;
-    block->floats = floats;
-    block->single = floats && members <= 2;
+    block->single = floats;
     for (int m = 0; m < members; m++)
         block->member[m].values = block->single ? (struct cg_values){.single = cg_block_singles(block, m)}
                                                 : (struct cg_values){.wide = cg_block_wides(block, m)};
@@ -161,8 +162,10 @@ void cg_block_measure(struct cg_block *block, size_t n)
 
 const double *cg_block_multiply(struct cg_block *block)
 {
-    if (!block->single)
-        cg_block_products(block->memory, block->members, block->n, block->floats, block->lanes,
-                          block->products);
+    if (block->single && block->members == 2)
+        return block->products;
+    for (int m = 0; block->single && m < block->members; m++)
+        cg_dtype_decode(CG_F32, cg_block_singles(block, m), block->n, cg_block_wides(block, m));
+    cg_block_products(block->wides, block->members, block->n, block->single, block->lanes, block->products);
     return block->products;
 }

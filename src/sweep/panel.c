@@ -50,8 +50,11 @@ static void take_run(const struct cg_panel_shape *shape, float *panel, int64_t r
     if (line >= shape->lines || line_taken(shape, line) != row)
         return;
     float *to = panel + line * shape->residual + column;
-    for (int64_t i = 0; i < n; i++)
-        to[i] = (float)cg_value(values, (size_t)(from + i));
+    if (values.single)
+        memcpy(to, values.single + from, (size_t)n * sizeof *to);
+    else
+        for (int64_t i = 0; i < n; i++)
+            to[i] = (float)values.wide[from + i];
 }
 
 /* The same where the residual axis is the rows: of this row, the columns that are lines of the panel. */
@@ -83,28 +86,18 @@ void cg_panel_take(const struct cg_panel_shape *shape, float *panel, int64_t fir
     }
 }
 
-static void widen(double *out, const float *in, int64_t n)
+struct cg_panel cg_panel_of(const struct cg_panel_shape *shape, const float *values)
 {
-    for (int64_t i = 0; i < n; i++)
-        out[i] = in[i];
-}
-
-struct cg_panel cg_panel_of(const struct cg_panel_shape *shape, const float *values, double *line)
-{
-    double n = (double)(shape->lines * shape->residual), sum = 0, squares = 0;
-    struct cg_block_moments moments;
-    for (int64_t i = 0; i < shape->lines; i++) {
-        widen(line, values + i * shape->residual, shape->residual);
-        cg_block_moments(line, (size_t)shape->residual, &moments);
+    int64_t n = shape->lines * shape->residual;
+    double sum = 0, squares = 0;
+    for (int64_t i = 0; i < n; i += CG_BLOCK) {
+        struct cg_block_moments moments;
+        cg_single_moments(values + i, (size_t)(n - i < CG_BLOCK ? n - i : CG_BLOCK), &moments);
         sum += moments.sum;
     }
-    double mean = sum / n;
-    for (int64_t i = 0; i < shape->lines; i++) {
-        widen(line, values + i * shape->residual, shape->residual);
-        for (int64_t k = 0; k < shape->residual; k++)
-            line[k] -= mean;
-        squares += cg_block_product(line, line, (size_t)shape->residual);
-    }
+    double mean = sum / (double)n;
+    for (int64_t i = 0; i < n; i += CG_BLOCK)
+        squares += cg_single_spread(values + i, mean, (size_t)(n - i < CG_BLOCK ? n - i : CG_BLOCK));
     return (struct cg_panel){values, mean, squares};
 }
 

@@ -473,7 +473,7 @@ void cg_compare_panels(struct cg_worker *worker, const struct cg_panel_shape *sh
     const struct cg_shift_null none = {.cosine = NAN, .mean = NAN, .sd = NAN};
     int32_t members = worker->plan->bundles[bundle].members;
     for (int32_t m = 0; shape->residual > 0 && m < members; m++)
-        worker->compared[m] = cg_panel_of(shape, values[m], worker->scratch);
+        worker->compared[m] = cg_panel_of(shape, values[m]);
     if (shape->residual > 0)
         cg_panels_compare(shape, worker->compared, members, worker->scratch, worker->null);
     for (int64_t p = 0; p < cg_pairs(members); p++)

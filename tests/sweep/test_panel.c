@@ -192,7 +192,7 @@ static void null_by_hand(void **state)
             a[i] = (float)(noise(&seed) + cases[c].offset);
             b[i] = (float)(noise(&seed) + cases[c].offset + cases[c].common * a[i]);
         }
-        struct cg_panel of[2] = {cg_panel_of(&shape, a, scratch), cg_panel_of(&shape, b, scratch)};
+        struct cg_panel of[2] = {cg_panel_of(&shape, a), cg_panel_of(&shape, b)};
         struct cg_shift_null got;
         cg_panels_compare(&shape, of, 2, scratch, &got);
         struct cg_shift_null wanted = by_hand(a, b, cases[c].lines, n);
@@ -223,7 +223,7 @@ static void without_regard_to_others(void **state)
         struct cg_panel panel[MOST];
         struct cg_shift_null many[MOST * (MOST - 1) / 2], two;
         for (int m = 0; m < MOST; m++)
-            panel[m] = cg_panel_of(&shape, values[m], scratch);
+            panel[m] = cg_panel_of(&shape, values[m]);
         for (int members = 2; members <= MOST; members++) {
             cg_panels_compare(&shape, panel, members, scratch, many);
             for (int j = 0; j < members; j++)
@@ -259,8 +259,7 @@ static void constants(void **state)
     struct cg_panel_shape shape = {.residual = N, .lines = LINES, .all = LINES};
     double *scratch = aligned(cg_panels_scratch(&shape, 2));
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
-        struct cg_panel of[2] = {cg_panel_of(&shape, cases[c].a, scratch),
-                                 cg_panel_of(&shape, cases[c].b, scratch)};
+        struct cg_panel of[2] = {cg_panel_of(&shape, cases[c].a), cg_panel_of(&shape, cases[c].b)};
         struct cg_shift_null null;
         cg_panels_compare(&shape, of, 2, scratch, &null);
         assert_int_equal(isnan(null.cosine) != 0, cases[c].nan);
