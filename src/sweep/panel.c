@@ -57,15 +57,21 @@ static void take_run(const struct cg_panel_shape *shape, float *panel, int64_t r
             to[i] = (float)values.wide[from + i];
 }
 
-/* The same where the residual axis is the rows: of this row, the columns that are lines of the panel. */
+/* The same where the residual axis is the rows: of this row, the columns that are lines of the panel. From
+ * one to the next as line_taken has them, without its division. */
 static void take_across(const struct cg_panel_shape *shape, float *panel, int64_t row, int64_t column,
                         struct cg_values values, int64_t from, int64_t n)
 {
-    for (int64_t line = first_from(shape, column); line < shape->lines; line++) {
-        int64_t at = line_taken(shape, line) - column;
-        if (at >= n)
-            return;
+    int64_t line = first_from(shape, column), at = line_taken(shape, line) - column,
+            rest = line * shape->all % shape->lines;
+    for (; line < shape->lines && at < n; line++) {
         panel[line * shape->residual + row] = (float)cg_value(values, (size_t)(from + at));
+        at += shape->all / shape->lines;
+        rest += shape->all % shape->lines;
+        if (rest >= shape->lines) {
+            rest -= shape->lines;
+            at++;
+        }
     }
 }
 
