@@ -13,4 +13,7 @@
 #define CG_CLONES
 #endif
 
+/* A part of such a function, compiled for each of its copies. */
+#define CG_ALWAYS_INLINE static inline __attribute__((always_inline))
+
 #endif

@@ -28,7 +28,7 @@ enum cg_dimension {
 struct cg_run {
     char *date_created, *history;
     int64_t ranks, hosts, bytes_read, bytes_reread, peak_rss_bytes_max;
-    double wall_seconds, read_seconds_max, read_seconds_mean;
+    double wall_seconds, sweep_seconds, read_seconds_max, read_seconds_mean;
 };
 
 struct cg_result {

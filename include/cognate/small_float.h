@@ -2,10 +2,9 @@
 #ifndef COGNATE_SMALL_FLOAT_H
 #define COGNATE_SMALL_FLOAT_H
 
+#include "cognate/clones.h"
 #include <math.h>
 #include <stdint.h>
-
-#define CG_ALWAYS_INLINE static inline __attribute__((always_inline))
 
 CG_ALWAYS_INLINE float cg_float_of_bits(uint32_t bits)
 {

@@ -55,7 +55,8 @@ int64_t cg_sweep_least_buffer(const struct cg_plan *plan);
 
 /* What the sweep keeps in memory on a rank besides Open MPI's own: buffers, reduced table, panels, metadata.
  */
-int64_t cg_sweep_memory(const struct cg_plan *plan, const struct cg_sweep_options *options);
+int64_t cg_sweep_memory(const struct cg_plan *plan, const struct cg_anatomy *anatomy,
+                        const struct cg_sweep_options *options);
 
 /* Whether a member is a sample of the PCA: a matrix inside a layer, two axes of more than one element, and
  * for head:N at least N elements. Samples are numbered by model, then in canonical order. */
@@ -127,6 +128,7 @@ struct cg_sweep {
     int models;
     int64_t bytes_read;  /* by this rank; more than the plan says where parts of a tensor alternate element by
                             element: a read for one part then brings in the other, too */
+    double seconds;      /* this rank, from its beginning to the reduced sums */
     double read_seconds; /* this rank, in read calls */
 };
 

@@ -107,7 +107,7 @@ void forecast_of(struct forecast *out, const struct cg_plan *plan, const struct 
         out->split += plan->bundles[i].split;
     for (int r = 0; r < plan->ranks; r++)
         features = larger(features, add_rank(out, plan, models, options, r));
-    out->memory = cg_sweep_memory(plan, options) + features;
+    out->memory = cg_sweep_memory(plan, &models->anatomy, options) + features;
     cg_traffic_of(&out->traffic, plan, &models->anatomy);
     out->feature_bytes = feature_bytes(out->samples, options->feature_length, plan->ranks);
     set_bounds(out, plan, rates);

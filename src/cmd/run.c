@@ -304,6 +304,7 @@ static int describe(struct run *run, int argc, char **argv, struct cg_err *err)
     figures->hosts = cg_count_hosts(comm);
     figures->bytes_read = cg_sum_int(comm, run->sweep.bytes_read);
     figures->bytes_reread = cg_sum_int(comm, run->bytes_reread + run->sweep.longest.bytes_read);
+    figures->sweep_seconds = cg_max_double(comm, run->sweep.seconds);
     figures->read_seconds_max = cg_max_double(comm, run->sweep.read_seconds);
     figures->read_seconds_mean = cg_sum_double(comm, run->sweep.read_seconds) / comm->size;
     figures->peak_rss_bytes_max = cg_max_int(comm, peak_memory());

@@ -114,16 +114,24 @@ static struct cg_products estimate(const struct slots *slots, int64_t s)
     return out;
 }
 
-static struct cg_shift_null shift_null(const struct slots *slots, int64_t s)
+/* No panel where the two were taken of another size. */
+static struct cg_panel_shape shape_of(const struct slots *slots, int64_t s)
 {
     const struct cg_anatomy *anatomy = slots->pair->anatomy;
     const struct cg_fingerprint *const *print = slots->pair->print;
     int64_t most = print[0]->root.size_value[CG_PRINT_PANEL_NUMBER];
     const struct cg_member *member = cg_member_of(anatomy, s, slots->pair->model[0]);
-    struct cg_panel_shape shape =
-        cg_panel_shape_within(anatomy->slots[s].role, member->rows, member->columns, most);
+    if (most != print[1]->root.size_value[CG_PRINT_PANEL_NUMBER])
+        return (struct cg_panel_shape){0};
+    return cg_panel_shape_within(anatomy->slots[s].role, member->rows, member->columns, most);
+}
+
+static struct cg_shift_null shift_null(const struct slots *slots, int64_t s)
+{
+    const struct cg_fingerprint *const *print = slots->pair->print;
+    struct cg_panel_shape shape = shape_of(slots, s);
     struct cg_panel panel[2];
-    if (shape.residual == 0 || most != print[1]->root.size_value[CG_PRINT_PANEL_NUMBER])
+    if (shape.residual == 0)
         return (struct cg_shift_null){NAN, NAN, NAN, NAN};
     for (int side = 0; side < 2; side++) {
         int64_t own = slots->own[side][s], first = print[side]->slots.panel_first[own];
@@ -131,9 +139,11 @@ static struct cg_shift_null shift_null(const struct slots *slots, int64_t s)
             return (struct cg_shift_null){NAN, NAN, NAN, NAN};
         cg_row_unpack(slots->panel[side], print[side]->slots.panel + first,
                       print[side]->slots.panel_scale[own], shape.lines * shape.residual);
-        panel[side] = cg_panel_of(&shape, slots->panel[side], slots->scratch);
+        panel[side] = cg_panel_of(&shape, slots->panel[side]);
     }
-    return cg_panel_compare(&shape, &panel[0], &panel[1], slots->scratch);
+    struct cg_shift_null null;
+    cg_panels_compare(&shape, panel, 2, slots->scratch, &null);
+    return null;
 }
 
 static struct cg_comparison compare(const struct slots *slots, int64_t s)
@@ -162,7 +172,13 @@ static int slots_init(struct slots *slots, const struct cg_print_pair *pair, str
             !(slots->sketch[side] = cg_new((size_t)slots->length, sizeof(double), err)) ||
             !(slots->panel[side] = cg_new(CG_PANEL_ELEMENTS, sizeof(float), err)))
             return -1;
-    slots->scratch = cg_new_aligned((size_t)3 * CG_PANEL_ELEMENTS, sizeof(double), err);
+    int64_t most = 0;
+    for (int64_t s = 0; s < pair->anatomy->nslots; s++) {
+        struct cg_panel_shape shape = shape_of(slots, s);
+        int64_t own = shape.residual > 0 ? cg_panels_scratch(&shape, 2) : 0;
+        most = own > most ? own : most;
+    }
+    slots->scratch = cg_new_aligned((size_t)most, sizeof(double), err);
     return slots->scratch ? 0 : -1;
 }
 

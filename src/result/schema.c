@@ -56,6 +56,7 @@ static const struct cg_attribute attributes[] = {
     RUN(ranks, INT64),
     RUN(hosts, INT64),
     RUN(wall_seconds, FLOAT64),
+    RUN(sweep_seconds, FLOAT64),
     RUN(read_seconds_max, FLOAT64),
     RUN(read_seconds_mean, FLOAT64),
     RUN(bytes_read, INT64),

@@ -9,8 +9,12 @@ int cg_block_init(struct cg_block *block, int members, struct cg_err *err)
 {
     *block = (struct cg_block){0};
     block->member = cg_new((size_t)members, sizeof *block->member, err);
-    block->memory = block->member ? cg_new_aligned((size_t)members * CG_BLOCK, sizeof(double), err) : NULL;
-    if (block->memory)
+    size_t pairs = (size_t)cg_pairs(members);
+    block->products = block->member ? cg_new(pairs + 1, sizeof *block->products, err) : NULL;
+    block->lanes = block->products ? cg_new_aligned(pairs * CG_LANES, sizeof *block->lanes, err) : NULL;
+    block->wides = block->lanes ? cg_new_aligned((size_t)members * CG_STRIDE, sizeof(double), err) : NULL;
+    block->singles = block->wides ? cg_new_aligned((size_t)members * CG_STRIDE, sizeof(float), err) : NULL;
+    if (block->singles)
         return 0;
     cg_block_release(block);
     return -1;
@@ -19,24 +23,27 @@ int cg_block_init(struct cg_block *block, int members, struct cg_err *err)
 void cg_block_release(struct cg_block *block)
 {
     free(block->member);
-    free(block->memory);
+    free(block->products);
+    free(block->lanes);
+    free(block->wides);
+    free(block->singles);
     *block = (struct cg_block){0};
 }
 
 double *cg_block_wides(struct cg_block *block, int m)
 {
-    return block->memory + (size_t)m * CG_BLOCK;
+    return block->wides + (size_t)m * CG_STRIDE;
 }
 
 float *cg_block_singles(struct cg_block *block, int m)
 {
-    return (float *)block->memory + (size_t)m * CG_BLOCK;
+    return block->singles + (size_t)m * CG_STRIDE;
 }
 
 void cg_block_begin(struct cg_block *block, int members, bool floats)
 {
     block->members = members;
-    block->single = floats && members <= 2;
+    block->single = floats;
     for (int m = 0; m < members; m++)
         block->member[m].values = block->single ? (struct cg_values){.single = cg_block_singles(block, m)}
                                                 : (struct cg_values){.wide = cg_block_wides(block, m)};
@@ -131,7 +138,7 @@ void cg_block_measure(struct cg_block *block, size_t n)
     bool paired = block->single && block->members == 2, odd = false;
     block->n = n;
     if (paired)
-        block->product =
+        block->products[0] =
             cg_single_pair(block->member[0].values.single, block->member[1].values.single, n, pair);
     for (int m = 0; m < block->members; m++) {
         struct cg_block_member *member = &block->member[m];
@@ -152,12 +159,16 @@ void cg_block_measure(struct cg_block *block, size_t n)
         remember_extremes(member);
     }
     if (paired && odd)
-        block->product = cg_single_product(block->member[0].values.single, block->member[1].values.single, n);
+        block->products[0] =
+            cg_single_product(block->member[0].values.single, block->member[1].values.single, n);
 }
 
-double cg_block_product_of(const struct cg_block *block, int i, int j)
+const double *cg_block_multiply(struct cg_block *block)
 {
-    return block->single
-               ? block->product
-               : cg_block_product(block->member[i].values.wide, block->member[j].values.wide, block->n);
+    if (block->single && block->members == 2)
+        return block->products;
+    for (int m = 0; block->single && m < block->members; m++)
+        cg_dtype_decode(CG_F32, cg_block_singles(block, m), block->n, cg_block_wides(block, m));
+    cg_block_products(block->wides, block->members, block->n, block->single, block->lanes, block->products);
+    return block->products;
 }

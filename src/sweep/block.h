@@ -4,7 +4,7 @@
 
 #include "cognate/dtype.h"
 #include "cognate/err.h"
-#include "kernels.h"
+#include "products.h"
 #include <stdbool.h>
 
 struct cg_block_member {
@@ -23,16 +23,17 @@ struct cg_block {
     bool single; /* values are floats */
     size_t n;    /* values in use, <= CG_BLOCK */
     struct cg_block_member *member;
-    double product; /* of two members that are single */
-    double *memory;
+    double *products; /* [pairs] */
+    float *singles;
+    double *wides, *lanes;
 };
 
 /* Room for that many members. */
 int cg_block_init(struct cg_block *block, int members, struct cg_err *err);
 void cg_block_release(struct cg_block *block);
 
-/* Takes up that many members, at most those of init. Floats, where all values are such, halve the work of one
- * member or two; more pairs are better served by values widened once. The sums are the same. */
+/* Takes up that many members, at most those of init. Floats, where all values are such, halve the work on
+ * each member. The sums are the same. */
 void cg_block_begin(struct cg_block *block, int members, bool floats);
 
 /* The next block is the first of a chunk. */
@@ -50,8 +51,9 @@ void cg_block_decode(struct cg_block *block, int m, enum cg_dtype dtype, const v
  * block's then. */
 void cg_block_measure(struct cg_block *block, size_t n);
 
-/* The sum of the products of the values of members i and j, i < j. */
-double cg_block_product_of(const struct cg_block *block, int i, int j);
+/* The sums of the products of every two members' values, [cg_pair_index(i, j)]; valid until the next call.
+ * Measured before. */
+const double *cg_block_multiply(struct cg_block *block);
 
 static inline bool cg_mask_bit(const uint64_t *mask, size_t i)
 {

@@ -71,6 +71,20 @@ CG_CLONES double cg_block_product(const double *restrict a, const double *restri
 WEIGHTED_SQUARES(cg_block_weighted_squares, double)
 WEIGHTED_SQUARES(cg_single_weighted_squares, float)
 
+CG_CLONES double cg_single_spread(const float *restrict x, double mean, size_t n)
+{
+    double sum[CG_LANES] = {0};
+    size_t whole = n - n % CG_LANES;
+    for (size_t i = 0; i < whole; i += CG_LANES)
+        for (int l = 0; l < CG_LANES; l++) {
+            double d = (double)x[i + (size_t)l] - mean;
+            sum[l] += d * d;
+        }
+    for (size_t i = whole; i < n; i++)
+        sum[i - whole] += ((double)x[i] - mean) * ((double)x[i] - mean);
+    return fold(sum);
+}
+
 #define DIFFERENCE(name, type)                                                                               \
     CG_CLONES double name(const type *restrict a, const type *restrict b, size_t n)                          \
     {                                                                                                        \

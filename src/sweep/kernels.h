@@ -48,6 +48,9 @@ double cg_single_pair(const float *a, const float *b, size_t n, struct cg_block_
 double cg_block_weighted_squares(const double *x, const float *weight, size_t n);
 double cg_single_weighted_squares(const float *x, const float *weight, size_t n);
 
+/* The sum of (x[i] - mean)^2; n of any size. */
+double cg_single_spread(const float *x, double mean, size_t n);
+
 /* The sum of (b[i] - a[i])^2. */
 double cg_block_difference(const double *a, const double *b, size_t n);
 double cg_single_difference(const float *a, const float *b, size_t n);

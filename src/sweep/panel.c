@@ -1,5 +1,8 @@
 #include "panel.h"
+#include "correlate.h"
+#include "fourier.h"
 #include "kernels.h"
+#include "products.h"
 #include <math.h>
 #include <string.h>
 
@@ -47,19 +50,28 @@ static void take_run(const struct cg_panel_shape *shape, float *panel, int64_t r
     if (line >= shape->lines || line_taken(shape, line) != row)
         return;
     float *to = panel + line * shape->residual + column;
-    for (int64_t i = 0; i < n; i++)
-        to[i] = (float)cg_value(values, (size_t)(from + i));
+    if (values.single)
+        memcpy(to, values.single + from, (size_t)n * sizeof *to);
+    else
+        for (int64_t i = 0; i < n; i++)
+            to[i] = (float)values.wide[from + i];
 }
 
-/* The same where the residual axis is the rows: of this row, the columns that are lines of the panel. */
+/* The same where the residual axis is the rows: of this row, the columns that are lines of the panel. From
+ * one to the next as line_taken has them, without its division. */
 static void take_across(const struct cg_panel_shape *shape, float *panel, int64_t row, int64_t column,
                         struct cg_values values, int64_t from, int64_t n)
 {
-    for (int64_t line = first_from(shape, column); line < shape->lines; line++) {
-        int64_t at = line_taken(shape, line) - column;
-        if (at >= n)
-            return;
+    int64_t line = first_from(shape, column), at = line_taken(shape, line) - column,
+            rest = line * shape->all % shape->lines;
+    for (; line < shape->lines && at < n; line++) {
         panel[line * shape->residual + row] = (float)cg_value(values, (size_t)(from + at));
+        at += shape->all / shape->lines;
+        rest += shape->all % shape->lines;
+        if (rest >= shape->lines) {
+            rest -= shape->lines;
+            at++;
+        }
     }
 }
 
@@ -80,49 +92,36 @@ void cg_panel_take(const struct cg_panel_shape *shape, float *panel, int64_t fir
     }
 }
 
-static void widen(double *out, const float *in, int64_t n)
+struct cg_panel cg_panel_of(const struct cg_panel_shape *shape, const float *values)
 {
-    for (int64_t i = 0; i < n; i++)
-        out[i] = in[i];
-}
-
-struct cg_panel cg_panel_of(const struct cg_panel_shape *shape, const float *values, double *line)
-{
-    double n = (double)(shape->lines * shape->residual), sum = 0, squares = 0;
-    struct cg_block_moments moments;
-    for (int64_t i = 0; i < shape->lines; i++) {
-        widen(line, values + i * shape->residual, shape->residual);
-        cg_block_moments(line, (size_t)shape->residual, &moments);
+    int64_t n = shape->lines * shape->residual;
+    double sum = 0, squares = 0;
+    for (int64_t i = 0; i < n; i += CG_BLOCK) {
+        struct cg_block_moments moments;
+        cg_single_moments(values + i, (size_t)(n - i < CG_BLOCK ? n - i : CG_BLOCK), &moments);
         sum += moments.sum;
     }
-    double mean = sum / n;
-    for (int64_t i = 0; i < shape->lines; i++) {
-        widen(line, values + i * shape->residual, shape->residual);
-        for (int64_t k = 0; k < shape->residual; k++)
-            line[k] -= mean;
-        squares += cg_block_product(line, line, (size_t)shape->residual);
-    }
+    double mean = sum / (double)n;
+    for (int64_t i = 0; i < n; i += CG_BLOCK)
+        squares += cg_single_spread(values + i, mean, (size_t)(n - i < CG_BLOCK ? n - i : CG_BLOCK));
     return (struct cg_panel){values, mean, squares};
 }
 
-/* products[k] of the centred panels: k = 0 unshifted, k > 0 with b rolled by the k-th shift. scratch: a's
- * line, then b's line twice, so that a rolled line is a window of it. */
-static void shifted_products(const struct cg_panel_shape *shape, const struct cg_panel *a,
-                             const struct cg_panel *b, double *scratch, double products[CG_SHIFTS + 1])
+/* The same as cg_correlate of two panels, shift by shift. scratch: a's line, then b's line twice, so that a
+ * rolled line is a window of it. */
+static void roll_by_hand(const struct cg_panel_shape *shape, const struct cg_panel *a,
+                         const struct cg_panel *b, const int64_t *shift, double *scratch, double *products)
 {
     int64_t n = shape->residual;
     double *line_a = scratch, *line_b = scratch + n;
-    memset(products, 0, (CG_SHIFTS + 1) * sizeof *products);
+    memset(products, 0, CG_ROLLS * sizeof *products);
     for (int64_t i = 0; i < shape->lines; i++) {
         for (int64_t k = 0; k < n; k++) {
             line_a[k] = a->values[i * n + k] - a->mean;
             line_b[k] = line_b[n + k] = b->values[i * n + k] - b->mean;
         }
-        products[0] += cg_block_product(line_a, line_b, (size_t)n);
-        for (int64_t k = 0; k < CG_SHIFTS; k++) {
-            int64_t shift = 1 + k * (n - 1) / CG_SHIFTS;
-            products[k + 1] += cg_block_product(line_a, line_b + n - shift, (size_t)n);
-        }
+        for (int64_t k = 0; k < CG_ROLLS; k++)
+            products[k] += cg_block_product(line_a, line_b + (n - shift[k]) % n, (size_t)n);
     }
 }
 
@@ -131,14 +130,11 @@ double cg_shift_t(double cosine, double mean, double sd)
     return sd > 0 ? (cosine - mean) / (sd * sqrt(1 + 1.0 / CG_SHIFTS)) : NAN;
 }
 
-struct cg_shift_null cg_panel_compare(const struct cg_panel_shape *shape, const struct cg_panel *a,
-                                      const struct cg_panel *b, double *scratch)
+static struct cg_shift_null null_of(const double *products, double scale)
 {
-    double scale = sqrt(a->squares) * sqrt(b->squares);
     if (!(scale > 0))
         return (struct cg_shift_null){NAN, NAN, NAN, NAN};
-    double products[CG_SHIFTS + 1], sum = 0, squares = 0;
-    shifted_products(shape, a, b, scratch, products);
+    double sum = 0, squares = 0;
     for (int k = 1; k <= CG_SHIFTS; k++)
         sum += products[k] / scale;
     struct cg_shift_null null = {.cosine = products[0] / scale, .mean = sum / CG_SHIFTS};
@@ -147,4 +143,30 @@ struct cg_shift_null cg_panel_compare(const struct cg_panel_shape *shape, const 
     null.sd = sqrt(squares / (CG_SHIFTS - 1));
     null.t = cg_shift_t(null.cosine, null.mean, null.sd);
     return null;
+}
+
+int64_t cg_panels_scratch(const struct cg_panel_shape *shape, int32_t members)
+{
+    int64_t products = cg_pairs(members) * CG_ROLLS, by_hand = 3 * shape->residual,
+            at_once = cg_fourier_fits(shape->residual) ? cg_correlate_scratch(shape, members) : 0;
+    return products + (at_once > by_hand ? at_once : by_hand);
+}
+
+void cg_panels_compare(const struct cg_panel_shape *shape, const struct cg_panel *panels, int32_t members,
+                       double *scratch, struct cg_shift_null *out)
+{
+    int64_t shift[CG_ROLLS] = {0};
+    double *products = scratch, *left = scratch + cg_pairs(members) * CG_ROLLS;
+    bool at_once = cg_fourier_fits(shape->residual);
+    for (int64_t k = 0; k < CG_SHIFTS; k++)
+        shift[k + 1] = 1 + k * (shape->residual - 1) / CG_SHIFTS;
+    if (at_once)
+        cg_correlate(shape, panels, members, shift, left, products);
+    for (int32_t j = 0; j < members; j++)
+        for (int32_t i = 0; i < j; i++, products += CG_ROLLS) {
+            double scale = sqrt(panels[i].squares) * sqrt(panels[j].squares);
+            if (!at_once)
+                roll_by_hand(shape, &panels[i], &panels[j], shift, left, products);
+            *out++ = null_of(products, scale);
+        }
 }

@@ -42,12 +42,16 @@ struct cg_panel {
     const float *values; /* [lines][residual] */
     double mean, squares;
 };
-struct cg_panel cg_panel_of(const struct cg_panel_shape *shape, const float *values, double *scratch);
+struct cg_panel cg_panel_of(const struct cg_panel_shape *shape, const float *values);
 
-/* The null of two panels. scratch holds 3 * residual doubles, here and above. NaN when a panel is constant.
- */
-struct cg_shift_null cg_panel_compare(const struct cg_panel_shape *shape, const struct cg_panel *a,
-                                      const struct cg_panel *b, double *scratch);
+/* The nulls of every two of the members' panels, out[cg_pair_index(i, j)]: rolled by Fourier transforms, each
+ * panel's own, where the length of the residual axis allows it, else one after the other. NaN where a panel
+ * is constant. No pair's bits depend on other members. */
+void cg_panels_compare(const struct cg_panel_shape *shape, const struct cg_panel *panels, int32_t members,
+                       double *scratch, struct cg_shift_null *out);
+
+/* Doubles of scratch, aligned to 64 bytes, that it wants. */
+int64_t cg_panels_scratch(const struct cg_panel_shape *shape, int32_t members);
 
 /* t of a cosine against the mean and sd of its shifts; NaN when sd is not positive. */
 double cg_shift_t(double cosine, double mean, double sd);

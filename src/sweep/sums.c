@@ -5,21 +5,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A sum with the rounding errors it has lost so far (Neumaier 1974, doi 10.1002/zamm.19740540106). */
-struct wide {
-    double sum, lost;
+/* Sums with the rounding errors they have lost so far. */
+struct wides {
+    double *sum, *lost;
 };
 
-static inline void wide_add(struct wide *wide, double x)
+static void add_one(struct wides wides, int64_t i, double x)
 {
-    double total = wide->sum + x;
-    wide->lost += fabs(wide->sum) >= fabs(x) ? (wide->sum - total) + x : (x - total) + wide->sum;
-    wide->sum = total;
+    cg_wide_add(&wides.sum[i], &wides.lost[i], &x, 1);
 }
 
-static inline double wide_value(const struct wide *wide)
+static double value_of(struct wides wides, int64_t i)
 {
-    return isfinite(wide->sum) ? wide->sum + wide->lost : wide->sum;
+    return isfinite(wides.sum[i]) ? wides.sum[i] + wides.lost[i] : wides.sum[i];
 }
 
 /* Below this share of |a|^2 + |b|^2 the difference is summed element by element: from the products it would
@@ -29,50 +27,76 @@ static const double CLOSE = 0.05;
 struct cg_sums {
     int32_t members;
     int64_t bundle, chunk;                 /* that the sums are of */
-    struct wide *sum, *squares, *rounding; /* [members] */
+    double *memory;                        /* of all below */
+    struct wides sum, squares, rounding;   /* [members] */
     double *minimum, *maximum, *nonfinite; /* [members] */
-    struct wide *product, *difference;     /* [pairs] */
+    struct wides product, difference;      /* [pairs] */
+    double *squared, *apart;               /* [members], [pairs] of the block at hand */
 };
+
+static double *cut(double **from, size_t n)
+{
+    *from += n;
+    return *from - n;
+}
+
+static struct wides cut_wides(double **from, size_t n)
+{
+    double *sum = cut(from, n);
+    return (struct wides){sum, cut(from, n)};
+}
 
 struct cg_sums *cg_sums_create(int32_t members, struct cg_err *err)
 {
     struct cg_sums *sums = cg_new(1, sizeof *sums, err);
     size_t n = (size_t)members, pairs = (size_t)cg_pairs(members);
-    if (sums && (sums->sum = cg_new(3 * n + 2 * pairs, sizeof(struct wide), err)) &&
-        (sums->minimum = cg_new(3 * n, sizeof(double), err))) {
-        sums->squares = sums->sum + n;
-        sums->rounding = sums->squares + n;
-        sums->product = sums->rounding + n;
-        sums->difference = sums->product + pairs;
-        sums->maximum = sums->minimum + n;
-        sums->nonfinite = sums->maximum + n;
-        return sums;
+    if (!sums || !(sums->memory = cg_new(10 * n + 5 * pairs, sizeof(double), err))) {
+        cg_sums_destroy(sums);
+        return NULL;
     }
-    cg_sums_destroy(sums);
-    return NULL;
+    double *left = sums->memory;
+    sums->sum = cut_wides(&left, n);
+    sums->squares = cut_wides(&left, n);
+    sums->rounding = cut_wides(&left, n);
+    sums->minimum = cut(&left, n);
+    sums->maximum = cut(&left, n);
+    sums->nonfinite = cut(&left, n);
+    sums->squared = cut(&left, n);
+    sums->product = cut_wides(&left, pairs);
+    sums->difference = cut_wides(&left, pairs);
+    sums->apart = cut(&left, pairs);
+    return sums;
 }
 
 void cg_sums_destroy(struct cg_sums *sums)
 {
     if (!sums)
         return;
-    free(sums->sum);
-    free(sums->minimum);
+    free(sums->memory);
     free(sums);
+}
+
+static void clear(struct wides wides, size_t n)
+{
+    memset(wides.sum, 0, n * sizeof *wides.sum);
+    memset(wides.lost, 0, n * sizeof *wides.lost);
 }
 
 void cg_sums_begin(struct cg_sums *sums, int32_t members, int64_t bundle, int64_t chunk)
 {
+    size_t n = (size_t)members, pairs = (size_t)cg_pairs(members);
     sums->members = members;
     sums->bundle = bundle;
     sums->chunk = chunk;
+    clear(sums->sum, n);
+    clear(sums->squares, n);
+    clear(sums->rounding, n);
+    clear(sums->product, pairs);
+    clear(sums->difference, pairs);
     for (int32_t m = 0; m < members; m++) {
-        sums->sum[m] = sums->squares[m] = sums->rounding[m] = (struct wide){0};
         sums->minimum[m] = sums->maximum[m] = NAN;
         sums->nonfinite[m] = 0;
     }
-    for (int64_t p = 0; p < cg_pairs(members); p++)
-        sums->product[p] = sums->difference[p] = (struct wide){0};
 }
 
 /* NaN means that there is no value yet. */
@@ -88,12 +112,12 @@ static inline double higher(double a, double b)
 
 static void add_member(struct cg_sums *sums, int32_t m, const struct cg_block_member *member)
 {
-    wide_add(&sums->sum[m], member->moments.sum);
-    wide_add(&sums->squares[m], member->moments.squares);
+    add_one(sums->sum, m, member->moments.sum);
+    add_one(sums->squares, m, member->moments.squares);
     sums->minimum[m] = lower(sums->minimum[m], member->moments.minimum);
     sums->maximum[m] = higher(sums->maximum[m], member->moments.maximum);
     sums->nonfinite[m] += (double)member->nonfinite;
-    wide_add(&sums->rounding[m], member->rounding);
+    add_one(sums->rounding, m, member->rounding);
 }
 
 static bool all_equal(struct cg_values a, struct cg_values b, size_t n)
@@ -120,15 +144,10 @@ static double finite_difference(const struct cg_block_member *a, const struct cg
     return sum;
 }
 
-/* The block's sum of (b - a)^2. Positive whenever any value differs, be it only in which kind of NaN or
- * infinity. */
-static double block_difference(const struct cg_block_member *a, const struct cg_block_member *b,
-                               double product, size_t n)
+/* The block's sum of (b - a)^2, of the values themselves. Positive whenever any value differs, be it only in
+ * which kind of NaN or infinity. */
+static double close_difference(const struct cg_block_member *a, const struct cg_block_member *b, size_t n)
 {
-    bool finite = a->nonfinite + b->nonfinite == 0;
-    double both = a->moments.squares + b->moments.squares, rough = both - 2 * product;
-    if (finite && rough > CLOSE * both && isfinite(rough))
-        return rough;
     double difference = finite_difference(a, b, n);
     if (difference == 0 && (a->oddities != b->oddities || !all_equal(a->values, b->values, n)))
         return DBL_TRUE_MIN;
@@ -175,47 +194,63 @@ static int add_losses(struct cg_losses *losses, const struct cg_sums *sums, cons
     return 0;
 }
 
-int cg_sums_add(struct cg_sums *sums, const struct cg_block *block, struct cg_losses *losses,
-                struct cg_err *err)
+/* What the products do not tell of the pairs of member j and those before it. */
+static int take_close(struct cg_sums *sums, const struct cg_block *block, int32_t j, struct cg_losses *losses,
+                      struct cg_err *err)
 {
-    for (int32_t j = 0; j < sums->members; j++) {
-        const struct cg_block_member *b = &block->member[j];
-        add_member(sums, j, b);
-        for (int32_t i = 0; i < j; i++) {
-            const struct cg_block_member *a = &block->member[i];
-            int64_t pair = cg_pair_index(i, j);
-            double product = cg_block_product_of(block, i, j);
-            wide_add(&sums->product[pair], product);
-            wide_add(&sums->difference[pair], block_difference(a, b, product, block->n));
-            if (a->nonfinite + b->nonfinite > 0 && add_losses(losses, sums, block, i, j, err) < 0)
-                return -1;
-        }
+    const struct cg_block_member *b = &block->member[j];
+    for (int32_t i = 0; i < j; i++) {
+        const struct cg_block_member *a = &block->member[i];
+        double *apart = &sums->apart[cg_pair_index(i, j)];
+        if (*apart < 0)
+            *apart = close_difference(a, b, block->n);
+        if (a->nonfinite + b->nonfinite > 0 && add_losses(losses, sums, block, i, j, err) < 0)
+            return -1;
     }
+    return 0;
+}
+
+int cg_sums_add(struct cg_sums *sums, struct cg_block *block, struct cg_losses *losses, struct cg_err *err)
+{
+    size_t pairs = (size_t)cg_pairs(sums->members);
+    const double *products = cg_block_multiply(block);
+    for (int32_t j = 0; j < sums->members; j++) {
+        const struct cg_block_member *member = &block->member[j];
+        add_member(sums, j, member);
+        sums->squared[j] = member->nonfinite > 0 ? NAN : member->moments.squares;
+    }
+    cg_far_differences(sums->squared, sums->members, products, CLOSE, sums->apart);
+    for (int32_t j = 1; j < sums->members; j++)
+        if (take_close(sums, block, j, losses, err) < 0)
+            return -1;
+    cg_wide_add(sums->product.sum, sums->product.lost, products, pairs);
+    cg_wide_add(sums->difference.sum, sums->difference.lost, sums->apart, pairs);
     return 0;
 }
 
 void cg_sums_end(const struct cg_sums *sums, double *cell)
 {
     for (int32_t m = 0; m < sums->members; m++) {
-        *cell++ = wide_value(&sums->sum[m]);
-        *cell++ = wide_value(&sums->squares[m]);
+        *cell++ = value_of(sums->sum, m);
+        *cell++ = value_of(sums->squares, m);
         *cell++ = sums->minimum[m] + 0.0; /* -0.0 becomes +0.0, as it would in the reduction */
         *cell++ = sums->maximum[m] + 0.0;
         *cell++ = sums->nonfinite[m];
-        *cell++ = wide_value(&sums->rounding[m]);
+        *cell++ = value_of(sums->rounding, m);
     }
     for (int64_t p = 0; p < cg_pairs(sums->members); p++) {
-        *cell++ = wide_value(&sums->product[p]);
-        *cell++ = wide_value(&sums->difference[p]);
+        *cell++ = value_of(sums->product, p);
+        *cell++ = value_of(sums->difference, p);
     }
 }
 
 static double fold_field(const double *cells, int64_t chunks, int64_t size, int64_t field)
 {
-    struct wide total = {0};
+    double sum = 0, lost = 0;
+    struct wides total = {&sum, &lost};
     for (int64_t k = 0; k < chunks; k++)
-        wide_add(&total, cells[k * size + field]);
-    return wide_value(&total);
+        add_one(total, 0, cells[k * size + field]);
+    return value_of(total, 0);
 }
 
 static double fold_extreme(const double *cells, int64_t chunks, int64_t size, int64_t field, bool low)

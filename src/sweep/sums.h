@@ -11,16 +11,6 @@
  * difference. */
 enum { CG_MEMBER_FIELDS = 6, CG_PAIR_FIELDS = 2 };
 
-static inline int64_t cg_pairs(int32_t members)
-{
-    return (int64_t)members * (members - 1) / 2;
-}
-
-static inline int64_t cg_pair_index(int32_t i, int32_t j)
-{
-    return i < j ? (int64_t)j * (j - 1) / 2 + i : (int64_t)i * (i - 1) / 2 + j;
-}
-
 static inline int64_t cg_cell_size(int32_t members)
 {
     return CG_MEMBER_FIELDS * (int64_t)members + CG_PAIR_FIELDS * cg_pairs(members);
@@ -47,8 +37,7 @@ void cg_sums_destroy(struct cg_sums *sums);
 /* Starts a chunk of a bundle with that many members (at most those of create); its losses will name both.
  */
 void cg_sums_begin(struct cg_sums *sums, int32_t members, int64_t bundle, int64_t chunk);
-int cg_sums_add(struct cg_sums *sums, const struct cg_block *block, struct cg_losses *losses,
-                struct cg_err *err);
+int cg_sums_add(struct cg_sums *sums, struct cg_block *block, struct cg_losses *losses, struct cg_err *err);
 void cg_sums_end(const struct cg_sums *sums, double *cell);
 
 /* Folds `chunks` cells in order into one. Pure; the one place where chunks meet. out may be cells. */

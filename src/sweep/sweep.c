@@ -1,5 +1,6 @@
 #include "cognate/sweep.h"
 #include "cognate/interrupt.h"
+#include "cognate/log.h"
 #include "cognate/mem.h"
 #include "cognate/pulse.h"
 #include "exchange.h"
@@ -28,7 +29,8 @@ int64_t cg_sweep_least_buffer(const struct cg_plan *plan)
     return 2 * widest + cg_gather_scratch(plan);
 }
 
-int64_t cg_sweep_memory(const struct cg_plan *plan, const struct cg_sweep_options *options)
+int64_t cg_sweep_memory(const struct cg_plan *plan, const struct cg_anatomy *anatomy,
+                        const struct cg_sweep_options *options)
 {
     int64_t widest = 1, widest_sides = 0;
     for (int64_t i = 0; i < plan->nbundles; i++) {
@@ -44,7 +46,7 @@ int64_t cg_sweep_memory(const struct cg_plan *plan, const struct cg_sweep_option
     for (int64_t i = 0; i < options->nrequests; i++)
         rows += options->requests[i].most;
     return options->buffer + 2 * widest_sides + imprints * (int64_t)sizeof(float) + cg_table_bytes(plan) +
-           panels + rows * (int64_t)sizeof(int32_t) + 3 * CG_PANEL_ELEMENTS * (int64_t)sizeof(double);
+           panels + rows * (int64_t)sizeof(int32_t) + cg_panels_room(plan, anatomy) * (int64_t)sizeof(double);
 }
 
 int64_t cg_sweep_pair(const struct cg_sweep *sweep, int64_t bundle, int32_t i, int32_t j)
@@ -137,6 +139,7 @@ int cg_sweep_run(const struct cg_comm *comm, const struct cg_checkpoint *const *
                  const struct cg_sweep_options *options, struct cg_sweep *out, struct cg_err *err)
 {
     *out = (struct cg_sweep){0};
+    double start = cg_seconds();
     struct cg_worker worker;
     struct cg_resume resume = {0};
     struct cg_pulse *pulse = NULL;
@@ -163,6 +166,7 @@ int cg_sweep_run(const struct cg_comm *comm, const struct cg_checkpoint *const *
     out->sketches = worker.sketches;
     worker.sketches = (struct cg_sketches){0};
     share_longest(comm, &worker, out);
+    out->seconds = cg_seconds() - start;
 done:
     cg_pulse_destroy(pulse);
     cg_resume_release(&resume);

@@ -99,7 +99,8 @@ int cg_worker_init(struct cg_worker *worker, const struct cg_checkpoint *const *
         !(worker->lengths = cg_new((size_t)members, sizeof *worker->lengths, err)) ||
         !(worker->taken = cg_new((size_t)members, sizeof *worker->taken, err)) ||
         !(worker->sketch = cg_new((size_t)(members * worker->most_taken), sizeof *worker->sketch, err)) ||
-        !(worker->scratch = cg_new_aligned((size_t)3 * CG_PANEL_ELEMENTS, sizeof(double), err)))
+        !(worker->null = cg_new((size_t)cg_pairs(members), sizeof *worker->null, err)) ||
+        !(worker->scratch = cg_new_aligned((size_t)cg_panels_room(plan, anatomy), sizeof(double), err)))
         return -1;
     return 0;
 }
@@ -129,6 +130,7 @@ void cg_worker_release(struct cg_worker *worker)
     cg_files_destroy(worker->files);
     free(worker->sketch);
     free(worker->cells);
+    free(worker->null);
     free(worker->scratch);
     free(worker->data);
     free(worker->bytes);
@@ -166,6 +168,17 @@ struct cg_panel_shape cg_bundle_panel_shape(const struct cg_anatomy *anatomy, co
     if (!bundle->real || bundle->members < 2)
         return (struct cg_panel_shape){0};
     return cg_panel_shape_of(anatomy->slots[bundle->slot].role, bundle->rows, bundle->columns);
+}
+
+int64_t cg_panels_room(const struct cg_plan *plan, const struct cg_anatomy *anatomy)
+{
+    int64_t most = 0;
+    for (int64_t i = 0; i < plan->nbundles; i++) {
+        struct cg_panel_shape shape = cg_bundle_panel_shape(anatomy, &plan->bundles[i]);
+        int64_t own = shape.residual > 0 ? cg_panels_scratch(&shape, plan->bundles[i].members) : 0;
+        most = own > most ? own : most;
+    }
+    return most;
 }
 
 static int begin_panels(struct cg_worker *worker, const struct cg_bundle *bundle, int32_t members,
@@ -457,16 +470,13 @@ void cg_compare_panels(struct cg_worker *worker, const struct cg_panel_shape *sh
                        const float *const *values)
 {
     const struct cg_shift_null none = {.cosine = NAN, .mean = NAN, .sd = NAN};
-    for (int32_t j = 0; j < worker->plan->bundles[bundle].members; j++) {
-        if (shape->residual > 0)
-            worker->compared[j] = cg_panel_of(shape, values[j], worker->scratch);
-        for (int32_t i = 0; i < j; i++) {
-            struct cg_shift_null null = none;
-            if (shape->residual > 0)
-                null = cg_panel_compare(shape, &worker->compared[i], &worker->compared[j], worker->scratch);
-            cg_table_set_null(&worker->table, bundle, cg_pair_index(i, j), &null);
-        }
-    }
+    int32_t members = worker->plan->bundles[bundle].members;
+    for (int32_t m = 0; shape->residual > 0 && m < members; m++)
+        worker->compared[m] = cg_panel_of(shape, values[m]);
+    if (shape->residual > 0)
+        cg_panels_compare(shape, worker->compared, members, worker->scratch, worker->null);
+    for (int64_t p = 0; p < cg_pairs(members); p++)
+        cg_table_set_null(&worker->table, bundle, p, shape->residual > 0 ? &worker->null[p] : &none);
 }
 
 int cg_hold_panel(struct cg_worker *worker, const struct cg_task *task, float *panel, struct cg_err *err)

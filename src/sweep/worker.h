@@ -56,7 +56,8 @@ struct cg_worker {
     size_t cells_capacity;
     int64_t chunks; /* in cells so far */
     double *scratch;
-    struct cg_panel *compared; /* [members] */
+    struct cg_panel *compared;  /* [members] */
+    struct cg_shift_null *null; /* [pairs] */
 
     struct cg_held_panel *held;
     size_t nheld, held_capacity;
@@ -72,6 +73,9 @@ int cg_worker_take(struct cg_worker *worker, const struct cg_piece *piece, struc
 
 /* The panel of a bundle's members; a slot with one member has nothing to compare it with. */
 struct cg_panel_shape cg_bundle_panel_shape(const struct cg_anatomy *anatomy, const struct cg_bundle *bundle);
+
+/* The doubles of scratch that comparing the panels of any bundle takes. */
+int64_t cg_panels_room(const struct cg_plan *plan, const struct cg_anatomy *anatomy);
 
 /* Stored bytes of all input embeddings: up to CG_KEEP_BYTES they are kept. */
 int64_t cg_embedding_bytes(const struct cg_plan *plan, const struct cg_anatomy *anatomy);

@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 /* What a byte costs to read, hash and sum, and a task to begin: the prices of the plan, once more. */
-enum { READ = 2, HASH_ALONE = 11, HASH_BESIDE = 6, VALUE = 6, CODE = 3, TASK = 131072 };
+enum { READ = 2, HASH_ALONE = 11, HASH_BESIDE = 6, VALUE = 6, CODE = 3, PAIR = 2, TASK = 131072 };
 
 static void build(struct cg_plan *plan, const struct synthetic *made, int ranks)
 {
@@ -40,6 +40,8 @@ static double sums_of(const struct cg_plan *plan, int64_t bundle)
 {
     const struct cg_bundle *of = &plan->bundles[bundle];
     double each = 0;
+    for (int32_t pair = 1; pair < of->members * (of->members - 1) / 2; pair++) /* beyond the first */
+        each += PAIR;
     for (int32_t m = 0; m < of->members; m++)
         each += VALUE + (cg_dtype_grain(member_at(plan, bundle, m)->dtype).elements > 1 ? CODE : 0);
     return of->real ? each * (double)of->rows * (double)of->columns : 0;

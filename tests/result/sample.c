@@ -90,6 +90,7 @@ void sample_init(struct cg_result *result, enum sample kind)
     result->run.bytes_reread = 17;
     result->run.peak_rss_bytes_max = 123456789;
     result->run.wall_seconds = 1.5;
+    result->run.sweep_seconds = 1.25;
     result->run.read_seconds_max = 0.75;
     result->run.read_seconds_mean = 0.5;
 }

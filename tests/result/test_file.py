@@ -182,7 +182,7 @@ def test_root_attributes(sample):
 
 def test_run_attributes(sample):
     want = dict(date_created="2020-02-02T02:02:02Z", history="cognate compare a b", ranks=4, hosts=2,
-                wall_seconds=1.5, read_seconds_max=0.75, read_seconds_mean=0.5, bytes_read=1 << 40,
+                wall_seconds=1.5, sweep_seconds=1.25, read_seconds_max=0.75, read_seconds_mean=0.5, bytes_read=1 << 40,
                 bytes_reread=17, peak_rss_bytes_max=123456789, status="complete")
     with h5py.File(sample[0]) as data:
         run = data["run"]

@@ -29,6 +29,7 @@
 #define cg_block_weighted_squares   plain_weighted
 #define cg_single_weighted_squares  plain_single_weighted
 #define fold                        plain_fold
+#define cg_single_spread            plain_single_spread
 #define cg_single_extremes          plain_single_extremes
 #define vector                      plain_vector
 #define WIDTH                       PLAIN_WIDTH
@@ -59,6 +60,7 @@
 #undef cg_block_weighted_squares
 #undef cg_single_weighted_squares
 #undef fold
+#undef cg_single_spread
 #undef cg_single_extremes
 #undef vector
 #undef WIDTH
@@ -84,6 +86,7 @@
 #define cg_block_weighted_squares   wide_weighted
 #define cg_single_weighted_squares  wide_single_weighted
 #define fold                        wide_fold
+#define cg_single_spread            wide_single_spread
 #define cg_single_extremes          wide_single_extremes
 #define vector                      wide_vector
 #define WIDTH                       WIDE_WIDTH
@@ -105,6 +108,7 @@
 #undef cg_block_weighted_squares
 #undef cg_single_weighted_squares
 #undef fold
+#undef cg_single_spread
 #undef cg_single_extremes
 #undef vector
 #undef WIDTH
@@ -131,19 +135,22 @@ struct copy {
     void (*single_signed_add)(double *sums, const float *x, const double *signs, size_t n);
     double (*weighted)(const double *x, const float *weight, size_t n);
     double (*single_weighted)(const float *x, const float *weight, size_t n);
+    double (*single_spread)(const float *x, double mean, size_t n);
     uint64_t (*hash)(struct cg_values x, uint64_t first, size_t n);
 };
 
 static const struct copy copies[] = {
     {"library", cg_block_moments, cg_block_product, cg_block_difference, cg_block_signs, cg_block_signed_add,
      cg_single_moments, cg_single_extremes, cg_single_product, cg_single_pair, cg_single_difference,
-     cg_single_signed_add, cg_block_weighted_squares, cg_single_weighted_squares, cg_block_hash},
+     cg_single_signed_add, cg_block_weighted_squares, cg_single_weighted_squares, cg_single_spread,
+     cg_block_hash},
     {"plain", plain_moments, plain_product, plain_difference, plain_signs, plain_signed_add,
      plain_single_moments, plain_single_extremes, plain_single_product, plain_single_pair,
-     plain_single_difference, plain_single_signed_add, plain_weighted, plain_single_weighted, plain_hash},
+     plain_single_difference, plain_single_signed_add, plain_weighted, plain_single_weighted,
+     plain_single_spread, plain_hash},
     {"wide", wide_moments, wide_product, wide_difference, wide_signs, wide_signed_add, wide_single_moments,
      wide_single_extremes, wide_single_product, wide_single_pair, wide_single_difference,
-     wide_single_signed_add, wide_weighted, wide_single_weighted, wide_hash},
+     wide_single_signed_add, wide_weighted, wide_single_weighted, wide_single_spread, wide_hash},
 };
 
 static size_t count_copies(void)
@@ -266,6 +273,10 @@ static void check_singles(const struct copy *copy, const float *a, const float *
     }
     assert_bits(copy->single_product(a, b, n), cg_block_product(wide_a, wide_b, n));
     assert_bits(copy->single_difference(a, b, n), cg_block_difference(wide_a, wide_b, n));
+    double mean[2048];
+    for (size_t i = 0; i < n; i++)
+        mean[i] = wide_b[0];
+    assert_bits(copy->single_spread(a, wide_b[0], n), cg_block_difference(mean, wide_a, n));
 }
 
 /* All lengths of a few vectors, some longer; aligned or not; values from the least to the greatest that there

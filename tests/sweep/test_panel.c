@@ -142,6 +142,15 @@ static void assert_near(double got, double wanted, double tolerance)
     assert_true(fabs(got - wanted) <= tolerance);
 }
 
+static double *aligned(int64_t doubles)
+{
+    double *memory = aligned_alloc(64, ((size_t)doubles + 8) / 8 * 64);
+    assert_non_null(memory);
+    return memory;
+}
+
+/* Lengths that Fourier transforms take, products of two, of four, of other primes, and two that they do not
+ * (74, 4 * 37; a prime), which are rolled by hand. */
 static void null_by_hand(void **state)
 {
     (void)state;
@@ -149,23 +158,43 @@ static void null_by_hand(void **state)
         int64_t lines, residual;
         double common, offset; /* how much b has of a; added to all values */
     } cases[] = {
-        {1, 32, 0, 0},      {1, 32, 0.5, 0}, {1, 33, 0.5, 0},          {5, 62, 0, 0},   {7, 63, 0.3, 0},
-        {3, 64, 0, 100},    {40, 100, 0, 0}, {40, 100, 0.02, 0},       {40, 100, 1, 3}, {2, 1000, -0.4, 0},
-        {100, 512, 0.1, 0}, {1, 32, -1, 0},  {9, 31 * 4 + 1, 0.2, -7},
+        {1, 32, 0, 0},
+        {1, 32, 0.5, 0},
+        {1, 33, 0.5, 0},
+        {5, 62, 0, 0},
+        {7, 63, 0.3, 0},
+        {3, 64, 0, 100},
+        {40, 100, 0, 0},
+        {40, 100, 0.02, 0},
+        {40, 100, 1, 3},
+        {2, 1000, -0.4, 0},
+        {100, 512, 0.1, 0},
+        {1, 32, -1, 0},
+        {9, 31 * 4 + 1, 0.2, -7},
+        {3, 74, 0.4, 1},
+        {11, 4 * 37, 0, 1},
+        {2, 1009, 0.1, 5},
+        {8, 96, 0.1, 0},
+        {16, 128, 0.9, 0},
+        {9, 31 * 29, 0.1, 2},
+        {1, 4096, 0.1, 1},
+        {7, 343, -0.2, 0},
+        {4, 2 * 11 * 13, 0.1, 0},
     };
     uint64_t seed = 99;
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
         int64_t n = cases[c].residual, size = cases[c].lines * n;
         float *a = malloc((size_t)size * sizeof *a), *b = malloc((size_t)size * sizeof *b);
-        double *scratch = malloc((size_t)(3 * n) * sizeof *scratch);
-        assert_true(a && b && scratch);
+        struct cg_panel_shape shape = {.residual = n, .lines = cases[c].lines, .all = cases[c].lines};
+        double *scratch = aligned(cg_panels_scratch(&shape, 2));
+        assert_true(a && b);
         for (int64_t i = 0; i < size; i++) {
             a[i] = (float)(noise(&seed) + cases[c].offset);
             b[i] = (float)(noise(&seed) + cases[c].offset + cases[c].common * a[i]);
         }
-        struct cg_panel_shape shape = {.residual = n, .lines = cases[c].lines, .all = cases[c].lines};
-        struct cg_panel of_a = cg_panel_of(&shape, a, scratch), of_b = cg_panel_of(&shape, b, scratch);
-        struct cg_shift_null got = cg_panel_compare(&shape, &of_a, &of_b, scratch);
+        struct cg_panel of[2] = {cg_panel_of(&shape, a), cg_panel_of(&shape, b)};
+        struct cg_shift_null got;
+        cg_panels_compare(&shape, of, 2, scratch, &got);
         struct cg_shift_null wanted = by_hand(a, b, cases[c].lines, n);
         assert_near(got.cosine, wanted.cosine, 1e-12);
         assert_near(got.mean, wanted.mean, 1e-12);
@@ -173,6 +202,37 @@ static void null_by_hand(void **state)
         assert_near(got.t, wanted.t, 1e-9 * (1 + fabs(wanted.t)));
         free(a);
         free(b);
+        free(scratch);
+    }
+}
+
+/* A pair's null has the same bits whoever else is compared, and is that of the pair. */
+static void without_regard_to_others(void **state)
+{
+    (void)state;
+    enum { MOST = 8, LINES = 11 };
+    static const int64_t lengths[] = {32, 37, 48, 126};
+    static float values[MOST][LINES * 126];
+    uint64_t seed = 5;
+    for (int m = 0; m < MOST; m++)
+        for (int i = 0; i < LINES * 126; i++)
+            values[m][i] = (float)(noise(&seed) + m);
+    for (size_t c = 0; c < sizeof lengths / sizeof *lengths; c++) {
+        struct cg_panel_shape shape = {.residual = lengths[c], .lines = LINES, .all = LINES};
+        double *scratch = aligned(cg_panels_scratch(&shape, MOST));
+        struct cg_panel panel[MOST];
+        struct cg_shift_null many[MOST * (MOST - 1) / 2], two;
+        for (int m = 0; m < MOST; m++)
+            panel[m] = cg_panel_of(&shape, values[m]);
+        for (int members = 2; members <= MOST; members++) {
+            cg_panels_compare(&shape, panel, members, scratch, many);
+            for (int j = 0; j < members; j++)
+                for (int i = 0; i < j; i++) {
+                    struct cg_panel pair[2] = {panel[i], panel[j]};
+                    cg_panels_compare(&shape, pair, 2, scratch, &two);
+                    assert_memory_equal(&two, &many[cg_pair_index(i, j)], sizeof two);
+                }
+        }
         free(scratch);
     }
 }
@@ -191,22 +251,23 @@ static void constants(void **state)
         {noisy, one, true}, {noisy, noisy, false}, {alternating, noisy, false},
     };
     uint64_t seed = 1;
-    double scratch[3 * N];
     for (int i = 0; i < N * LINES; i++) {
         one[i] = 1;
         alternating[i] = (float)(i % 2);
         noisy[i] = (float)noise(&seed);
     }
     struct cg_panel_shape shape = {.residual = N, .lines = LINES, .all = LINES};
+    double *scratch = aligned(cg_panels_scratch(&shape, 2));
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
-        struct cg_panel a = cg_panel_of(&shape, cases[c].a, scratch);
-        struct cg_panel b = cg_panel_of(&shape, cases[c].b, scratch);
-        struct cg_shift_null null = cg_panel_compare(&shape, &a, &b, scratch);
+        struct cg_panel of[2] = {cg_panel_of(&shape, cases[c].a), cg_panel_of(&shape, cases[c].b)};
+        struct cg_shift_null null;
+        cg_panels_compare(&shape, of, 2, scratch, &null);
         assert_int_equal(isnan(null.cosine) != 0, cases[c].nan);
         assert_int_equal(isnan(null.mean) && isnan(null.sd) && isnan(null.t), cases[c].nan);
         if (cases[c].a == noisy && cases[c].b == noisy)
             assert_near(null.cosine, 1, 1e-14);
     }
+    free(scratch);
 }
 
 static void t_of_cosine(void **state)
@@ -231,8 +292,9 @@ static void t_of_cosine(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(shapes),    cmocka_unit_test(taken_from_matrix), cmocka_unit_test(null_by_hand),
-        cmocka_unit_test(constants), cmocka_unit_test(t_of_cosine),
+        cmocka_unit_test(shapes),       cmocka_unit_test(taken_from_matrix),
+        cmocka_unit_test(null_by_hand), cmocka_unit_test(without_regard_to_others),
+        cmocka_unit_test(constants),    cmocka_unit_test(t_of_cosine),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -54,6 +54,21 @@ def test_bench_runs(cognate, tmp_path):
         assert row in done.stdout, (row, done.stdout)
 
 
+def test_bench_of_many(cognate, tmp_path):
+    """Together and two by two, every byte is read once."""
+    environment = dict(COGNATE=cognate.program, MPIRUN=" ".join(cognate.launcher))
+    options = ["--quick", "--rounds", "1", "--folder", tmp_path, "--many"]
+    done = script("bench.py", *options, **environment)
+    assert done.returncode == 0, done.stderr
+    size = 0
+    for path in tmp_path.glob("many-*/model.safetensors"):
+        size += path.stat().st_size - 8 - int.from_bytes(path.read_bytes()[:8], "little")
+    read = re.findall(r"s of processors +([0-9,]+) bytes read", done.stdout)
+    assert read == 2 * [f"{size:,}"] and "  ratio  " in done.stdout
+    odd = script("bench.py", *options, tmp_path / "many-0", **environment)
+    assert odd.returncode != 0 and "even number" in odd.stderr
+
+
 def test_bench_of_formats(cognate, tmp_path):
     """A row for each type asked for; one that there is not is named."""
     environment = dict(COGNATE=cognate.program, MPIRUN=" ".join(cognate.launcher))
