@@ -168,7 +168,7 @@ const double *cg_block_multiply(struct cg_block *block)
     if (block->single && block->members == 2)
         return block->products;
     for (int m = 0; block->single && m < block->members; m++)
-        cg_dtype_decode(CG_F32, cg_block_singles(block, m), block->n, cg_block_wides(block, m));
+        cg_dtype_decode(CG_F32, block->member[m].values.single, block->n, cg_block_wides(block, m));
     cg_block_products(block->wides, block->members, block->n, block->single, block->lanes, block->products);
     return block->products;
 }
