@@ -2,6 +2,7 @@
 #include "cognate/mem.h"
 #include "form.h"
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -171,6 +172,7 @@ static bool tensor_is_sound(const struct cg_fingerprint *print, int64_t i)
     return elements_of(print, i) >= 0 && print->checkpoint.tensor_file[i] >= 0 &&
            print->checkpoint.tensor_file[i] < print->size[CG_PRINT_FILE] &&
            print->checkpoint.offset[i] >= 0 &&
+           print->checkpoint.offset[i] <= INT64_MAX - print->checkpoint.bytes[i] &&
            (i == 0 || strcmp(print->checkpoint.name[i - 1], print->checkpoint.name[i]) < 0);
 }
 
@@ -200,6 +202,17 @@ static bool root_is_sound(const struct cg_fingerprint *print)
     return true;
 }
 
+/* -1 where config.json says nothing. */
+static bool way_is_sound(const struct cg_fingerprint *print, int64_t i)
+{
+    const int64_t said[] = {print->checkpoint.way_bits[i], print->checkpoint.way_group[i],
+                            print->checkpoint.way_rows[i], print->checkpoint.way_columns[i]};
+    for (size_t k = 0; k < sizeof said / sizeof *said; k++)
+        if (said[k] < -1 || said[k] == 0)
+            return false;
+    return said[0] <= 64;
+}
+
 static bool bnb_is_sound(const struct cg_fingerprint *print, int64_t i)
 {
     return print->checkpoint.bnb_tensor[i] >= 0 &&
@@ -207,6 +220,7 @@ static bool bnb_is_sound(const struct cg_fingerprint *print, int64_t i)
            print->checkpoint.bnb_rows[i] > 0 && print->checkpoint.bnb_rows[i] <= INT32_MAX &&
            print->checkpoint.bnb_columns[i] > 0 && print->checkpoint.bnb_columns[i] <= INT32_MAX &&
            print->checkpoint.bnb_block[i] > 0 && print->checkpoint.bnb_nested_block[i] >= 0 &&
+           isfinite(print->checkpoint.bnb_offset[i]) &&
            (i == 0 || print->checkpoint.bnb_tensor[i - 1] < print->checkpoint.bnb_tensor[i]);
 }
 
@@ -234,10 +248,16 @@ int cg_metadata_check(const struct cg_fingerprint *print, struct cg_err *err)
 {
     if (!root_is_sound(print))
         return refuse(err, "/");
+    for (int64_t i = 0; i < print->size[CG_PRINT_FILE]; i++)
+        if (print->checkpoint.file_bytes[i] < 0)
+            return refuse(err, "/checkpoint/file_bytes");
     for (int64_t i = 0; i < print->size[CG_PRINT_STORED]; i++)
         if (!tensor_is_sound(print, i) || !stride_is_sound(print, i))
             return cg_fail(err, CG_EFORMAT,
                            "/checkpoint: stored tensor %" PRId64 ": its shape, type and place do not fit", i);
+    for (int64_t i = 0; i < print->size[CG_PRINT_WAY]; i++)
+        if (!way_is_sound(print, i))
+            return refuse(err, "/checkpoint/way_bits");
     for (int64_t i = 0; i < print->size[CG_PRINT_BNB]; i++)
         if (!bnb_is_sound(print, i))
             return refuse(err, "/checkpoint/bnb_tensor");

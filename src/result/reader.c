@@ -50,7 +50,7 @@ static int check_status(hid_t file, struct cg_err *err)
         return -1;
     int result = cg_h5_read_text(run, "status", &status, err);
     H5Gclose(run);
-    if (result < 0 || strcmp(status, "complete") != 0)
+    if (result == 0 ? strcmp(status, "complete") != 0 : err->code != CG_ENOMEM)
         result = cg_fail(err, CG_EFORMAT, "is not complete: /run has no status \"complete\"");
     free(status);
     return result;

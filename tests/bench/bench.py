@@ -4,7 +4,7 @@
 Makes two unrelated one-layer Mixtral 8x7B checkpoints (3.4 GB each), reads them once so that they lie in the page
 cache, and takes turns: two `openssl dgst -sha256` side by side, cognate on 2 ranks and on 1 rank, `cat`; the median
 of the rounds counts. cognate's own seconds run from after MPI_Init to the finished file; the launcher's start and end
-are what the whole process takes beyond that. Then, on sparse files of Solar-Open-100B's true shapes, inspect and plan.
+are what the whole process takes beyond that. Then what the journal costs; and, on sparse files of Solar-Open-100B's true shapes, inspect and plan.
 With --formats instead: how fast each stored type is swept, by stored byte, against bf16 (formats.py).
 With --many instead: twenty models in one run against ten runs of two (many.py).
 COGNATE names the program, MPIRUN the launcher with its options.
@@ -13,6 +13,7 @@ COGNATE names the program, MPIRUN the launcher with its options.
 import argparse
 import json
 import os
+import resource
 import shlex
 import shutil
 import statistics
@@ -162,7 +163,6 @@ def bench_compare(bench, models, stranger, rounds):
         row(f"cognate, {ranks} rank{'s' * (ranks > 1)}, the sweep alone", own[ranks], size, typical["openssl"], launcher)
     sweep = ["--evidence", "quick", "--pca", "none"]
     for name, options in (
-        ("no journal", [*sweep, "--no-journal"]),
         ("with PCA", ["--evidence", "quick"]),
         ("with PCA, full evidence", []),
     ):
@@ -189,6 +189,27 @@ def bench_compare(bench, models, stranger, rounds):
         peak = max(each[2] for each in times[ranks])
         beyond = f", {(peak - bare) / MIB:.0f} MiB beyond what MPI alone takes ({bare / MIB:.0f} MiB)" if bare else ""
         print(f"  peak memory a rank, {ranks} rank{'s' * (ranks > 1)}: {peak / MIB:.0f} MiB{beyond}")
+
+
+def bench_journal(bench, models, rounds):
+    """What a journal costs, with and without in turn: put on disk each second, five times as often as by default. One
+    rank, which never waits for others; the least of the rounds, since whatever else runs only adds to it."""
+    files = [model / "model.safetensors" for model in models]
+    size = sum(file.stat().st_size for file in files)
+    for file in files:
+        seconds_of(["cat", file])
+    ways = {"with": ["--journal-every", "1"], "without": ["--no-journal"]}
+    found = {way: [] for way in ways}
+    for _ in range(rounds):
+        for way, options in ways.items():
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
+            wall, _, _ = bench.compare(1, models, "--evidence", "quick", "--pca", "none", *options)
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            found[way].append((after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, wall))
+    print(f"A journal on disk each second, 1 rank, {size / 1e9:.2f} GB, least of {rounds}. Last column: with over without.")
+    for k, name in enumerate(("user and system CPU", "wall")):
+        least = {way: min(each[k] for each in found[way]) for way in ways}
+        print(f"  journal, {name:<39}{least['with']:9.2f} s{least['without']:9.2f} s{least['with'] / least['without']:8.3f}")
 
 
 def bench_large(bench, quick):
@@ -261,6 +282,7 @@ def main():
             return
         *models, stranger = make_models(folder, options)
         bench_compare(bench, models, stranger, options.rounds)
+        bench_journal(bench, models, options.rounds)
         bench_large(bench, options.quick)
 
 

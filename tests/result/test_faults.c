@@ -24,7 +24,7 @@ enum call { WRITE, PREAD, FSYNC, RENAME, ALLOCATE, CALLS };
 #ifdef CG_SANITIZE
 enum { STRIDE = 17, READS_FAIL = false };
 #else
-enum { STRIDE = 3, READS_FAIL = true };
+enum { STRIDE = 7, READS_FAIL = true };
 #endif
 
 /* Calls of each kind until one fails; 0: none does. */

@@ -1,6 +1,6 @@
 /* The result file: round trips, damage of every kind, and writes that fail on the way. */
 #include "cognate/result.h"
-#include "result/h5.h"
+#include "harm.h"
 #include "result/schema.h"
 #include "sample.h"
 #include <errno.h>
@@ -173,225 +173,51 @@ static void test_text_becomes_utf8(void **state)
     }
 }
 
-/* What can happen to a file afterwards; each is named by verify and read alike. */
-
-static hid_t open_to_harm(const char *path)
+static int read_result(const char *path, struct cg_err *err)
 {
-    hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
-    assert_true(file >= 0);
-    return file;
-}
-
-static void flip_at(const char *path, off_t offset)
-{
-    char byte;
-    int descriptor = open(path, O_RDWR);
-    assert_int_equal(pread(descriptor, &byte, 1, offset), 1);
-    byte = (char)(byte ^ 0x10);
-    assert_int_equal(pwrite(descriptor, &byte, 1, offset), 1);
-    close(descriptor);
-}
-
-static void flip_in(const char *path, const char *name)
-{
-    hid_t file = open_to_harm(path), dataset = H5Dopen2(file, name, H5P_DEFAULT);
-    haddr_t offset = H5Dget_offset(dataset);
-    assert_true(offset != HADDR_UNDEF);
-    H5Dclose(dataset);
-    H5Fclose(file);
-    flip_at(path, (off_t)offset);
-}
-
-static void flip_signature(const char *path, const char *unused)
-{
-    (void)unused;
-    flip_at(path, 1);
-}
-
-/* To so many percent of its length. */
-static void cut(const char *path, const char *percent)
-{
-    struct stat info;
-    assert_int_equal(stat(path, &info), 0);
-    assert_int_equal(truncate(path, info.st_size * atoi(percent) / 100), 0);
-}
-
-static void other_format(const char *path, const char *unused)
-{
-    (void)unused;
-    FILE *file = fopen(path, "w");
-    assert_non_null(file);
-    for (int i = 0; i < 1000; i++)
-        fputs("<html>not found</html>\n", file);
-    fclose(file);
-}
-
-static void delete_link(const char *path, const char *name)
-{
-    hid_t file = open_to_harm(path);
-    assert_true(H5Ldelete(file, name, H5P_DEFAULT) >= 0);
-    H5Fclose(file);
-}
-
-static void delete_attribute(const char *path, const char *object, const char *name)
-{
-    hid_t file = open_to_harm(path);
-    assert_true(H5Adelete_by_name(file, object, name, H5P_DEFAULT) >= 0);
-    H5Fclose(file);
-}
-
-static void no_status(const char *path, const char *unused)
-{
-    (void)unused;
-    delete_attribute(path, "/run", "status");
-}
-
-static void no_hash(const char *path, const char *unused)
-{
-    (void)unused;
-    delete_attribute(path, "/experts/cosine", "sha256");
-}
-
-static void no_source(const char *path, const char *unused)
-{
-    (void)unused;
-    delete_attribute(path, "/", "source");
-}
-
-static void other_status(const char *path, const char *unused)
-{
-    (void)unused;
-    struct cg_err err;
-    delete_attribute(path, "/run", "status");
-    hid_t file = open_to_harm(path), run = H5Gopen2(file, "/run", H5P_DEFAULT);
-    assert_int_equal(cg_h5_write_text(run, "status", "running", &err), 0);
-    H5Gclose(run);
-    H5Fclose(file);
-}
-
-static void other_schema(const char *path, const char *unused)
-{
-    (void)unused;
-    const int32_t version = 2;
-    struct cg_err err;
-    delete_attribute(path, "/", "cognate_schema");
-    hid_t file = open_to_harm(path);
-    assert_int_equal(cg_h5_write_values(file, "cognate_schema", H5T_STD_I32LE, 1, &version, &err), 0);
-    H5Fclose(file);
-}
-
-static void replace(const char *path, const char *name, hid_t type, int rank, const hsize_t *extent)
-{
-    delete_link(path, name);
-    hid_t file = open_to_harm(path), space = H5Screate_simple(rank, extent, NULL);
-    hid_t dataset = H5Dcreate2(file, name, type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
-    assert_true(dataset >= 0);
-    H5Dclose(dataset);
-    H5Sclose(space);
-    H5Fclose(file);
-}
-
-static void wrong_type(const char *path, const char *unused)
-{
-    (void)unused;
-    replace(path, "/tensors/cosine", H5T_IEEE_F32LE, 2, (const hsize_t[]){5, 2});
-}
-
-static void wrong_shape(const char *path, const char *unused)
-{
-    (void)unused;
-    replace(path, "/tensors/cosine", H5T_IEEE_F64LE, 2, (const hsize_t[]){2, 5});
-}
-
-static void wrong_rank(const char *path, const char *unused)
-{
-    (void)unused;
-    replace(path, "/tensors/cosine", H5T_IEEE_F64LE, 1, (const hsize_t[]){10});
-}
-
-static void too_many_axes(const char *path, const char *unused)
-{
-    (void)unused;
-    replace(path, "/tensors/cosine", H5T_IEEE_F64LE, 6, (const hsize_t[]){5, 2, 1, 1, 1, 1});
-}
-
-/* A few bytes that claim to be 8 EB of texts: nothing may be allocated for them. */
-static void huge_claim(const char *path, const char *unused)
-{
-    (void)unused;
-    replace(path, "/model_label", H5T_C_S1, 2, (const hsize_t[]){3, UINT64_C(1) << 60});
-}
-
-static void no_file(const char *path, const char *unused)
-{
-    (void)unused;
-    assert_int_equal(unlink(path), 0);
-}
-
-static void a_folder(const char *path, const char *unused)
-{
-    (void)unused;
-    no_file(path, NULL);
-    assert_int_equal(mkdir(path, 0700), 0);
-}
-
-static void a_fifo(const char *path, const char *unused)
-{
-    (void)unused;
-    no_file(path, NULL);
-    assert_int_equal(mkfifo(path, 0600), 0);
+    struct cg_result read = {0};
+    int outcome = cg_result_read(&read, path, err);
+    cg_result_release(&read);
+    return outcome;
 }
 
 static void test_damage_is_named(void **state)
 {
-    static const struct {
-        void (*harm)(const char *path, const char *name);
-        const char *name;
-        enum cg_code code;
-        const char *text; /* what stands in the error */
-        bool only_verify; /* the reader does not read what was harmed */
-    } rows[] = {
-        {flip_in, "/tensors/cosine", CG_EFORMAT, "/tensors/cosine: does not have the SHA-256", false},
-        {flip_in, "/layers/role_group", CG_EFORMAT, "/layers/role_group: does not have the SHA-256", false},
-        {flip_in, "/model", CG_EFORMAT, "/model: does not have the SHA-256", true},
-        {flip_signature, NULL, CG_EFORMAT, "cannot open", false},
-        {cut, "99", CG_EFORMAT, "cannot open", false},
-        {cut, "50", CG_EFORMAT, "cannot open", false},
-        {cut, "0", CG_EFORMAT, "cannot open", false},
-        {other_format, NULL, CG_EFORMAT, "cannot open", false},
-        {delete_link, "/tensors/t", CG_EMISSING, "/tensors/t: is missing", false},
-        {delete_link, "/experts", CG_EMISSING, "group /experts is missing", false},
-        {delete_link, "/run", CG_EMISSING, "group /run is missing", false},
-        {delete_link, "/embeddings/token", CG_EMISSING, "dimension /embeddings/token is missing", false},
-        {no_status, NULL, CG_EFORMAT, "is not complete", false},
-        {other_status, NULL, CG_EFORMAT, "is not complete", false},
-        {no_hash, NULL, CG_EMISSING, "/experts/cosine: attribute sha256 is missing", false},
-        {no_source, NULL, CG_EMISSING, "attribute source is missing", false},
-        {other_schema, NULL, CG_EUNSUPPORTED, "version 2 of the schema", false},
-        {wrong_type, NULL, CG_EFORMAT, "/tensors/cosine: has the wrong type", false},
-        {wrong_shape, NULL, CG_EFORMAT, "/tensors/cosine: has the wrong shape", false},
-        {wrong_rank, NULL, CG_EFORMAT, "/tensors/cosine: has the wrong shape", false},
-        {too_many_axes, NULL, CG_EFORMAT, "/tensors/cosine: has the wrong shape", false},
-        {huge_claim, NULL, CG_EFORMAT, "/model_label: is no plain data or is larger than the file", false},
-        {no_file, NULL, CG_EMISSING, "No such file or directory", false},
-        {a_folder, NULL, CG_EFORMAT, "is a folder", false},
-        {a_fifo, NULL, CG_EFORMAT, "is no regular file", false},
+    static const struct harm rows[] = {
+        {harm_flip_in, "/tensors/cosine", CG_EFORMAT, "/tensors/cosine: does not have the SHA-256", false},
+        {harm_flip_in, "/layers/role_group", CG_EFORMAT, "/layers/role_group: does not have the SHA-256",
+         false},
+        {harm_flip_in, "/model", CG_EFORMAT, "/model: does not have the SHA-256", true},
+        {harm_flip_signature, NULL, CG_EFORMAT, "cannot open", false},
+        {harm_cut, "99", CG_EFORMAT, "cannot open", false},
+        {harm_cut, "50", CG_EFORMAT, "cannot open", false},
+        {harm_cut, "0", CG_EFORMAT, "cannot open", false},
+        {harm_other_format, NULL, CG_EFORMAT, "cannot open", false},
+        {harm_no_link, "/tensors/t", CG_EMISSING, "/tensors/t: is missing", false},
+        {harm_no_link, "/experts", CG_EMISSING, "group /experts is missing", false},
+        {harm_no_link, "/run", CG_EMISSING, "group /run is missing", false},
+        {harm_no_link, "/embeddings/token", CG_EMISSING, "dimension /embeddings/token is missing", false},
+        {harm_no_status, NULL, CG_EFORMAT, "is not complete", false},
+        {harm_other_status, NULL, CG_EFORMAT, "is not complete", false},
+        {harm_no_hash, "/experts/cosine", CG_EMISSING, "/experts/cosine: attribute sha256 is missing", false},
+        {harm_no_attribute, "source", CG_EMISSING, "attribute source is missing", false},
+        {harm_next_version, "cognate_schema", CG_EUNSUPPORTED, "version 2 of the schema", false},
+        {harm_wrong_type, "/tensors/cosine", CG_EFORMAT, "/tensors/cosine: has the wrong type", false},
+        {harm_transposed, "/tensors/cosine", CG_EFORMAT, "/tensors/cosine: has the wrong shape", false},
+        {harm_flattened, "/tensors/cosine", CG_EFORMAT, "/tensors/cosine: has the wrong shape", false},
+        {harm_too_many_axes, "/tensors/cosine", CG_EFORMAT, "/tensors/cosine: has the wrong shape", false},
+        {harm_huge_claim, "/model_label", CG_EFORMAT,
+         "/model_label: is no plain data or is larger than the file", false},
+        {harm_no_file, NULL, CG_EMISSING, "No such file or directory", false},
+        {harm_a_folder, NULL, CG_EFORMAT, "is a folder", false},
+        {harm_a_fifo, NULL, CG_EFORMAT, "is no regular file", false},
     };
     const struct folder *folder = *state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct cg_err err = {0};
-        struct cg_result read = {0};
         write_sample(folder->result, SAMPLE_FULL);
         assert_true(cg_result_verify(folder->result, &err) > 70);
-        rows[i].harm(folder->result, rows[i].name);
-        int verified = cg_result_verify(folder->result, &err);
-        if (verified >= 0 || !strstr(err.text, rows[i].text) || err.code != rows[i].code ||
-            strncmp(err.text, folder->result, strlen(folder->result)) != 0)
-            fail_msg("row %zu: %d: %s", i, verified, err.text);
-        int got = cg_result_read(&read, folder->result, &err);
-        if (rows[i].only_verify != (got == 0) || (got < 0 && !strstr(err.text, rows[i].text)))
-            fail_msg("row %zu, read: %d: %s", i, got, err.text);
-        cg_result_release(&read);
+        harm_check(&rows[i], i, folder->result, cg_result_verify, read_result);
         entries(folder->path, true);
     }
 }
@@ -403,17 +229,17 @@ static void test_any_flip_in_a_dataset(void **state)
     const struct folder *folder = *state;
     write_sample(folder->result, SAMPLE_FULL);
     for (size_t n = 0; n < sizeof names / sizeof names[0]; n++) {
-        hid_t file = open_to_harm(folder->result), dataset = H5Dopen2(file, names[n], H5P_DEFAULT);
+        hid_t file = harm_open(folder->result), dataset = H5Dopen2(file, names[n], H5P_DEFAULT);
         off_t offset = (off_t)H5Dget_offset(dataset), size = (off_t)H5Dget_storage_size(dataset);
         H5Dclose(dataset);
         H5Fclose(file);
         assert_true(size > 0);
         for (off_t i = 0; i < size; i += 7) {
             struct cg_err err = {0};
-            flip_at(folder->result, offset + i);
+            harm_flip_at(folder->result, offset + i);
             assert_int_equal(cg_result_verify(folder->result, &err), -1);
             assert_non_null(strstr(err.text, names[n]));
-            flip_at(folder->result, offset + i);
+            harm_flip_at(folder->result, offset + i);
         }
     }
     struct cg_err err = {0};
@@ -429,7 +255,7 @@ static void test_extra_variables_are_let_be(void **state)
     const double values[] = {1, 2, 3};
     write_sample(folder->result, SAMPLE_FULL);
     int before = cg_result_verify(folder->result, &err);
-    hid_t file = open_to_harm(folder->result);
+    hid_t file = harm_open(folder->result);
     assert_true(H5LTmake_dataset_double(file, "/tensors/mine", 1, &extent, values) >= 0);
     H5Fclose(file);
     assert_int_equal(cg_result_verify(folder->result, &err), before);
@@ -569,7 +395,7 @@ static void test_leftovers(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         char path[160];
         snprintf(path, sizeof path, "%s/%s%ld%s", folder->path, rows[i].prefix, rows[i].pid, rows[i].suffix);
-        other_format(path, NULL);
+        harm_other_format(path, NULL);
         write_sample(folder->result, SAMPLE_FULL);
         if ((access(path, F_OK) == 0) != rows[i].stays)
             fail_msg("row %zu", i);

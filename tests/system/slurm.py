@@ -19,7 +19,7 @@ from pathlib import Path
 PROGRAMS = ["munged", "slurmctld", "slurmd", "sbatch", "srun", "sinfo", "scontrol", "scancel"]
 PATH = os.environ["PATH"] + ":/usr/sbin:/sbin"
 ENDED = ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL")
-SECONDS = 30  # for what takes one on a machine that has nothing else to do
+SECONDS = 60  # for what takes one on a machine that has nothing else to do
 
 CONFIGURATION = """\
 ClusterName=cognate

@@ -15,7 +15,8 @@ import results
 from conftest import MPI_ENVIRONMENT
 
 WEIGHTS = "model.safetensors"
-EAGER = ("--journal-every", "0.000001")  # every task goes to disk as it ends
+PCA = ("--pca", "sketch:64")
+EAGER = ("--journal-every", "0.000001", *PCA)  # every task goes to disk as it ends
 TEMPORARY = 75
 KILLS = int(os.environ.get("COGNATE_KILLS", "3"))
 
@@ -87,7 +88,7 @@ def timed(cognate, models, tmp_path_factory):
     @functools.cache
     def make(ranks, evidence):
         path, start = tmp_path_factory.mktemp("timed") / "r.h5", time.monotonic()
-        cognate.compare(path, "--evidence", evidence, *models, ranks=ranks)
+        cognate.compare(path, *PCA, "--evidence", evidence, *models, ranks=ranks)
         return path, time.monotonic() - start
 
     return make
@@ -190,7 +191,7 @@ def test_another_run_starts_anew(cognate, models, interposed, output, tmp_path, 
     interrupted(cognate, output, copies, interposed)
     options, ranks = [], 0
     if change == "option":
-        options = ["--pca", "sketch:64"]
+        options = ["--pca", "sketch:65"]
     if change == "input":
         os.utime(copies[1] / WEIGHTS)
     if change == "order":

@@ -68,14 +68,14 @@ def test_signs_and_orthonormality(head, result):
 
 
 def test_smaller_matrices_stay_out(cognate, tmp_path):
-    """Attention's matrices have 4,096 elements, the FFN's 6,144; embeddings lie in no layer."""
-    models = [checkpoints.llama(np.random.default_rng(seed)) for seed in (1, 2)]
+    """Attention's matrices have 256 elements, the FFN's 384; embeddings lie in no layer."""
+    models = [checkpoints.llama(np.random.default_rng(seed), hidden=16, intermediate=24) for seed in (1, 2)]
     folders = [checkpoints.make(tmp_path / name, model) for name, model in zip("ab", models)]
-    pca = cognate.compare(tmp_path / "r.h5", *folders, "--pca", "head:5000", "--components", "3", ranks=3)["pca"]
+    pca = cognate.compare(tmp_path / "r.h5", *folders, "--pca", "head:300", "--components", "3", ranks=3)["pca"]
     assert pca["sample_role"].tolist() == ["ffn.gate", "ffn.up", "ffn.down"] * 4
     assert pca["sample_layer"].tolist() == [0, 0, 0, 1, 1, 1] * 2
     assert pca["score"].shape == (12, 3)
-    assert pca["component_vector"].shape == (3, 5000)
+    assert pca["component_vector"].shape == (3, 300)
 
 
 def test_sketch_is_the_default(result, matrices):

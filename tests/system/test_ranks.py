@@ -8,6 +8,7 @@ import results
 from checkpoints import stored
 
 RANKS = [2, 3, 4, 7, 16]
+PCA = ("--pca", "sketch:200")  # more than one of ScaLAPACK's blocks each way
 
 
 def check_same(reference, other):
@@ -34,30 +35,30 @@ def models(examples):
 def alone(cognate, models, tmp_path_factory):
     """The result of a single rank."""
     path = tmp_path_factory.mktemp("alone") / "r.h5"
-    cognate.compare(path, *models, ranks=1)
+    cognate.compare(path, *models, *PCA, ranks=1)
     return path
 
 
 def test_the_comparison_can_fail(alone, cognate, models, tmp_path):
     """Another question gives another file: the walk over the file does see its numbers."""
-    cognate.compare(tmp_path / "r.h5", *reversed(models))
+    cognate.compare(tmp_path / "r.h5", *reversed(models), *PCA)
     assert results.fingerprint(alone) != results.fingerprint(tmp_path / "r.h5")
 
 
 @pytest.mark.parametrize("ranks", RANKS)
 def test_any_number_of_ranks(cognate, models, alone, tmp_path, ranks):
-    found = cognate.compare(tmp_path / "r.h5", *models, ranks=ranks)
+    found = cognate.compare(tmp_path / "r.h5", *models, *PCA, ranks=ranks)
     assert found["run"]["ranks"] == ranks
     check_same(alone, tmp_path / "r.h5")
 
 
 def test_without_a_launcher(cognate, models, alone, tmp_path):
-    cognate.compare(tmp_path / "r.h5", *models)
+    cognate.compare(tmp_path / "r.h5", *models, *PCA)
     check_same(alone, tmp_path / "r.h5")
 
 
 def test_small_buffer(cognate, models, alone, tmp_path):
-    cognate.compare(tmp_path / "r.h5", *models, "--buffer", "4194304", ranks=3)
+    cognate.compare(tmp_path / "r.h5", *models, *PCA, "--buffer", "4194304", ranks=3)
     check_same(alone, tmp_path / "r.h5")
 
 

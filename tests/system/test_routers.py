@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 
 import numpy as np
 import pytest
@@ -11,14 +12,15 @@ import checkpoints
 
 LAYERS, EXPERTS, HIDDEN, UNITS = 4, 8, 64, 64
 ORDER = [2, 0, 3, 1]
+TOKENS = 256  # whose answers are taken
 CONFIG = dict(model_type="mixtral", hidden_size=HIDDEN, num_attention_heads=4, num_key_value_heads=4, vocab_size=2048,
               intermediate_size=UNITS, num_experts_per_tok=1)
 
 
-def moe(rng, experts=EXPERTS, gain=0.2):
+def moe(rng, experts=EXPERTS, gain=0.2, layers=LAYERS):
     """{name: array} under Mixtral's names."""
-    w = {name: tensor.values for name, tensor in checkpoints.llama(rng, LAYERS, HIDDEN, UNITS, 2048).items() if ".mlp." not in name}
-    for layer in range(LAYERS):
+    w = {name: tensor.values for name, tensor in checkpoints.llama(rng, layers, HIDDEN, UNITS, 2048).items() if ".mlp." not in name}
+    for layer in range(layers):
         prefix = f"model.layers.{layer}."
         w[prefix + "block_sparse_moe.gate.weight"] = rng.standard_normal((experts, HIDDEN))
         w[prefix + "post_attention_layernorm.weight"] = 1 + gain * rng.standard_normal(HIDDEN)
@@ -174,6 +176,43 @@ def test_answers_to_tokens_name_experts_in_another_basis(compared, made):
     assert len(experts["pair"]) == LAYERS * EXPERTS
     assert experts["maps_agree"].all() and (experts["router_cosine"] > 0.999).all()
     assert "Routers, by their answers to tokens, and matrices" in reasons and "by chance" not in reasons.split("Routers")[1].split("\n")[0]
+
+
+def cosine_of_answers(a, b, ids):
+    """Of the first layers' routers: the mean cosine of the names that their answers to those tokens give."""
+    sides = []
+    for w in (a, b):
+        probes = w["model.embed_tokens.weight"][ids]
+        probes = probes / np.sqrt((probes**2).mean(1, keepdims=True))
+        x = (router(w, 0) * w["model.layers.0.post_attention_layernorm.weight"]) @ probes.T
+        x = x - x.mean(0)
+        x = x - x.mean(1, keepdims=True)
+        sides.append(x / np.linalg.norm(x, axis=1, keepdims=True))
+    cosine = sides[1] @ sides[0].T
+    named = cosine[linear_sum_assignment(-cosine)]
+    return named[named > 0].mean()
+
+
+def test_answers_stand_beside_those_of_strangers(cognate, examples, tmp_path):
+    """Of one layer, so that strangers' routers have one partner to be matched with."""
+    rng = np.random.default_rng(7)
+    level = moe(rng, gain=0, layers=1)
+    models = {"level": level, "turned": rotated(arrange(level, [rng.permutation(EXPERTS)], range(1)), rng),
+              "stranger": moe(rng, layers=1)}
+    tokenizer = json.loads((examples / "base-a" / "tokenizer.json").read_text())
+    for name, w in models.items():
+        tensors = {key: checkpoints.stored(x.astype(np.float32)) for key, x in w.items()}
+        checkpoints.make(tmp_path / name, tensors, dict(CONFIG, num_hidden_layers=1, num_local_experts=EXPERTS), tokenizer)
+    found = cognate.compare(tmp_path / "r.h5", *(tmp_path / name for name in models))
+    level, turned, stranger = models.values()
+    ids = found["embeddings"]["token_id_a"][found["embeddings"]["token_pair"] == 0]
+    ids = ids[np.arange(TOKENS) * len(ids) // TOKENS]
+    said = re.search(r"by their answers to tokens.* mean cosine of (\S+); strangers in this run reach (\S+)\.$",
+                     found[""]["reasons"][0], re.M)
+    reached = max(cosine_of_answers(level, stranger, ids), cosine_of_answers(turned, stranger, ids))
+    assert abs(float(said[1]) - cosine_of_answers(level, turned, ids)) < 6e-4
+    assert abs(float(said[2]) - reached) < 6e-4 and 0.05 < reached < 0.5
+    assert not any("strangers in this run" in reasons for reasons in found[""]["reasons"][1:])
 
 
 @pytest.mark.parametrize("a, b", [("base", "silent"), ("alike", "alike-child"), ("single", "single-child")])
