@@ -279,8 +279,10 @@ static void sum_floats(float (*values)[3000], int32_t members, bool floats, size
         size_t some = n - at < CG_BLOCK ? n - at : CG_BLOCK;
         for (int m = 0; m < members; m++) {
             cg_block_decode(&block, m, CG_F32, values[m] + at, some);
-            if (floats && m == 1) /* where they lie already */
+            if (floats && m == 1) { /* where they lie already */
                 block.member[m].values.single = values[m] + at;
+                memset(cg_block_singles(&block, m), 0, CG_BLOCK * sizeof(float));
+            }
         }
         cg_block_measure(&block, some);
         assert_int_equal(cg_sums_add(sums, &block, losses, &err), 0);
@@ -295,19 +297,20 @@ static void sum_floats(float (*values)[3000], int32_t members, bool floats, size
 static void floats_as_doubles(void **state)
 {
     (void)state;
-    static float values[2][3000];
+    static float values[3][3000];
     static const float odd[] = {NAN, INFINITY, -INFINITY};
     static const size_t lengths[] = {1, 17, 1024, 3000};
     uint64_t seed = 78;
-    for (int c = 0; c < 4 * 3 * 3 * 2; c++) {
+    for (int c = 0; c < 4 * 3 * 3 * 3; c++) {
         size_t n = lengths[c % 4], hole = c / 12 % 3 == 0 ? 100000 : c / 12 % 3 == 1 ? 50 : 2;
-        int32_t members = 1 + c / 36 % 2;
+        int32_t members = 1 + c / 36;
         double near = c / 4 % 3 == 0 ? 1 : c / 4 % 3 == 1 ? 1e-3 : 0, cell[2][40];
         struct cg_losses losses[2] = {{0}};
         for (size_t i = 0; i < n; i++) {
             values[0][i] = (float)noise(&seed);
-            values[1][i] = (float)((near < 1 ? (double)values[0][i] : 0) + near * noise(&seed));
-            for (int m = 0; m < 2; m++)
+            for (int m = 1; m < 3; m++)
+                values[m][i] = (float)((near < 1 ? (double)values[0][i] : 0) + near * noise(&seed));
+            for (int m = 0; m < 3; m++)
                 if (noise_bits(&seed) % hole == 0)
                     values[m][i] = odd[noise_bits(&seed) % 3];
         }
