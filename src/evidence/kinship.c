@@ -70,11 +70,11 @@ static int64_t longest(int64_t a, int64_t b)
 static int allocate(struct session *session, struct cg_err *err)
 {
     const struct cg_sizes *sizes = &session->source->sizes;
-    int64_t n = sizes->units, places = session->places->n;
+    int64_t n = sizes->units, square = sizes->square * sizes->square, places = session->places->n;
     session->length = longest(sizes->columns, sizes->tokens);
-    int64_t store = places * longest(2 * n * session->length, sizes->square * sizes->square);
+    int64_t store = places * longest(2 * n * session->length, square);
     if (!(session->store = cg_new((size_t)store, sizeof(float), err)) ||
-        !(session->room = cg_new((size_t)(2 * n * n + 4 * n), sizeof(float), err)) ||
+        !(session->room = cg_new((size_t)longest(n * n + 3 * n, 2 * square), sizeof(float), err)) ||
         !(session->planted = cg_new((size_t)(2 * n * session->length), sizeof(float), err)) ||
         !(session->table = cg_new((size_t)(session->out->ncells + 1) * FIELDS, sizeof(double), err)))
         return -1;
@@ -220,7 +220,7 @@ static void correlate_grams(struct session *session)
         const float *a = session->store + session->places->of[0][cell->a] * square * square,
                     *b = session->store + session->places->of[1][cell->b] * square * square;
         session->table[c * FIELDS] = cg_blocks_comparable(of, other) && units == other->units
-                                         ? cg_square_t(a, b, units < square ? units : square)
+                                         ? cg_square_t(a, b, units < square ? units : square, session->room)
                                          : NAN;
     }
 }

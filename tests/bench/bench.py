@@ -6,6 +6,7 @@ cache, and takes turns: two `openssl dgst -sha256` side by side, cognate on 2 ra
 of the rounds counts. cognate's own seconds run from after MPI_Init to the finished file; the launcher's start and end
 are what the whole process takes beyond that. Then, on sparse files of Solar-Open-100B's true shapes, inspect and plan.
 With --formats instead: how fast each stored type is swept, by stored byte, against bf16 (formats.py).
+With --library N instead: a search of one model among N fingerprints of small ones (library.py).
 COGNATE names the program, MPIRUN the launcher with its options.
 """
 
@@ -25,6 +26,7 @@ import h5py
 
 import make_checkpoint
 from formats import SHAPE, SMALL, bench_formats
+from library import bench_library
 
 HERE = Path(__file__).resolve().parent
 ENVIRONMENT = {
@@ -230,6 +232,7 @@ def main():
     parser.add_argument("--formats", nargs="*", metavar="TYPE", help="stored types against bf16: these, or all")
     parser.add_argument("--against", metavar="PROGRAM", help="with --formats: another build, measured in turn")
     parser.add_argument("--megabytes", type=int, default=256, help="with --formats: of each model (default 256)")
+    parser.add_argument("--library", type=int, metavar="N", help="a search among N fingerprints")
     parser.add_argument("--quick", action="store_true", help="tiny shapes: does the bench itself work?")
     options = parser.parse_args()
     program = os.environ.get("COGNATE") or shutil.which("cognate")
@@ -249,6 +252,9 @@ def main():
             programs.update({"against": bench.mpi(1, options.against)} if options.against else {})
             size, shape = (10**6, SMALL) if options.quick else (options.megabytes * 10**6, SHAPE)
             bench_formats(programs, folder, options.formats, options.rounds, size, shape)
+            return
+        if options.library:
+            bench_library(bench, options.library, options.rounds, options.quick, seconds_of)
             return
         *models, stranger = make_models(folder, options)
         bench_compare(bench, models, stranger, options.rounds)
