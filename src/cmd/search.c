@@ -19,6 +19,7 @@ enum { BATCH = 16 };
 struct search {
     struct run run; /* its models: the query, then the library's; its sweep holds digests and moments alone */
     struct cg_fingerprint query;
+    struct cg_kept *kept; /* the query's */
     struct library library;
     struct cg_comparison *comparisons; /* [nslots * npairs] */
     struct cg_alignment *alignments;   /* [npairs], here and below on rank 0: counts alone */
@@ -148,7 +149,7 @@ static int allocate(struct search *search, struct cg_err *err)
         !(search->aligned = cg_new(n, sizeof *search->aligned, err)) ||
         !(search->tokens = cg_new(n, sizeof *search->tokens, err)) ||
         !(search->kinships = cg_new(n, sizeof *search->kinships, err)) ||
-        !(search->maps = cg_new(n, sizeof *search->maps, err)))
+        !(search->maps = cg_new(n, sizeof *search->maps, err)) || !(search->kept = cg_fingerprint_keep(err)))
         return -1;
     for (size_t p = 0; p < n; p++)
         run->pairs[p][1] = (int32_t)p + 1;
@@ -212,7 +213,8 @@ static int take_pair(struct search *search, size_t p, struct cg_buf *out, struct
                                  .plan = &run->plan,
                                  .sweep = &run->sweep,
                                  .model = {0, member},
-                                 .print = {&search->query, &print}};
+                                 .print = {&search->query, &print},
+                                 .kept = search->kept};
     int result = cg_fingerprint_read(&print, search->library.sound.entries[p].path, err);
     if (result == 0 && print.size[CG_PRINT_STORED] != (int64_t)run->models.checkpoints[member].ntensors)
         result =
@@ -396,6 +398,7 @@ static void search_release(struct search *search)
     free(search->tokens);
     library_release(&search->library);
     cg_fingerprint_release(&search->query);
+    cg_fingerprint_forget(search->kept);
     run_release(&search->run);
 }
 

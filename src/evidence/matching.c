@@ -49,6 +49,11 @@ int cg_pick_largest(int64_t *out, const double *key, int64_t n, int64_t m, struc
 
 int cg_pick(int64_t *out, int64_t n, int64_t m, uint64_t seed, struct cg_err *err)
 {
+    if (m >= n) {
+        for (int64_t i = 0; i < n; i++)
+            out[i] = i;
+        return 0;
+    }
     double *key = cg_new((size_t)n, sizeof *key, err);
     if (!key)
         return -1;
