@@ -136,6 +136,9 @@ int cg_fingerprint_write(const struct cg_fingerprint *print, const char *path, s
 int cg_fingerprint_read(struct cg_fingerprint *out, const char *path, struct cg_err *err);
 int cg_fingerprint_verify(const char *path, struct cg_err *err);
 
+/* Reads and checks what cg_fingerprint_checkpoint needs alone: all else stays empty. */
+int cg_fingerprint_read_metadata(struct cg_fingerprint *out, const char *path, struct cg_err *err);
+
 /* Whether the file says that it is a fingerprint, of whatever version. */
 bool cg_fingerprint_recognise(const char *path);
 
