@@ -64,21 +64,40 @@ int cg_pick(int64_t *out, int64_t n, int64_t m, uint64_t seed, struct cg_err *er
     return result;
 }
 
+static double sum_of(const double lane[LANES])
+{
+    double sum = 0;
+    for (int k = 0; k < LANES; k++)
+        sum += lane[k];
+    return sum;
+}
+
+CG_CLONES static void row_to_unit(float *row, int64_t n)
+{
+    double lane[LANES] = {0}, square[LANES] = {0};
+    int64_t whole = n - n % LANES;
+    for (int64_t c = 0; c < whole; c += LANES)
+        for (int k = 0; k < LANES; k++)
+            lane[k] += (double)row[c + k];
+    for (int64_t c = whole; c < n; c++)
+        lane[c - whole] += (double)row[c];
+    double mean = sum_of(lane) / (double)n;
+    for (int64_t c = 0; c < whole; c += LANES)
+        for (int k = 0; k < LANES; k++)
+            square[k] += ((double)row[c + k] - mean) * ((double)row[c + k] - mean);
+    for (int64_t c = whole; c < n; c++)
+        square[c - whole] += ((double)row[c] - mean) * ((double)row[c] - mean);
+    /* What rounding leaves of a constant row is no direction. */
+    double squares = sum_of(square),
+           scale = squares > 1e-12 * (double)n * mean * mean ? 1 / sqrt(squares) : 0;
+    for (int64_t c = 0; c < n; c++)
+        row[c] = (float)(((double)row[c] - mean) * scale);
+}
+
 void cg_rows_to_units(float *rows, int64_t n, int64_t columns)
 {
-    for (int64_t i = 0; i < n; i++) {
-        float *row = rows + i * columns;
-        double sum = 0, squares = 0;
-        for (int64_t c = 0; c < columns; c++)
-            sum += (double)row[c];
-        double mean = sum / (double)columns;
-        for (int64_t c = 0; c < columns; c++)
-            squares += ((double)row[c] - mean) * ((double)row[c] - mean);
-        /* What rounding leaves of a constant row is no direction. */
-        double scale = squares > 1e-12 * (double)columns * mean * mean ? 1 / sqrt(squares) : 0;
-        for (int64_t c = 0; c < columns; c++)
-            row[c] = (float)(((double)row[c] - mean) * scale);
-    }
+    for (int64_t i = 0; i < n; i++)
+        row_to_unit(rows + i * columns, columns);
 }
 
 void cg_take_mean_row(float *rows, int64_t n, int64_t columns)
@@ -92,22 +111,42 @@ void cg_take_mean_row(float *rows, int64_t n, int64_t columns)
     }
 }
 
+CG_CLONES static void add_products(double lane[LANES], const float *a, const float *b, int64_t n)
+{
+    double sum[LANES];
+    memcpy(sum, lane, sizeof sum);
+    for (int64_t j = 0; j + LANES <= n; j += LANES)
+        for (int64_t k = 0; k < LANES; k++)
+            sum[k] += (double)a[j + k] * (double)b[j + k];
+    for (int64_t j = n - n % LANES; j < n; j++)
+        sum[j % LANES] += (double)a[j] * (double)b[j];
+    memcpy(lane, sum, sizeof sum);
+}
+
+CG_CLONES static void row_apart(const float *first, float *row, int64_t n)
+{
+    double lane[LANES] = {0}, square[LANES] = {0};
+    int64_t whole = n - n % LANES;
+    add_products(lane, first, row, n);
+    double product = sum_of(lane);
+    for (int64_t c = 0; c < whole; c += LANES)
+        for (int k = 0; k < LANES; k++) {
+            double rest = (double)row[c + k] - product * (double)first[c + k];
+            square[k] += rest * rest;
+        }
+    for (int64_t c = whole; c < n; c++) {
+        double rest = (double)row[c] - product * (double)first[c];
+        square[c - whole] += rest * rest;
+    }
+    double squares = sum_of(square), scale = squares > 1e-6 ? 1 / sqrt(squares) : 0;
+    for (int64_t c = 0; c < n; c++)
+        row[c] = (float)(((double)row[c] - product * (double)first[c]) * scale);
+}
+
 void cg_rows_apart(const float *first, float *second, int64_t n, int64_t columns)
 {
-    for (int64_t i = 0; i < n; i++) {
-        const float *of = first + i * columns;
-        float *row = second + i * columns;
-        double product = 0, squares = 0;
-        for (int64_t c = 0; c < columns; c++)
-            product += (double)of[c] * (double)row[c];
-        for (int64_t c = 0; c < columns; c++) {
-            double rest = (double)row[c] - product * (double)of[c];
-            squares += rest * rest;
-        }
-        double scale = squares > 1e-6 ? 1 / sqrt(squares) : 0;
-        for (int64_t c = 0; c < columns; c++)
-            row[c] = (float)(((double)row[c] - product * (double)of[c]) * scale);
-    }
+    for (int64_t i = 0; i < n; i++)
+        row_apart(first + i * columns, second + i * columns, columns);
 }
 
 static void cosines(const float *a, int64_t na, const float *b, int64_t nb, int64_t columns, float *out)
@@ -216,26 +255,6 @@ int cg_name_rows(const float *a, int32_t na, const float *b, int32_t nb, int64_t
 void cg_square_to_unit(float *square, int64_t n)
 {
     cg_rows_to_units(square, 1, n * n);
-}
-
-CG_CLONES static void add_products(double lane[LANES], const float *a, const float *b, int64_t n)
-{
-    double sum[LANES];
-    memcpy(sum, lane, sizeof sum);
-    for (int64_t j = 0; j + LANES <= n; j += LANES)
-        for (int64_t k = 0; k < LANES; k++)
-            sum[k] += (double)a[j + k] * (double)b[j + k];
-    for (int64_t j = n - n % LANES; j < n; j++)
-        sum[j % LANES] += (double)a[j] * (double)b[j];
-    memcpy(lane, sum, sizeof sum);
-}
-
-static double sum_of(const double lane[LANES])
-{
-    double sum = 0;
-    for (int k = 0; k < LANES; k++)
-        sum += lane[k];
-    return sum;
 }
 
 /* The shift of b's rows and columns in product number k; the first is without. */
