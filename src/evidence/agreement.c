@@ -75,11 +75,12 @@ static float cosine_of(const float *a, const float *b, int64_t columns, bool eit
     return either_sign ? fabsf(cosine) : cosine;
 }
 
-/* Whether none of n rows is nearer to `row` than number `own` of them, of equals the first. */
-static bool is_nearest(const float *row, const float *rows, int64_t n, int64_t own, float cosine,
-                       int64_t columns, bool either_sign)
+/* Whether none of the rows from `from` to before `end` is nearer to `row` than number `own` of them, of
+ * equals the first. */
+static bool is_nearest(const float *row, const float *rows, int64_t from, int64_t end, int64_t own,
+                       float cosine, int64_t columns, bool either_sign)
 {
-    for (int64_t j = 0; j < n; j++) {
+    for (int64_t j = from; j < end; j++) {
         float other = j == own ? cosine : cosine_of(row, rows + j * columns, columns, either_sign);
         if (other > cosine || (other == cosine && j < own))
             return false;
@@ -87,27 +88,74 @@ static bool is_nearest(const float *row, const float *rows, int64_t n, int64_t o
     return true;
 }
 
-/* The second vectors are only asked about the pairs that the first ones made. Of strangers' a few products
- * say of almost every pair that some other row is nearer. */
+/* The second vectors of two blocks, asked about pairs that the first ones made. */
+struct question {
+    struct cg_signature a, b;
+    int64_t columns;
+    bool either_sign;
+};
+
+static float second_cosine(const struct question *of, int64_t i, int64_t j)
+{
+    return cosine_of(of->a.by[1] + i * of->columns, of->b.by[1] + j * of->columns, of->columns,
+                     of->either_sign);
+}
+
+/* Whether units i and j stay each other's nearest among the others' units from `from` to before `end`. */
+static bool stay_nearest(const struct question *of, int64_t i, int64_t j, int64_t from, int64_t end)
+{
+    const float *in_a = of->a.by[1] + i * of->columns, *in_b = of->b.by[1] + j * of->columns;
+    float cosine = second_cosine(of, i, j);
+    return cosine > 0 &&
+           is_nearest(in_a, of->b.by[1], from, end < of->b.n ? end : of->b.n, j, cosine, of->columns,
+                      of->either_sign) &&
+           is_nearest(in_b, of->a.by[1], from, end < of->a.n ? end : of->a.n, i, cosine, of->columns,
+                      of->either_sign);
+}
+
+/* Takes away the matches that the second vectors do not make, too. Of strangers' pairs a few products say so
+ * of almost every one; where many are left they are asked all at once. */
+static void keep_agreeing(const struct question *of, int32_t *match, int32_t *room, float *most,
+                          float *cosine)
+{
+    enum { FEW = 16, SHARE = 8 };
+    int64_t na = of->a.n, nb = of->b.n, left = 0;
+    for (int64_t i = 0; i < na; i++) {
+        if (match[i] >= 0 && !stay_nearest(of, i, match[i], 0, FEW))
+            match[i] = -1;
+        left += match[i] >= 0;
+    }
+    if (SHARE * left < na) {
+        for (int64_t i = 0; i < na; i++)
+            if (match[i] >= 0 && !stay_nearest(of, i, match[i], FEW, na > nb ? na : nb))
+                match[i] = -1;
+        return;
+    }
+    cosines(of->a.by[1], na, of->b.by[1], nb, of->columns, cosine);
+    for (int64_t k = 0; of->either_sign && k < na * nb; k++)
+        cosine[k] = fabsf(cosine[k]);
+    match_mutually(cosine, na, nb, room, room + na, most);
+    for (int64_t i = 0; i < na; i++)
+        match[i] = match[i] == room[i] ? match[i] : -1;
+}
+
 struct cg_agreement cg_agree_twice(struct cg_signature a, struct cg_signature b, int64_t columns,
                                    bool either_sign, float *room)
 {
-    float *cosine = room, *most = cosine + a.n * b.n;
-    int32_t *match = (int32_t *)(most + b.n), *at = match + a.n;
+    const struct question question = {a, b, columns, either_sign};
+    float *cosine = room, *first = cosine + a.n * b.n, *most = first + a.n;
+    int32_t *match = (int32_t *)(most + b.n), *others = match + a.n;
     struct cg_agreement out = {0};
     cosines(a.by[0], a.n, b.by[0], b.n, columns, cosine);
-    match_mutually(cosine, a.n, b.n, match, at, most);
+    match_mutually(cosine, a.n, b.n, match, others, most);
+    for (int64_t i = 0; i < a.n; i++)
+        first[i] = match[i] < 0 ? 0 : cosine[i * b.n + match[i]];
+    keep_agreeing(&question, match, others, most, cosine);
     for (int64_t i = 0; i < a.n; i++) {
-        int64_t j = match[i];
-        if (j < 0)
-            continue;
-        const float *in_a = a.by[1] + i * columns, *in_b = b.by[1] + j * columns;
-        float second = cosine_of(in_a, in_b, columns, either_sign);
-        if (!(second > 0) || !is_nearest(in_a, b.by[1], b.n, j, second, columns, either_sign) ||
-            !is_nearest(in_b, a.by[1], a.n, i, second, columns, either_sign))
+        if (match[i] < 0)
             continue;
         out.units++;
-        out.cosine += ((double)cosine[i * b.n + j] + (double)second) / 2;
+        out.cosine += ((double)first[i] + (double)second_cosine(&question, i, match[i])) / 2;
     }
     return out;
 }

@@ -28,7 +28,8 @@ struct session {
     float *store;              /* [places * 2 * sizes.units * length], or [places * square^2] */
     int64_t length;            /* columns or tokens of a signature at most */
     struct cg_kept_rows *kept; /* of the statistic at hand, or NULL */
-    float *room, *planted;
+    float *planted;
+    void *room;    /* floats of one matching, or doubles of two squares */
     double *table; /* [(ncells + 1) * FIELDS]; the last row is the planted cell */
 };
 
@@ -71,11 +72,13 @@ static int64_t longest(int64_t a, int64_t b)
 static int allocate(struct session *session, struct cg_err *err)
 {
     const struct cg_sizes *sizes = &session->source->sizes;
-    int64_t n = sizes->units, square = sizes->square * sizes->square, places = session->places->n;
+    int64_t n = sizes->units, square = sizes->square, places = session->places->n;
     session->length = longest(sizes->columns, sizes->tokens);
-    int64_t store = places * longest(2 * n * session->length, square);
+    int64_t store = places * longest(2 * n * session->length, square * square),
+            room = longest((n * n + 5 * n) * (int64_t)sizeof(float),
+                           (2 * square * square + square) * (int64_t)sizeof(double));
     if (!(session->store = cg_new((size_t)store, sizeof(float), err)) ||
-        !(session->room = cg_new((size_t)longest(n * n + 3 * n, 2 * square), sizeof(float), err)) ||
+        !(session->room = cg_new((size_t)room, 1, err)) ||
         !(session->planted = cg_new((size_t)(2 * n * session->length), sizeof(float), err)) ||
         !(session->table = cg_new((size_t)(session->out->ncells + 1) * FIELDS, sizeof(double), err)))
         return -1;

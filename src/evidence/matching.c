@@ -111,23 +111,15 @@ void cg_take_mean_row(float *rows, int64_t n, int64_t columns)
     }
 }
 
-CG_CLONES static void add_products(double lane[LANES], const float *a, const float *b, int64_t n)
-{
-    double sum[LANES];
-    memcpy(sum, lane, sizeof sum);
-    for (int64_t j = 0; j + LANES <= n; j += LANES)
-        for (int64_t k = 0; k < LANES; k++)
-            sum[k] += (double)a[j + k] * (double)b[j + k];
-    for (int64_t j = n - n % LANES; j < n; j++)
-        sum[j % LANES] += (double)a[j] * (double)b[j];
-    memcpy(lane, sum, sizeof sum);
-}
-
 CG_CLONES static void row_apart(const float *first, float *row, int64_t n)
 {
     double lane[LANES] = {0}, square[LANES] = {0};
     int64_t whole = n - n % LANES;
-    add_products(lane, first, row, n);
+    for (int64_t c = 0; c < whole; c += LANES)
+        for (int k = 0; k < LANES; k++)
+            lane[k] += (double)first[c + k] * (double)row[c + k];
+    for (int64_t c = whole; c < n; c++)
+        lane[c - whole] += (double)first[c] * (double)row[c];
     double product = sum_of(lane);
     for (int64_t c = 0; c < whole; c += LANES)
         for (int k = 0; k < LANES; k++) {
@@ -263,18 +255,39 @@ static int64_t shift_of(int k, int64_t n)
     return k == 0 ? 0 : 1 + (k - 1) * (n - 1) / CG_SHIFTS;
 }
 
-double cg_square_t(const float *a, const float *b, int64_t n, float *room)
+CG_CLONES static void add_products(double lane[LANES], const double *a, const double *b, int64_t n)
+{
+    double sum[LANES];
+    memcpy(sum, lane, sizeof sum);
+    for (int64_t j = 0; j + LANES <= n; j += LANES)
+        for (int64_t k = 0; k < LANES; k++)
+            sum[k] += a[j + k] * b[j + k];
+    for (int64_t j = n - n % LANES; j < n; j++)
+        sum[j % LANES] += a[j] * b[j];
+    memcpy(lane, sum, sizeof sum);
+}
+
+CG_CLONES static void widen(double *restrict out, const float *restrict row, int64_t n)
+{
+    for (int64_t j = 0; j < n; j++)
+        out[j] = (double)row[j];
+}
+
+double cg_square_t(const float *a, const float *b, int64_t n, double *room)
 {
     double lanes[CG_SHIFTS + 1][LANES] = {{0}}, product[CG_SHIFTS + 1], mean = 0, squares = 0;
+    double *row = room + 2 * n * n;
     if (n <= CG_SHIFTS + 1)
         return NAN;
     for (int64_t i = 0; i < 2 * n; i++) /* rows twice: one that is moved on is a window of that */
-        memcpy(room + i * n, b + i / 2 * n, (size_t)n * sizeof *b);
-    for (int64_t i = 0; i < n; i++)
+        widen(room + i * n, b + i / 2 * n, n);
+    for (int64_t i = 0; i < n; i++) {
+        widen(row, a + i * n, n);
         for (int k = 0; k <= CG_SHIFTS; k++) {
             int64_t shift = shift_of(k, n);
-            add_products(lanes[k], a + i * n, room + (i + shift) % n * 2 * n + shift, n);
+            add_products(lanes[k], row, room + (i + shift) % n * 2 * n + shift, n);
         }
+    }
     for (int k = 0; k <= CG_SHIFTS; k++)
         product[k] = sum_of(lanes[k]);
     for (int k = 1; k <= CG_SHIFTS; k++)
