@@ -147,6 +147,7 @@ static bool may_keep(const struct session *session)
     return session->source->kept && session->comm->size == 1 && !session->out->thinned;
 }
 
+/* This rank's blocks of a side; the others' are zero. */
 static int take_side(struct session *session, enum cg_statistic what, int side, struct cg_err *err)
 {
     int64_t size = place_size(session, what);
@@ -155,10 +156,9 @@ static int take_side(struct session *session, enum cg_statistic what, int side, 
         float *out = session->store + place * size;
         if (place < 0)
             continue;
-        for (int64_t k = 0; k < size; k++)
-            out[k] = 0;
-        if (place % session->comm->size == session->comm->rank &&
-            take_block(session, what, side, i, out, err) < 0)
+        if (place % session->comm->size != session->comm->rank)
+            memset(out, 0, (size_t)size * sizeof *out);
+        else if (take_block(session, what, side, i, out, err) < 0)
             return -1;
     }
     return 0;

@@ -188,7 +188,7 @@ char *cg_form_load(hid_t file, hid_t dataset, const char *name, size_t *size, st
     hid_t type = H5Dget_type(dataset);
     CG_TRY(cg_h5_check(type, name, "read the type", err));
     CG_TRY(size_of(file, dataset, type, name, size, err));
-    if (!(bytes = cg_new(*size, 1, err)))
+    if (!(bytes = cg_new_aligned(*size, 1, err)))
         goto done;
     if (*size > 0)
         CG_TRY(cg_h5_check(H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, bytes), name, "read", err));
