@@ -20,6 +20,7 @@ struct search {
     struct run run; /* its models: the query, then the library's; its sweep holds digests and moments alone */
     struct cg_fingerprint query;
     struct cg_kept *kept; /* the query's */
+    int *owner;           /* [npairs] the rank that takes the pair */
     struct library library;
     struct cg_comparison *comparisons; /* [nslots * npairs] */
     struct cg_alignment *alignments;   /* [npairs], here and below on rank 0: counts alone */
@@ -43,6 +44,8 @@ static void forget_pairs(struct search *search)
     free(search->alignments);
     free(search->aligned);
     free(search->tokens);
+    free(search->owner);
+    search->owner = NULL;
     search->kinships = NULL;
     search->maps = NULL;
     search->comparisons = NULL;
@@ -166,6 +169,43 @@ done:
     return result;
 }
 
+struct share {
+    size_t pair;
+    size_t tensors; /* of the other model: a pair takes about as long as it has many */
+};
+
+static int by_tensors(const void *a, const void *b)
+{
+    const struct share *x = a, *y = b;
+    if (x->tensors != y->tensors)
+        return x->tensors > y->tensors ? -1 : 1;
+    return x->pair < y->pair ? -1 : x->pair > y->pair;
+}
+
+/* The pairs of every batch to the rank that has the least to do yet, the longest first. */
+static int deal(struct search *search, struct cg_err *err)
+{
+    size_t n = search->run.npairs, ranks = (size_t)search->run.comm->size, step = BATCH * ranks;
+    struct share *shares = cg_new(n, sizeof *shares, err);
+    size_t *load = shares ? cg_new(ranks, sizeof *load, err) : NULL;
+    for (size_t p = 0; load && p < n; p++)
+        shares[p] = (struct share){p, search->run.models.checkpoints[p + 1].ntensors};
+    for (size_t first = 0; load && first < n; first += step)
+        qsort(shares + first, n - first < step ? n - first : step, sizeof *shares, by_tensors);
+    for (size_t i = 0; load && i < n; i++) {
+        size_t least = 0;
+        for (size_t rank = 1; rank < ranks; rank++)
+            if (load[rank] < load[least])
+                least = rank;
+        load[least] += shares[i].tensors;
+        search->owner[shares[i].pair] = (int)least;
+    }
+    int result = load ? 0 : -1;
+    free(shares);
+    free(load);
+    return result;
+}
+
 static int allocate(struct search *search, struct cg_err *err)
 {
     struct run *run = &search->run;
@@ -179,7 +219,8 @@ static int allocate(struct search *search, struct cg_err *err)
         !(search->aligned = cg_new(n, sizeof *search->aligned, err)) ||
         !(search->tokens = cg_new(n, sizeof *search->tokens, err)) ||
         !(search->kinships = cg_new(n, sizeof *search->kinships, err)) ||
-        !(search->maps = cg_new(n, sizeof *search->maps, err)))
+        !(search->maps = cg_new(n, sizeof *search->maps, err)) ||
+        !(search->owner = cg_new(n, sizeof *search->owner, err)) || deal(search, err) < 0)
         return -1;
     for (size_t p = 0; p < n; p++)
         run->pairs[p][1] = (int32_t)p + 1;
@@ -306,7 +347,7 @@ static int take_batch(struct search *search, size_t first, struct cg_buf *bufs, 
 {
     const struct cg_comm *comm = search->run.comm;
     for (size_t i = 0; i < n; i++) {
-        if ((first + i) % (size_t)comm->size != (size_t)comm->rank)
+        if (search->owner[first + i] != comm->rank)
             continue;
         if (cg_interrupt_check(err) < 0)
             return -1;

@@ -91,8 +91,7 @@ struct cg_panel cg_panel_of(const struct cg_panel_shape *shape, const float *val
     double n = (double)(shape->lines * shape->residual), sum = 0, squares = 0;
     struct cg_block_moments moments;
     for (int64_t i = 0; i < shape->lines; i++) {
-        widen(line, values + i * shape->residual, shape->residual);
-        cg_block_moments(line, (size_t)shape->residual, &moments);
+        cg_single_moments(values + i * shape->residual, (size_t)shape->residual, &moments);
         sum += moments.sum;
     }
     double mean = sum / n;
