@@ -13,7 +13,8 @@ static size_t token_bytes(const struct cg_kept_key *key)
     return (size_t)key->ntokens * sizeof *key->tokens;
 }
 
-struct cg_kept_rows *cg_kept_find(struct cg_kept *kept, int statistic, const struct cg_kept_key *key)
+struct cg_kept_rows *cg_kept_find(struct cg_kept *kept, enum cg_statistic statistic,
+                                  const struct cg_kept_key *key)
 {
     struct cg_kept_rows *rows = kept ? &kept->of[statistic] : NULL;
     if (!rows || !rows->rows || rows->key.floats != key->floats || rows->key.half != key->half ||
@@ -30,8 +31,8 @@ static void release(struct cg_kept_rows *rows)
     *rows = (struct cg_kept_rows){0};
 }
 
-int cg_kept_put(struct cg_kept *kept, int statistic, const struct cg_kept_key *key, const float *rows,
-                struct cg_err *err)
+int cg_kept_put(struct cg_kept *kept, enum cg_statistic statistic, const struct cg_kept_key *key,
+                const float *rows, struct cg_err *err)
 {
     if (!kept || bytes_of(key) > CG_KEPT_BYTES)
         return 0;

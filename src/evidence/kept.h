@@ -6,7 +6,7 @@
 #include "cognate/err.h"
 #include <stdint.h>
 
-enum { CG_STATISTICS = 3 };        /* of source.h */
+enum cg_statistic { CG_STATISTIC_RAW, CG_STATISTIC_PROBE, CG_STATISTIC_GRAM, CG_STATISTICS };
 enum { CG_KEPT_BYTES = 32 << 20 }; /* of a statistic, at most */
 
 /* What rows depend on besides the model. */
@@ -27,12 +27,13 @@ struct cg_kept {
 };
 
 /* What is kept under that key, or NULL. `kept` may be NULL. */
-struct cg_kept_rows *cg_kept_find(struct cg_kept *kept, int statistic, const struct cg_kept_key *key);
+struct cg_kept_rows *cg_kept_find(struct cg_kept *kept, enum cg_statistic statistic,
+                                  const struct cg_kept_key *key);
 
 /* Keeps a copy of rows [key->floats] in place of what was kept of the statistic; not of more than
  * CG_KEPT_BYTES. */
-int cg_kept_put(struct cg_kept *kept, int statistic, const struct cg_kept_key *key, const float *rows,
-                struct cg_err *err);
+int cg_kept_put(struct cg_kept *kept, enum cg_statistic statistic, const struct cg_kept_key *key,
+                const float *rows, struct cg_err *err);
 void cg_kept_release(struct cg_kept *kept);
 
 #endif

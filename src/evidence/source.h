@@ -9,8 +9,6 @@
 #include "kept.h"
 #include "sample.h"
 
-enum cg_statistic { CG_STATISTIC_RAW, CG_STATISTIC_PROBE, CG_STATISTIC_GRAM };
-
 struct cg_source {
     void *self;
     const struct cg_kinship *of; /* the pair's blocks and cells */
