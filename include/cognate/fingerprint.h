@@ -136,6 +136,9 @@ int cg_fingerprint_write(const struct cg_fingerprint *print, const char *path, s
 int cg_fingerprint_read(struct cg_fingerprint *out, const char *path, struct cg_err *err);
 int cg_fingerprint_verify(const char *path, struct cg_err *err);
 
+/* Reads and checks what cg_fingerprint_checkpoint needs alone: all else stays empty. */
+int cg_fingerprint_read_metadata(struct cg_fingerprint *out, const char *path, struct cg_err *err);
+
 /* Whether the file says that it is a fingerprint, of whatever version. */
 bool cg_fingerprint_recognise(const char *path);
 
@@ -153,6 +156,11 @@ int cg_fingerprint_members(struct cg_sweep *sweep, const struct cg_anatomy *anat
                            const struct cg_plan *plan, int model, const struct cg_fingerprint *print,
                            struct cg_err *err);
 
+/* What is made of a fingerprint once for all pairs in which it is the first: up to 96 MiB. */
+struct cg_kept;
+struct cg_kept *cg_fingerprint_keep(struct cg_err *err);
+void cg_fingerprint_forget(struct cg_kept *kept);
+
 /* Two fingerprints and the places of their models in a common anatomy. */
 struct cg_print_pair {
     const struct cg_checkpoint *const *models;
@@ -161,6 +169,7 @@ struct cg_print_pair {
     const struct cg_sweep *sweep; /* digests and moments of both */
     int model[2];
     const struct cg_fingerprint *print[2];
+    struct cg_kept *kept; /* what the pairs of one print[0] share; or NULL */
 };
 
 /* Local: all slots of the pair, [nslots], as cg_compare_slot. */

@@ -112,7 +112,7 @@ static int examine(struct cg_buf *out, const char *path, struct cg_err *err)
     struct cg_err why = {0};
     if (!cg_fingerprint_recognise(path))
         return cg_pack_int(out, FOREIGN, err);
-    int result = cg_fingerprint_read(&print, path, &why);
+    int result = cg_fingerprint_read_metadata(&print, path, &why);
     if (result == 0 && cg_fingerprint_checkpoint(&checkpoint, &print, &why) < 0)
         result = cg_fingerprint_blame(path, &why);
     cg_fingerprint_release(&print);
@@ -206,6 +206,30 @@ done:
         cg_buf_release(&found[i]);
     free(found);
     paths_release(&paths);
+    return result;
+}
+
+int library_set_apart(struct library *library, struct cg_err *err)
+{
+    struct cg_manifest found = {0};
+    size_t kept = 0, capacity = library->broken.n;
+    for (size_t i = 0; i < library->sound.n; i++) {
+        struct cg_buf metadata = library->metadata[i];
+        library->metadata[i] = (struct cg_buf){0};
+        if (library->sound.entries[i].error)
+            cg_buf_release(&metadata);
+        else
+            library->metadata[kept++] = metadata;
+    }
+    int result = cg_manifest_set_apart(&library->sound, &found, err);
+    if (result == 0)
+        result = cg_grow((void **)&library->broken.entries, &capacity, library->broken.n + found.n,
+                         sizeof *library->broken.entries, err);
+    for (size_t i = 0; result == 0 && i < found.n; i++) {
+        library->broken.entries[library->broken.n++] = found.entries[i];
+        found.entries[i] = (struct cg_entry){0};
+    }
+    cg_manifest_release(&found);
     return result;
 }
 

@@ -14,8 +14,12 @@ struct library {
     struct cg_buf foreign;            /* paths of files that are no fingerprints, a line each */
 };
 
-/* Collective, agreed: reads every fingerprint of the folder once, dealt over the ranks, and checks it. */
+/* Collective, agreed: reads and checks the metadata of every fingerprint of the folder, dealt over the ranks.
+ */
 int library_open(struct library *library, const struct cg_comm *comm, const char *folder, struct cg_err *err);
+
+/* Moves the sound ones that have got an error since to the broken ones. Local. */
+int library_set_apart(struct library *library, struct cg_err *err);
 void library_release(struct library *library);
 
 #endif

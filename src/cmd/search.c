@@ -19,6 +19,8 @@ enum { BATCH = 16 };
 struct search {
     struct run run; /* its models: the query, then the library's; its sweep holds digests and moments alone */
     struct cg_fingerprint query;
+    struct cg_kept *kept; /* the query's */
+    int *owner;           /* [npairs] the rank that takes the pair */
     struct library library;
     struct cg_comparison *comparisons; /* [nslots * npairs] */
     struct cg_alignment *alignments;   /* [npairs], here and below on rank 0: counts alone */
@@ -27,6 +29,30 @@ struct search {
     struct cg_kinship *kinships;
     struct cg_maps *maps;
 };
+
+static void forget_pairs(struct search *search)
+{
+    for (size_t p = 0; p < search->run.npairs; p++) {
+        if (search->kinships)
+            cg_kinship_release(&search->kinships[p]);
+        if (search->maps)
+            cg_maps_release(&search->maps[p]);
+    }
+    free(search->kinships);
+    free(search->maps);
+    free(search->comparisons);
+    free(search->alignments);
+    free(search->aligned);
+    free(search->tokens);
+    free(search->owner);
+    search->owner = NULL;
+    search->kinships = NULL;
+    search->maps = NULL;
+    search->comparisons = NULL;
+    search->alignments = NULL;
+    search->aligned = NULL;
+    search->tokens = NULL;
+}
 
 /* A model that is a fingerprint is read by every rank; another is swept by all. */
 static int take_query(struct search *search, struct cg_err *err)
@@ -62,11 +88,9 @@ static int claim_place_on_root(struct run *run, struct cg_err *err)
     return run->lock < 0 ? -1 : 0;
 }
 
-/* Files that are no fingerprints are noted, broken ones end the search or are left out. */
-static int sort_out_on_root(struct search *search, struct cg_err *err)
+static int note_foreign_on_root(struct search *search, struct cg_err *err)
 {
     struct run *run = &search->run;
-    const struct cg_manifest *broken = &search->library.broken;
     const char *line = search->library.foreign.data;
     if (run->comm->rank != 0)
         return 0;
@@ -76,10 +100,20 @@ static int sort_out_on_root(struct search *search, struct cg_err *err)
         if (cg_buf_printf(&run->notes, err, "%.*s is no fingerprint\n", (int)n, line) < 0)
             return -1;
     }
+    return 0;
+}
+
+/* Broken fingerprints end the search, or are left out: those before number `from` were told already. */
+static int refuse_broken_on_root(const struct search *search, size_t from, struct cg_err *err)
+{
+    const struct run *run = &search->run;
+    const struct cg_manifest *broken = &search->library.broken;
+    if (run->comm->rank != 0)
+        return 0;
     if (broken->n > 0 && !run->options->skip_broken)
         return cg_models_refuse(
             broken, broken->n > 1 ? "fingerprints are broken; --skip-broken goes on without" : NULL, err);
-    for (size_t i = 0; i < broken->n; i++)
+    for (size_t i = from; i < broken->n; i++)
         cg_log_warning("%s is left out: %s", broken->entries[i].label, broken->entries[i].error);
     if (search->library.sound.n == 0)
         return cg_fail(err, CG_EMISSING, "%s: holds no sound fingerprint", run->options->library);
@@ -135,6 +169,43 @@ done:
     return result;
 }
 
+struct share {
+    size_t pair;
+    size_t tensors; /* of the other model: a pair takes about as long as it has many */
+};
+
+static int by_tensors(const void *a, const void *b)
+{
+    const struct share *x = a, *y = b;
+    if (x->tensors != y->tensors)
+        return x->tensors > y->tensors ? -1 : 1;
+    return x->pair < y->pair ? -1 : x->pair > y->pair;
+}
+
+/* The pairs of every batch to the rank that has the least to do yet, the longest first. */
+static int deal(struct search *search, struct cg_err *err)
+{
+    size_t n = search->run.npairs, ranks = (size_t)search->run.comm->size, step = BATCH * ranks;
+    struct share *shares = cg_new(n, sizeof *shares, err);
+    size_t *load = shares ? cg_new(ranks, sizeof *load, err) : NULL;
+    for (size_t p = 0; load && p < n; p++)
+        shares[p] = (struct share){p, search->run.models.checkpoints[p + 1].ntensors};
+    for (size_t first = 0; load && first < n; first += step)
+        qsort(shares + first, n - first < step ? n - first : step, sizeof *shares, by_tensors);
+    for (size_t i = 0; load && i < n; i++) {
+        size_t least = 0;
+        for (size_t rank = 1; rank < ranks; rank++)
+            if (load[rank] < load[least])
+                least = rank;
+        load[least] += shares[i].tensors;
+        search->owner[shares[i].pair] = (int)least;
+    }
+    int result = load ? 0 : -1;
+    free(shares);
+    free(load);
+    return result;
+}
+
 static int allocate(struct search *search, struct cg_err *err)
 {
     struct run *run = &search->run;
@@ -148,7 +219,8 @@ static int allocate(struct search *search, struct cg_err *err)
         !(search->aligned = cg_new(n, sizeof *search->aligned, err)) ||
         !(search->tokens = cg_new(n, sizeof *search->tokens, err)) ||
         !(search->kinships = cg_new(n, sizeof *search->kinships, err)) ||
-        !(search->maps = cg_new(n, sizeof *search->maps, err)))
+        !(search->maps = cg_new(n, sizeof *search->maps, err)) ||
+        !(search->owner = cg_new(n, sizeof *search->owner, err)) || deal(search, err) < 0)
         return -1;
     for (size_t p = 0; p < n; p++)
         run->pairs[p][1] = (int32_t)p + 1;
@@ -201,50 +273,72 @@ static int compare_slots(struct search *search, const struct cg_print_pair *pair
     return result;
 }
 
-/* One fingerprint of the library at a time is in memory. */
-static int take_pair(struct search *search, size_t p, struct cg_buf *out, struct cg_err *err)
+static int take_read_pair(struct search *search, size_t p, const struct cg_fingerprint *print,
+                          struct cg_buf *out, struct cg_err *err)
 {
     struct run *run = &search->run;
-    struct cg_fingerprint print = {0};
     int member = (int)p + 1;
-    struct cg_print_pair pair = {.models = run->models.pointers,
-                                 .anatomy = &run->models.anatomy,
-                                 .plan = &run->plan,
-                                 .sweep = &run->sweep,
-                                 .model = {0, member},
-                                 .print = {&search->query, &print}};
-    int result = cg_fingerprint_read(&print, search->library.sound.entries[p].path, err);
-    if (result == 0 && print.size[CG_PRINT_STORED] != (int64_t)run->models.checkpoints[member].ntensors)
-        result =
-            cg_fail(err, CG_ECHANGED, "%s: changed during the search", search->library.sound.entries[p].path);
+    const struct cg_print_pair pair = {.models = run->models.pointers,
+                                       .anatomy = &run->models.anatomy,
+                                       .plan = &run->plan,
+                                       .sweep = &run->sweep,
+                                       .model = {0, member},
+                                       .print = {&search->query, print},
+                                       .kept = search->kept};
+    if (print->size[CG_PRINT_STORED] != (int64_t)run->models.checkpoints[member].ntensors)
+        return cg_fail(err, CG_ECHANGED, "%s: changed during the search",
+                       search->library.sound.entries[p].path);
+    if (cg_fingerprint_members(&run->sweep, pair.anatomy, pair.plan, member, print, err) < 0 ||
+        compare_slots(search, &pair, p, err) < 0)
+        return -1;
+    return match(&pair, out, err);
+}
+
+/* One fingerprint of the library at a time is in memory. What is wrong with it, or nothing, stands before
+ * what the pair comes to. */
+static int take_pair(struct search *search, size_t p, struct cg_buf *out, struct cg_err *err)
+{
+    struct cg_fingerprint print = {0};
+    struct cg_err why = {0};
+    if (cg_fingerprint_read(&print, search->library.sound.entries[p].path, &why) < 0)
+        return why.code == CG_ENOMEM ? cg_fail(err, why.code, "%s", why.text)
+                                     : cg_pack_text(out, why.text, err);
+    int result = cg_pack_text(out, "", err);
     if (result == 0)
-        result = cg_fingerprint_members(&run->sweep, pair.anatomy, pair.plan, member, &print, err);
-    if (result == 0)
-        result = compare_slots(search, &pair, p, err);
-    if (result == 0)
-        result = match(&pair, out, err);
+        result = take_read_pair(search, p, &print, out, err);
     cg_fingerprint_release(&print);
     return result;
 }
 
-static int keep_on_root(struct search *search, size_t first, const struct cg_buf *bufs, size_t n,
-                        struct cg_err *err)
+static int keep_on_root(struct search *search, size_t p, struct cg_unpacker *from, struct cg_err *err)
 {
-    for (size_t i = 0; search->run.comm->rank == 0 && i < n; i++) {
+    struct outcome outcome;
+    if (search->run.comm->rank != 0)
+        return 0;
+    cg_unpack_bytes(&outcome, from, sizeof outcome);
+    search->alignments[p].shared = outcome.shared;
+    search->alignments[p].same_id = outcome.same_id;
+    search->aligned[p] = outcome.aligned;
+    search->tokens[p] = (struct cg_token_cosines){
+        .shared = outcome.shared, .whole_cosine = outcome.cosine, .whole_centred = outcome.centred};
+    if (cg_kinship_unpack(&search->kinships[p], from, err) < 0)
+        return -1;
+    return cg_maps_unpack(&search->maps[p], from, err);
+}
+
+/* Every rank learns which fingerprints are broken. */
+static int keep(struct search *search, size_t first, const struct cg_buf *bufs, size_t n, struct cg_err *err)
+{
+    int result = 0;
+    for (size_t i = 0; result == 0 && i < n; i++) {
         struct cg_unpacker from = {bufs[i].data, bufs[i].data + bufs[i].size};
-        struct outcome outcome;
-        cg_unpack_bytes(&outcome, &from, sizeof outcome);
-        size_t p = first + i;
-        search->alignments[p].shared = outcome.shared;
-        search->alignments[p].same_id = outcome.same_id;
-        search->aligned[p] = outcome.aligned;
-        search->tokens[p] = (struct cg_token_cosines){
-            .shared = outcome.shared, .whole_cosine = outcome.cosine, .whole_centred = outcome.centred};
-        if (cg_kinship_unpack(&search->kinships[p], &from, err) < 0 ||
-            cg_maps_unpack(&search->maps[p], &from, err) < 0)
-            return -1;
+        char *error = cg_unpack_text(&from, err);
+        result = !error   ? -1
+                 : *error ? cg_manifest_blame(&search->library.sound, first + i, error, err)
+                          : keep_on_root(search, first + i, &from, err);
+        free(error);
     }
-    return 0;
+    return result;
 }
 
 /* This rank's pairs of the batch. */
@@ -253,7 +347,7 @@ static int take_batch(struct search *search, size_t first, struct cg_buf *bufs, 
 {
     const struct cg_comm *comm = search->run.comm;
     for (size_t i = 0; i < n; i++) {
-        if ((first + i) % (size_t)comm->size != (size_t)comm->rank)
+        if (search->owner[first + i] != comm->rank)
             continue;
         if (cg_interrupt_check(err) < 0)
             return -1;
@@ -279,7 +373,7 @@ static int match_batch(struct search *search, size_t first, size_t n, struct cg_
     if (result == 0)
         result = cg_share_bufs(comm, bufs, (int64_t)n, err);
     if (result == 0)
-        result = cg_agree(comm, keep_on_root(search, first, bufs, n, err), err);
+        result = cg_agree(comm, keep(search, first, bufs, n, err), err);
     for (size_t i = 0; bufs && i < n; i++)
         cg_buf_release(&bufs[i]);
     free(bufs);
@@ -331,7 +425,7 @@ static int collect(struct search *search, struct cg_err *err)
     return cg_result_collect(&run->result, &findings, err);
 }
 
-/* Collected in the order of the library, then, once verdicts are known, in that of the ranking. */
+/* Pairs in the order of their ranking, which verdicts decide. */
 static int rank_on_root(struct search *search, struct cg_err *err)
 {
     struct run *run = &search->run;
@@ -362,17 +456,37 @@ static int rank_on_root(struct search *search, struct cg_err *err)
     return result;
 }
 
+/* The library's pairs with the query; begun anew without those whose fingerprints turned out to be broken. */
+static int match_sound(struct search *search, struct cg_err *err)
+{
+    const struct cg_comm *comm = search->run.comm;
+    size_t told = 0, sound;
+    do {
+        if (cg_agree(comm, refuse_broken_on_root(search, told, err), err) < 0)
+            return -1;
+        told = search->library.broken.n;
+        sound = search->library.sound.n;
+        forget_pairs(search);
+        if (cg_agree(comm, study(search, err), err) < 0 || cg_agree(comm, allocate(search, err), err) < 0 ||
+            match_library(search, err) < 0 ||
+            cg_agree(comm, library_set_apart(&search->library, err), err) < 0)
+            return -1;
+    } while (search->library.sound.n != sound);
+    return 0;
+}
+
 static int search_library(struct search *search, int argc, char **argv, struct cg_err *err)
 {
     struct run *run = &search->run;
     const struct cg_comm *comm = run->comm;
     if (take_query(search, err) < 0 || cg_agree(comm, claim_place_on_root(run, err), err) < 0 ||
         library_open(&search->library, comm, run->options->library, err) < 0 ||
-        cg_agree(comm, sort_out_on_root(search, err), err) < 0)
+        cg_agree(comm, note_foreign_on_root(search, err), err) < 0)
         return -1;
     int64_t read = run->sweep.bytes_read;
-    if (cg_agree(comm, study(search, err), err) < 0 || cg_agree(comm, allocate(search, err), err) < 0 ||
-        match_library(search, err) < 0 || cg_agree(comm, rank_on_root(search, err), err) < 0)
+    search->kept = cg_fingerprint_keep(err);
+    if (cg_agree(comm, search->kept ? 0 : -1, err) < 0 || match_sound(search, err) < 0 ||
+        cg_agree(comm, rank_on_root(search, err), err) < 0)
         return -1;
     run->sweep.bytes_read = read;
     if (run_describe(run, argc, argv, err) < 0)
@@ -382,20 +496,10 @@ static int search_library(struct search *search, int argc, char **argv, struct c
 
 static void search_release(struct search *search)
 {
-    for (size_t p = 0; p < search->run.npairs; p++) {
-        if (search->kinships)
-            cg_kinship_release(&search->kinships[p]);
-        if (search->maps)
-            cg_maps_release(&search->maps[p]);
-    }
-    free(search->kinships);
-    free(search->maps);
-    free(search->comparisons);
-    free(search->alignments);
-    free(search->aligned);
-    free(search->tokens);
+    forget_pairs(search);
     library_release(&search->library);
     cg_fingerprint_release(&search->query);
+    cg_fingerprint_forget(search->kept);
     run_release(&search->run);
 }
 

@@ -1,18 +1,21 @@
 #include "assignment.h"
+#include "cognate/clones.h"
 #include "cognate/mem.h"
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 
+enum { LANES = 8 };
+
 struct assignment {
     const float *cost;
     int32_t rows, columns;
     double *price_row, *price_column; /* the dual variables */
-    double *shortest;                 /* [columns] to each column from the row that is being placed */
-    int32_t *row_of, *from; /* [columns] the row that holds it, or -1; the row before it on the path */
-    int32_t *open, nopen;   /* columns whose shortest path is not final */
-    int32_t *closed;        /* [columns] those where it is, in that order */
-    int32_t nclosed;
+    double *shortest;                 /* [columns] to each closed column from the row that is being placed */
+    double *ahead, *wall;     /* [columns] the same, INFINITY where it is final; 0, INFINITY where it is */
+    int32_t *row_of;          /* [columns] the row that holds it, or -1 */
+    int64_t *from;            /* [columns] the row before it on the path */
+    int32_t *closed, nclosed; /* [columns] those whose shortest path is final, in that order */
 };
 
 static int assignment_init(struct assignment *a, struct cg_err *err)
@@ -22,8 +25,9 @@ static int assignment_init(struct assignment *a, struct cg_err *err)
         !(a->price_column = cg_new(columns, sizeof(double), err)) ||
         !(a->shortest = cg_new(columns, sizeof(double), err)) ||
         !(a->row_of = cg_new(columns, sizeof(int32_t), err)) ||
-        !(a->from = cg_new(columns, sizeof(int32_t), err)) ||
-        !(a->open = cg_new(columns, sizeof(int32_t), err)) ||
+        !(a->from = cg_new(columns, sizeof(int64_t), err)) ||
+        !(a->ahead = cg_new(columns, sizeof(double), err)) ||
+        !(a->wall = cg_new(columns, sizeof(double), err)) ||
         !(a->closed = cg_new(columns, sizeof(int32_t), err)))
         return -1;
     for (int32_t j = 0; j < a->columns; j++)
@@ -38,31 +42,49 @@ static void assignment_release(struct assignment *a)
     free(a->shortest);
     free(a->row_of);
     free(a->from);
-    free(a->open);
+    free(a->ahead);
+    free(a->wall);
     free(a->closed);
+}
+
+/* Extends all paths by row i, `reduced` less its costs away; the length of the shortest that is not final. In
+ * lanes, so that it vectorises. */
+CG_CLONES static double extend(const float *restrict cost, const double *restrict price,
+                               const double *restrict wall, double reduced, int64_t i, int32_t n,
+                               double *restrict ahead, int64_t *restrict from)
+{
+    double lane[LANES], nearest = INFINITY;
+    for (int k = 0; k < LANES; k++)
+        lane[k] = INFINITY;
+    for (int32_t j = 0; j < n; j++) {
+        double through = reduced + (double)cost[j] - price[j] + wall[j];
+        int64_t nearer = -(int64_t)(through < ahead[j]);
+        ahead[j] = through < ahead[j] ? through : ahead[j];
+        from[j] += (i - from[j]) & nearer;
+    }
+    int32_t whole = n - n % LANES;
+    for (int32_t j = 0; j < whole; j += LANES)
+        for (int k = 0; k < LANES; k++)
+            lane[k] = ahead[j + k] < lane[k] ? ahead[j + k] : lane[k];
+    for (int32_t j = whole; j < n; j++)
+        nearest = ahead[j] < nearest ? ahead[j] : nearest;
+    for (int k = 0; k < LANES; k++)
+        nearest = lane[k] < nearest ? lane[k] : nearest;
+    return nearest;
 }
 
 /* Extends all paths by row i, which lies `length` away, and closes the nearest column; its index. Of equally
  * near ones a column that no row holds ends the search. */
 static int32_t close_nearest(struct assignment *a, int32_t i, double length)
 {
-    const float *cost = a->cost + (int64_t)i * a->columns;
-    double reduced = length - a->price_row[i], nearest = INFINITY;
-    int32_t best = -1;
-    for (int32_t k = 0; k < a->nopen; k++) {
-        int32_t j = a->open[k];
-        double through = reduced + (double)cost[j] - a->price_column[j];
-        if (through < a->shortest[j]) {
-            a->shortest[j] = through;
-            a->from[j] = i;
-        }
-        if (a->shortest[j] < nearest || (a->shortest[j] == nearest && a->row_of[j] < 0)) {
-            nearest = a->shortest[j];
-            best = k;
-        }
-    }
-    int32_t column = a->open[best];
-    a->open[best] = a->open[--a->nopen];
+    int32_t column = -1;
+    double nearest = extend(a->cost + (int64_t)i * a->columns, a->price_column, a->wall,
+                            length - a->price_row[i], i, a->columns, a->ahead, a->from);
+    for (int32_t j = a->columns - 1; j >= 0 && (column < 0 || a->row_of[column] >= 0); j--)
+        if (a->ahead[j] == nearest && (column < 0 || a->row_of[j] < 0))
+            column = j;
+    a->shortest[column] = nearest;
+    a->ahead[column] = a->wall[column] = INFINITY;
     a->closed[a->nclosed++] = column;
     return column;
 }
@@ -81,18 +103,17 @@ static void update_prices(struct assignment *a, int32_t start, double length)
 /* Gives row `start` a column: rows along the shortest path to a free one move on by one. */
 static void place(struct assignment *a, int32_t start, int32_t *column_of)
 {
-    a->nopen = a->columns;
     a->nclosed = 0;
     for (int32_t j = 0; j < a->columns; j++) {
-        a->open[j] = a->columns - 1 - j;
-        a->shortest[j] = INFINITY;
+        a->ahead[j] = INFINITY;
+        a->wall[j] = 0;
     }
     int32_t column = close_nearest(a, start, 0);
     while (a->row_of[column] >= 0)
         column = close_nearest(a, a->row_of[column], a->shortest[column]);
     update_prices(a, start, a->shortest[column]);
     for (int32_t i = -1; i != start;) {
-        i = a->from[column];
+        i = (int32_t)a->from[column];
         a->row_of[column] = i;
         int32_t next = column_of[i];
         column_of[i] = column;

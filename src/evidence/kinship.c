@@ -25,9 +25,11 @@ struct session {
     struct cg_source *source;
     struct cg_kinship *out;
     const struct cg_places *places;
-    float *store;   /* [places * 2 * sizes.units * length], or [places * square^2] */
-    int64_t length; /* columns or tokens of a signature at most */
-    float *room, *planted;
+    float *store;              /* [places * 2 * sizes.units * length], or [places * square^2] */
+    int64_t length;            /* columns or tokens of a signature at most */
+    struct cg_kept_rows *kept; /* of the statistic at hand, or NULL */
+    float *planted;
+    void *room;    /* floats of one matching, or doubles of two squares */
     double *table; /* [(ncells + 1) * FIELDS]; the last row is the planted cell */
 };
 
@@ -70,11 +72,13 @@ static int64_t longest(int64_t a, int64_t b)
 static int allocate(struct session *session, struct cg_err *err)
 {
     const struct cg_sizes *sizes = &session->source->sizes;
-    int64_t n = sizes->units, places = session->places->n;
+    int64_t n = sizes->units, square = sizes->square, places = session->places->n;
     session->length = longest(sizes->columns, sizes->tokens);
-    int64_t store = places * longest(2 * n * session->length, sizes->square * sizes->square);
+    int64_t store = places * longest(2 * n * session->length, square * square),
+            room = longest((n * n + 5 * n) * (int64_t)sizeof(float),
+                           (2 * square * square + square) * (int64_t)sizeof(double));
     if (!(session->store = cg_new((size_t)store, sizeof(float), err)) ||
-        !(session->room = cg_new((size_t)(2 * n * n + 4 * n), sizeof(float), err)) ||
+        !(session->room = cg_new((size_t)room, 1, err)) ||
         !(session->planted = cg_new((size_t)(2 * n * session->length), sizeof(float), err)) ||
         !(session->table = cg_new((size_t)(session->out->ncells + 1) * FIELDS, sizeof(double), err)))
         return -1;
@@ -123,22 +127,69 @@ static int take_block(struct session *session, enum cg_statistic what, int side,
     return 0;
 }
 
+/* What model a's blocks depend on; they stand first in the store. */
+static struct cg_kept_key key_of(const struct session *session, enum cg_statistic what)
+{
+    const struct cg_source *source = session->source;
+    bool probe = what == CG_STATISTIC_PROBE;
+    return (struct cg_kept_key){.floats = session->out->nblocks[0] * place_size(session, what),
+                                .half = what == CG_STATISTIC_GRAM ? 0 : half_size(session),
+                                .length = probe                      ? source->sizes.tokens
+                                          : what == CG_STATISTIC_RAW ? source->sizes.columns
+                                                                     : source->sizes.square,
+                                .tokens = source->answered,
+                                .ntokens = probe ? source->sizes.tokens : 0};
+}
+
+/* Whether all of model a's blocks take part: only then are they what they are in other pairs. */
+static bool may_keep(const struct session *session)
+{
+    return session->source->kept && session->comm->size == 1 && !session->out->thinned;
+}
+
+/* This rank's blocks of a side; the others' are zero. */
+static int take_side(struct session *session, enum cg_statistic what, int side, struct cg_err *err)
+{
+    int64_t size = place_size(session, what);
+    for (int32_t i = 0; i < session->out->nblocks[side]; i++) {
+        int32_t place = session->places->of[side][i];
+        float *out = session->store + place * size;
+        if (place < 0)
+            continue;
+        if (place % session->comm->size != session->comm->rank)
+            memset(out, 0, (size_t)size * sizeof *out);
+        else if (take_block(session, what, side, i, out, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int take_first_side(struct session *session, enum cg_statistic what, struct cg_err *err)
+{
+    struct cg_kept *kept = may_keep(session) ? session->source->kept : NULL;
+    const struct cg_kept_key key = key_of(session, what);
+    session->kept = cg_kept_find(kept, what, &key);
+    if (session->kept) {
+        memcpy(session->store, session->kept->rows, (size_t)key.floats * sizeof(float));
+        return 0;
+    }
+    int result = take_side(session, what, 0, err);
+    if (result == 0)
+        result = cg_kept_put(kept, what, &key, session->store, err);
+    session->kept = cg_kept_find(kept, what, &key);
+    return result;
+}
+
 /* This rank's blocks, then every rank has all. */
 static int fill_store(struct session *session, enum cg_statistic what, struct cg_err *err)
 {
-    int64_t size = place_size(session, what), n = session->places->n * size;
-    for (int64_t i = 0; i < n; i++)
-        session->store[i] = 0;
-    int result = 0;
-    for (int side = 0; side < 2; side++)
-        for (int32_t i = 0; result == 0 && i < session->out->nblocks[side]; i++) {
-            int32_t place = session->places->of[side][i];
-            if (place >= 0 && place % session->comm->size == session->comm->rank)
-                result = take_block(session, what, side, i, session->store + place * size, err);
-        }
+    int result = take_first_side(session, what, err);
+    if (result == 0)
+        result = take_side(session, what, 1, err);
     if (cg_agree(session->comm, result, err) < 0)
         return -1;
-    cg_or_bytes(session->comm, (uint8_t *)session->store, n * (int64_t)sizeof(float));
+    cg_or_bytes(session->comm, (uint8_t *)session->store,
+                session->places->n * place_size(session, what) * (int64_t)sizeof(float));
     return 0;
 }
 
@@ -174,8 +225,8 @@ static void plant(float *out, const float *rows, int64_t n, int64_t length, uint
     cg_rows_to_units(out, n, length);
 }
 
-/* A block of a against its planted relative. */
-static void match_planted(struct session *session, enum cg_statistic what)
+/* A block of a against its planted relative: K. */
+static int32_t match_planted(struct session *session, enum cg_statistic what)
 {
     const struct cg_ffn_block *block = block_of(session, 0, session->out->cells[0].a);
     struct cg_signature of = signature(session, 0, session->out->cells[0].a);
@@ -184,9 +235,19 @@ static void match_planted(struct session *session, enum cg_statistic what)
     plant(first, of.by[0], of.n, length, 0);
     plant(second, of.by[1], of.n, length, UINT64_C(1) << 40);
     cg_rows_apart(first, second, of.n, length);
-    struct cg_agreement found =
-        cg_agree_twice(of, (struct cg_signature){{first, second}, of.n}, length, block->gated, session->room);
-    session->table[session->out->ncells * FIELDS + COUNT] = found.units;
+    return cg_agree_twice(of, (struct cg_signature){{first, second}, of.n}, length, block->gated,
+                          session->room)
+        .units;
+}
+
+/* The planted cell, which has a row of its own in the table. */
+static void find_planted(struct session *session, enum cg_statistic what)
+{
+    struct cg_kept_rows *kept = session->kept;
+    int32_t units = kept && kept->planted >= 0 ? kept->planted : match_planted(session, what);
+    if (kept)
+        kept->planted = units;
+    session->table[session->out->ncells * FIELDS + COUNT] = units;
 }
 
 /* All cells by one of the two matchings, raw or probe. */
@@ -207,7 +268,7 @@ static void match_cells(struct session *session, enum cg_statistic what)
         row[COSINE] = found.units > 0 ? found.cosine / found.units : 0;
     }
     if (out->ncells % session->comm->size == session->comm->rank)
-        match_planted(session, what);
+        find_planted(session, what);
 }
 
 static void correlate_grams(struct session *session)
@@ -220,7 +281,7 @@ static void correlate_grams(struct session *session)
         const float *a = session->store + session->places->of[0][cell->a] * square * square,
                     *b = session->store + session->places->of[1][cell->b] * square * square;
         session->table[c * FIELDS] = cg_blocks_comparable(of, other) && units == other->units
-                                         ? cg_square_t(a, b, units < square ? units : square)
+                                         ? cg_square_t(a, b, units < square ? units : square, session->room)
                                          : NAN;
     }
 }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { LANES = 16 };
 static const float TIE = 1e-6f; /* of two cosines */
 
 struct keyed {
@@ -48,6 +49,11 @@ int cg_pick_largest(int64_t *out, const double *key, int64_t n, int64_t m, struc
 
 int cg_pick(int64_t *out, int64_t n, int64_t m, uint64_t seed, struct cg_err *err)
 {
+    if (m >= n) {
+        for (int64_t i = 0; i < n; i++)
+            out[i] = i;
+        return 0;
+    }
     double *key = cg_new((size_t)n, sizeof *key, err);
     if (!key)
         return -1;
@@ -58,21 +64,40 @@ int cg_pick(int64_t *out, int64_t n, int64_t m, uint64_t seed, struct cg_err *er
     return result;
 }
 
+static double sum_of(const double lane[LANES])
+{
+    double sum = 0;
+    for (int k = 0; k < LANES; k++)
+        sum += lane[k];
+    return sum;
+}
+
+CG_CLONES static void row_to_unit(float *row, int64_t n)
+{
+    double lane[LANES] = {0}, square[LANES] = {0};
+    int64_t whole = n - n % LANES;
+    for (int64_t c = 0; c < whole; c += LANES)
+        for (int k = 0; k < LANES; k++)
+            lane[k] += (double)row[c + k];
+    for (int64_t c = whole; c < n; c++)
+        lane[c - whole] += (double)row[c];
+    double mean = sum_of(lane) / (double)n;
+    for (int64_t c = 0; c < whole; c += LANES)
+        for (int k = 0; k < LANES; k++)
+            square[k] += ((double)row[c + k] - mean) * ((double)row[c + k] - mean);
+    for (int64_t c = whole; c < n; c++)
+        square[c - whole] += ((double)row[c] - mean) * ((double)row[c] - mean);
+    /* What rounding leaves of a constant row is no direction. */
+    double squares = sum_of(square),
+           scale = squares > 1e-12 * (double)n * mean * mean ? 1 / sqrt(squares) : 0;
+    for (int64_t c = 0; c < n; c++)
+        row[c] = (float)(((double)row[c] - mean) * scale);
+}
+
 void cg_rows_to_units(float *rows, int64_t n, int64_t columns)
 {
-    for (int64_t i = 0; i < n; i++) {
-        float *row = rows + i * columns;
-        double sum = 0, squares = 0;
-        for (int64_t c = 0; c < columns; c++)
-            sum += (double)row[c];
-        double mean = sum / (double)columns;
-        for (int64_t c = 0; c < columns; c++)
-            squares += ((double)row[c] - mean) * ((double)row[c] - mean);
-        /* What rounding leaves of a constant row is no direction. */
-        double scale = squares > 1e-12 * (double)columns * mean * mean ? 1 / sqrt(squares) : 0;
-        for (int64_t c = 0; c < columns; c++)
-            row[c] = (float)(((double)row[c] - mean) * scale);
-    }
+    for (int64_t i = 0; i < n; i++)
+        row_to_unit(rows + i * columns, columns);
 }
 
 void cg_take_mean_row(float *rows, int64_t n, int64_t columns)
@@ -86,72 +111,40 @@ void cg_take_mean_row(float *rows, int64_t n, int64_t columns)
     }
 }
 
+CG_CLONES static void row_apart(const float *first, float *row, int64_t n)
+{
+    double lane[LANES] = {0}, square[LANES] = {0};
+    int64_t whole = n - n % LANES;
+    for (int64_t c = 0; c < whole; c += LANES)
+        for (int k = 0; k < LANES; k++)
+            lane[k] += (double)first[c + k] * (double)row[c + k];
+    for (int64_t c = whole; c < n; c++)
+        lane[c - whole] += (double)first[c] * (double)row[c];
+    double product = sum_of(lane);
+    for (int64_t c = 0; c < whole; c += LANES)
+        for (int k = 0; k < LANES; k++) {
+            double rest = (double)row[c + k] - product * (double)first[c + k];
+            square[k] += rest * rest;
+        }
+    for (int64_t c = whole; c < n; c++) {
+        double rest = (double)row[c] - product * (double)first[c];
+        square[c - whole] += rest * rest;
+    }
+    double squares = sum_of(square), scale = squares > 1e-6 ? 1 / sqrt(squares) : 0;
+    for (int64_t c = 0; c < n; c++)
+        row[c] = (float)(((double)row[c] - product * (double)first[c]) * scale);
+}
+
 void cg_rows_apart(const float *first, float *second, int64_t n, int64_t columns)
 {
-    for (int64_t i = 0; i < n; i++) {
-        const float *of = first + i * columns;
-        float *row = second + i * columns;
-        double product = 0, squares = 0;
-        for (int64_t c = 0; c < columns; c++)
-            product += (double)of[c] * (double)row[c];
-        for (int64_t c = 0; c < columns; c++) {
-            double rest = (double)row[c] - product * (double)of[c];
-            squares += rest * rest;
-        }
-        double scale = squares > 1e-6 ? 1 / sqrt(squares) : 0;
-        for (int64_t c = 0; c < columns; c++)
-            row[c] = (float)(((double)row[c] - product * (double)of[c]) * scale);
-    }
+    for (int64_t i = 0; i < n; i++)
+        row_apart(first + i * columns, second + i * columns, columns);
 }
 
 static void cosines(const float *a, int64_t na, const float *b, int64_t nb, int64_t columns, float *out)
 {
     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)na, (int)nb, (int)columns, 1, a, (int)columns,
                 b, (int)columns, 0, out, (int)nb);
-}
-
-/* For each row its largest column if that column's largest row is this one and the cosine is above 0; -1
- * otherwise. `largest` is room for nb row numbers. */
-CG_CLONES static void match_mutually(const float *cosine, int64_t na, int64_t nb, int32_t *match,
-                                     int32_t *largest)
-{
-    memset(largest, 0, (size_t)nb * sizeof *largest);
-    for (int64_t i = 0; i < na; i++) {
-        const float *row = cosine + i * nb;
-        int64_t best = 0;
-        for (int64_t j = 0; j < nb; j++) {
-            if (row[j] > row[best])
-                best = j;
-            if (row[j] > cosine[largest[j] * nb + j])
-                largest[j] = (int32_t)i;
-        }
-        match[i] = row[best] > 0 ? (int32_t)best : -1;
-    }
-    for (int64_t i = 0; i < na; i++)
-        if (match[i] >= 0 && largest[match[i]] != (int32_t)i)
-            match[i] = -1;
-}
-
-struct cg_agreement cg_agree_twice(struct cg_signature a, struct cg_signature b, int64_t columns,
-                                   bool either_sign, float *room)
-{
-    float *cosine[2] = {room, room + a.n * b.n};
-    int32_t *first = (int32_t *)(cosine[1] + a.n * b.n), *second = first + a.n, *largest = second + a.n;
-    for (int half = 0; half < 2; half++)
-        cosines(a.by[half], a.n, b.by[half], b.n, columns, cosine[half]);
-    for (int64_t k = 0; either_sign && k < a.n * b.n; k++)
-        cosine[1][k] = fabsf(cosine[1][k]);
-    match_mutually(cosine[0], a.n, b.n, first, largest);
-    match_mutually(cosine[1], a.n, b.n, second, largest);
-    struct cg_agreement out = {0};
-    for (int64_t i = 0; i < a.n; i++) {
-        int64_t j = first[i];
-        if (j < 0 || second[i] != j)
-            continue;
-        out.units++;
-        out.cosine += ((double)cosine[0][i * b.n + j] + (double)cosine[1][i * b.n + j]) / 2;
-    }
-    return out;
 }
 
 /* A seeded permutation of 0 .. n - 1 (Fisher and Yates). */
@@ -256,41 +249,51 @@ void cg_square_to_unit(float *square, int64_t n)
     cg_rows_to_units(square, 1, n * n);
 }
 
-CG_CLONES static double lanes_product(const float *a, const float *b, int64_t n)
+/* The shift of b's rows and columns in product number k; the first is without. */
+static int64_t shift_of(int k, int64_t n)
 {
-    double lane[16] = {0}, total = 0;
-    for (int64_t j = 0; j + 16 <= n; j += 16)
-        for (int64_t k = 0; k < 16; k++)
-            lane[k] += (double)a[j + k] * (double)b[j + k];
-    for (int64_t j = n - n % 16; j < n; j++)
-        lane[j % 16] += (double)a[j] * (double)b[j];
-    for (int k = 0; k < 16; k++)
-        total += lane[k];
-    return total;
+    return k == 0 ? 0 : 1 + (k - 1) * (n - 1) / CG_SHIFTS;
 }
 
-/* The product with b's rows and columns both moved on by `shift`. */
-static double shifted_product(const float *a, const float *b, int64_t n, int64_t shift)
+CG_CLONES static void add_products(double lane[LANES], const double *a, const double *b, int64_t n)
 {
-    double total = 0;
-    for (int64_t i = 0; i < n; i++) {
-        const float *x = a + i * n, *y = b + (i + shift) % n * n;
-        total += lanes_product(x, y + shift, n - shift) + lanes_product(x + n - shift, y, shift);
-    }
-    return total;
+    double sum[LANES];
+    memcpy(sum, lane, sizeof sum);
+    for (int64_t j = 0; j + LANES <= n; j += LANES)
+        for (int64_t k = 0; k < LANES; k++)
+            sum[k] += a[j + k] * b[j + k];
+    for (int64_t j = n - n % LANES; j < n; j++)
+        sum[j % LANES] += a[j] * b[j];
+    memcpy(lane, sum, sizeof sum);
 }
 
-double cg_square_t(const float *a, const float *b, int64_t n)
+CG_CLONES static void widen(double *restrict out, const float *restrict row, int64_t n)
 {
+    for (int64_t j = 0; j < n; j++)
+        out[j] = (double)row[j];
+}
+
+double cg_square_t(const float *a, const float *b, int64_t n, double *room)
+{
+    double lanes[CG_SHIFTS + 1][LANES] = {{0}}, product[CG_SHIFTS + 1], mean = 0, squares = 0;
+    double *row = room + 2 * n * n;
     if (n <= CG_SHIFTS + 1)
         return NAN;
-    double product[CG_SHIFTS], mean = 0, squares = 0;
-    for (int s = 0; s < CG_SHIFTS; s++) {
-        product[s] = shifted_product(a, b, n, 1 + s * (n - 1) / CG_SHIFTS);
-        mean += product[s] / CG_SHIFTS;
+    for (int64_t i = 0; i < 2 * n; i++) /* rows twice: one that is moved on is a window of that */
+        widen(room + i * n, b + i / 2 * n, n);
+    for (int64_t i = 0; i < n; i++) {
+        widen(row, a + i * n, n);
+        for (int k = 0; k <= CG_SHIFTS; k++) {
+            int64_t shift = shift_of(k, n);
+            add_products(lanes[k], row, room + (i + shift) % n * 2 * n + shift, n);
+        }
     }
-    for (int s = 0; s < CG_SHIFTS; s++)
-        squares += (product[s] - mean) * (product[s] - mean);
+    for (int k = 0; k <= CG_SHIFTS; k++)
+        product[k] = sum_of(lanes[k]);
+    for (int k = 1; k <= CG_SHIFTS; k++)
+        mean += product[k] / CG_SHIFTS;
+    for (int k = 1; k <= CG_SHIFTS; k++)
+        squares += (product[k] - mean) * (product[k] - mean);
     double sd = sqrt(squares / (CG_SHIFTS - 1));
-    return sd > 0 ? (shifted_product(a, b, n, 0) - mean) / (sd * sqrt(1 + 1.0 / CG_SHIFTS)) : NAN;
+    return sd > 0 ? (product[0] - mean) / (sd * sqrt(1 + 1.0 / CG_SHIFTS)) : NAN;
 }

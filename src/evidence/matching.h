@@ -35,7 +35,7 @@ struct cg_agreement {
 };
 
 /* K of two signatures with unit rows of `columns` elements; either_sign: cosines by the second projection
- * count without their sign. room: [2 * a.n * b.n + (a.n + b.n) * 2] floats. */
+ * count without their sign. room: [a.n * b.n + 3 * a.n + 2 * b.n] floats. */
 struct cg_agreement cg_agree_twice(struct cg_signature a, struct cg_signature b, int64_t columns,
                                    bool either_sign, float *room);
 
@@ -54,7 +54,8 @@ int cg_name_rows(const float *a, int32_t na, const float *b, int32_t nb, int64_t
 /* n x n, its mean taken away, to length 1. */
 void cg_square_to_unit(float *square, int64_t n);
 
-/* t of the product of two such squares against b's common shifts of rows and columns; NaN for n < 33. */
-double cg_square_t(const float *a, const float *b, int64_t n);
+/* t of the product of two such squares against b's common shifts of rows and columns; NaN for n < 33. room:
+ * [2 * n * n + n]. */
+double cg_square_t(const float *a, const float *b, int64_t n, double *room);
 
 #endif

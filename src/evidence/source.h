@@ -6,9 +6,8 @@
 
 #include "cognate/blocks.h"
 #include "fetch.h"
+#include "kept.h"
 #include "sample.h"
-
-enum cg_statistic { CG_STATISTIC_RAW, CG_STATISTIC_PROBE, CG_STATISTIC_GRAM };
 
 struct cg_source {
     void *self;
@@ -17,6 +16,8 @@ struct cg_source {
     int64_t shared_tokens;       /* that rows of both embeddings are there for */
     int64_t width[2];            /* of the embeddings; 0: none, and no tokens are asked for */
     bool probes;                 /* whether blocks answer tokens in both */
+    struct cg_kept *kept;        /* of model a, from pair to pair; or NULL */
+    const int32_t *answered;     /* [sizes.tokens] which of a's tokens these are; wanted where `kept` is */
 
     /* How many units the signature of a block has, at most sizes.units. */
     int64_t (*units)(const struct cg_source *source, int side, int32_t block);

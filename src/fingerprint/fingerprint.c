@@ -13,16 +13,38 @@ void cg_fingerprint_release(struct cg_fingerprint *print)
     *print = (struct cg_fingerprint){0};
 }
 
-int cg_fingerprint_read(struct cg_fingerprint *out, const char *path, struct cg_err *err)
+static int read_checked(struct cg_fingerprint *out, bool (*wanted)(const struct cg_variable *),
+                        int (*check)(const struct cg_fingerprint *, struct cg_err *), const char *path,
+                        struct cg_err *err)
 {
-    if (cg_form_read(&cg_fingerprint_form, out, path, err) < 0) {
+    if (cg_form_read(&cg_fingerprint_form, wanted, out, path, err) < 0) {
         cg_fingerprint_release(out);
         return -1;
     }
-    if (cg_print_check(out, err) == 0)
+    if (check(out, err) == 0)
         return 0;
     cg_fingerprint_release(out);
     return cg_blame_file(path, err);
+}
+
+int cg_fingerprint_read(struct cg_fingerprint *out, const char *path, struct cg_err *err)
+{
+    return read_checked(out, NULL, cg_print_check, path, err);
+}
+
+/* What cg_fingerprint_checkpoint looks at. */
+static bool is_metadata(const struct cg_variable *variable)
+{
+    static const char *const of_slots[] = {"name", "rows", "columns", "tensor", "panel_first"};
+    bool known = strcmp(variable->group, "/") == 0 || strcmp(variable->group, "/checkpoint") == 0;
+    for (size_t i = 0; strcmp(variable->group, "/slots") == 0 && i < sizeof of_slots / sizeof *of_slots; i++)
+        known |= strcmp(variable->name, of_slots[i]) == 0;
+    return known;
+}
+
+int cg_fingerprint_read_metadata(struct cg_fingerprint *out, const char *path, struct cg_err *err)
+{
+    return read_checked(out, is_metadata, cg_metadata_check, path, err);
 }
 
 static int write_print(int descriptor, const void *record, struct cg_err *err)

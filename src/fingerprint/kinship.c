@@ -94,7 +94,8 @@ static int match(const struct cg_print_pair *pair, int32_t *kept[2], const struc
     for (int side = 0; side < 2; side++)
         if (embedding_of(pair, side) && pair->print[side]->size[CG_PRINT_SAMPLE_COLUMN] > 0)
             width[side] = embedding_of(pair, side)->columns;
-    int result = cg_print_source_init(&self, &source, out, pair->print, kept, width, alignment, err);
+    int result =
+        cg_print_source_init(&self, &source, out, pair->print, kept, width, alignment, pair->kept, err);
     if (result == 0)
         result = cg_places_init(&places, out, err);
     if (result == 0 && width[0] > 0 && width[0] == width[1])

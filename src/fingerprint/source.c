@@ -29,6 +29,10 @@ static int64_t *positions_of(int64_t all, int64_t stored, int64_t wanted, uint64
 {
     stored = least(stored, all);
     int64_t *out = cg_new((size_t)(wanted + stored), sizeof *out, err), *from = out + wanted;
+    for (int64_t i = 0; out && wanted == stored && i < wanted; i++)
+        out[i] = i;
+    if (out && wanted == stored)
+        return out;
     if (!out || cg_pick(from, all, stored, seed, err) < 0 || cg_pick(out, all, wanted, seed, err) < 0) {
         free(out);
         return NULL;
@@ -293,7 +297,8 @@ static struct cg_sizes common_sizes(const struct cg_print_source *self, const in
 
 int cg_print_source_init(struct cg_print_source *self, struct cg_source *out, const struct cg_kinship *of,
                          const struct cg_fingerprint *const print[2], int32_t *const kept[2],
-                         const int64_t width[2], const struct cg_alignment *alignment, struct cg_err *err)
+                         const int64_t width[2], const struct cg_alignment *alignment, struct cg_kept *rows,
+                         struct cg_err *err)
 {
     *self = (struct cg_print_source){.print = {print[0], print[1]}, .kept = {kept[0], kept[1]}};
     if (share_samples(self, alignment, err) < 0)
@@ -305,12 +310,26 @@ int cg_print_source_init(struct cg_print_source *self, struct cg_source *out, co
                               .shared_tokens = least(self->all.n, self->multiplied.n),
                               .width = {width[0], width[1]},
                               .probes = sizes.tokens >= LEAST_PROBES,
+                              .kept = rows,
+                              .answered = self->answered.at[0],
                               .units = units_of,
                               .take = take,
                               .rows = take_rows,
                               .token_columns = take_token_columns,
                               .token_gram = take_token_gram};
     return 0;
+}
+
+struct cg_kept *cg_fingerprint_keep(struct cg_err *err)
+{
+    return cg_new(1, sizeof(struct cg_kept), err);
+}
+
+void cg_fingerprint_forget(struct cg_kept *kept)
+{
+    if (kept)
+        cg_kept_release(kept);
+    free(kept);
 }
 
 void cg_print_source_release(struct cg_print_source *self)

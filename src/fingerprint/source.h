@@ -18,10 +18,12 @@ struct cg_print_source {
 };
 
 /* Fills *out, which points to *self from then on, for the blocks of `of`: those that kept[side] numbers, on
- * the heap and taken over, even on failure. width: of the embeddings, 0 where there is none. */
+ * the heap and taken over, even on failure. width: of the embeddings, 0 where there is none. kept: of
+ * print[0], or NULL. */
 int cg_print_source_init(struct cg_print_source *self, struct cg_source *out, const struct cg_kinship *of,
                          const struct cg_fingerprint *const print[2], int32_t *const kept[2],
-                         const int64_t width[2], const struct cg_alignment *alignment, struct cg_err *err);
+                         const int64_t width[2], const struct cg_alignment *alignment, struct cg_kept *rows,
+                         struct cg_err *err);
 void cg_print_source_release(struct cg_print_source *self);
 
 /* cosine and centred cosine of the sampled columns of the tokens that both hold. */

@@ -8,8 +8,10 @@
  * record itself. The text of err does not name the file. */
 int cg_form_write_to(const struct cg_form *form, const void *record, int descriptor, struct cg_err *err);
 
-/* Reads all of a file into a zeroed record, released on failure; err names the file. */
-int cg_form_read(const struct cg_form *form, void *record, const char *path, struct cg_err *err);
+/* Reads those variables of a file that are wanted (NULL: all) into a zeroed record, released on failure; err
+ * names the file. */
+int cg_form_read(const struct cg_form *form, bool (*wanted)(const struct cg_variable *), void *record,
+                 const char *path, struct cg_err *err);
 
 /* Checks all of a file as cg_result_verify does: the number of its datasets, or -1. The text does not name
  * the file. `record` is a zeroed one, left released. */

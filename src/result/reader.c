@@ -188,7 +188,7 @@ char *cg_form_load(hid_t file, hid_t dataset, const char *name, size_t *size, st
     hid_t type = H5Dget_type(dataset);
     CG_TRY(cg_h5_check(type, name, "read the type", err));
     CG_TRY(size_of(file, dataset, type, name, size, err));
-    if (!(bytes = cg_new(*size, 1, err)))
+    if (!(bytes = cg_new_aligned(*size, 1, err)))
         goto done;
     if (*size > 0)
         CG_TRY(cg_h5_check(H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, bytes), name, "read", err));
@@ -289,13 +289,15 @@ done:
     return -1;
 }
 
-int cg_form_read(const struct cg_form *form, void *record, const char *path, struct cg_err *err)
+int cg_form_read(const struct cg_form *form, bool (*wanted)(const struct cg_variable *), void *record,
+                 const char *path, struct cg_err *err)
 {
     struct cg_h5_quiet quiet = cg_h5_quiet_begin();
     hid_t file = cg_form_open(form, record, path, err);
     int outcome = file < 0 ? -1 : 0;
     for (size_t i = 0; i < form->nvariables && outcome == 0; i++)
-        if (cg_group_is_written(form, form->variables[i].group, record))
+        if (cg_group_is_written(form, form->variables[i].group, record) &&
+            (!wanted || wanted(&form->variables[i])))
             outcome = read_variable(file, &form->variables[i], record, err);
     if (file >= 0)
         H5Fclose(file);
@@ -325,7 +327,7 @@ int cg_blame_file(const char *path, struct cg_err *err)
 
 int cg_result_read(struct cg_result *out, const char *path, struct cg_err *err)
 {
-    int outcome = cg_form_read(&cg_result_form, out, path, err);
+    int outcome = cg_form_read(&cg_result_form, NULL, out, path, err);
     if (outcome < 0)
         cg_result_release(out);
     return outcome;

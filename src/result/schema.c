@@ -11,14 +11,7 @@ static const struct cg_axis axes[CG_DIMENSION_COUNT] = {
 #undef AXIS
 };
 
-#define ROW(group, field, name, type, d0, d1, d2, units, long_name)                                          \
-    {group,                                                                                                  \
-     #name,                                                                                                  \
-     CG_TYPE_##type,                                                                                         \
-     {CG_DIM_##d0, CG_DIM_##d1, CG_DIM_##d2},                                                                \
-     units,                                                                                                  \
-     long_name,                                                                                              \
-     offsetof(struct cg_result, field.name)},
+#define ROW(...)        CG_VARIABLE(struct cg_result, CG_DIM_, __VA_ARGS__),
 #define ROOT(...)       ROW("/", root, __VA_ARGS__)
 #define TENSORS(...)    ROW("/tensors", tensors, __VA_ARGS__)
 #define LAYERS(...)     ROW("/layers", layers, __VA_ARGS__)
@@ -41,27 +34,12 @@ const struct cg_variable cg_variables[] = {CG_ROOT_VARIABLES(ROOT)             /
 
 const size_t cg_variable_count = sizeof cg_variables / sizeof cg_variables[0];
 
-#define ATTRIBUTE(group, name, type, field)                                                                  \
-    {                                                                                                        \
-        group, name, CG_TYPE_##type, offsetof(struct cg_result, field)                                       \
-    }
-#define RUN(field, type) ATTRIBUTE("/run", #field, type, run.field)
-
 static const struct cg_attribute attributes[] = {
-    ATTRIBUTE("/", "source", TEXT, source),
-    ATTRIBUTE("/", "notes", TEXT, notes),
-    ATTRIBUTE("/pca", "features", TEXT, pca_features),
-    RUN(date_created, TEXT),
-    RUN(history, TEXT),
-    RUN(ranks, INT64),
-    RUN(hosts, INT64),
-    RUN(wall_seconds, FLOAT64),
-    RUN(sweep_seconds, FLOAT64),
-    RUN(read_seconds_max, FLOAT64),
-    RUN(read_seconds_mean, FLOAT64),
-    RUN(bytes_read, INT64),
-    RUN(bytes_reread, INT64),
-    RUN(peak_rss_bytes_max, INT64),
+    CG_ATTRIBUTE(struct cg_result, "/", "source", TEXT, source),
+    CG_ATTRIBUTE(struct cg_result, "/", "notes", TEXT, notes),
+    CG_ATTRIBUTE(struct cg_result, "/pca", "features", TEXT, pca_features),
+    CG_RUN_ATTRIBUTES(struct cg_result),
+    CG_RUN_ATTRIBUTE(struct cg_result, sweep_seconds, FLOAT64),
 };
 
 const struct cg_form cg_result_form = {.kind = "result file",

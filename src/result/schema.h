@@ -4,6 +4,7 @@
 #define COGNATE_RESULT_TABLE_H
 
 #include "cognate/result.h"
+#include <stddef.h>
 
 enum cg_type {
     CG_TYPE_BOOL,
@@ -32,6 +33,26 @@ struct cg_attribute {
     enum cg_type type; /* TEXT, INT64 or FLOAT64 */
     size_t offset;
 };
+
+/* Rows of a form's tables: a variable by its row of a schema, after the record's type, the prefix of its
+ * axes, the group and the field; an attribute; and those that every run leaves. */
+#define CG_VARIABLE(record, axis, group, field, name, type, d0, d1, d2, units, long_name)                    \
+    {                                                                                                        \
+        group, #name, CG_TYPE_##type, {axis##d0, axis##d1, axis##d2}, units, long_name,                      \
+            offsetof(record, field.name)                                                                     \
+    }
+#define CG_ATTRIBUTE(record, group, name, type, field)                                                       \
+    {                                                                                                        \
+        group, name, CG_TYPE_##type, offsetof(record, field)                                                 \
+    }
+#define CG_RUN_ATTRIBUTE(record, field, type) CG_ATTRIBUTE(record, "/run", #field, type, run.field)
+#define CG_RUN_ATTRIBUTES(record)                                                                            \
+    CG_RUN_ATTRIBUTE(record, date_created, TEXT), CG_RUN_ATTRIBUTE(record, history, TEXT),                   \
+        CG_RUN_ATTRIBUTE(record, ranks, INT64), CG_RUN_ATTRIBUTE(record, hosts, INT64),                      \
+        CG_RUN_ATTRIBUTE(record, wall_seconds, FLOAT64),                                                     \
+        CG_RUN_ATTRIBUTE(record, read_seconds_max, FLOAT64),                                                 \
+        CG_RUN_ATTRIBUTE(record, read_seconds_mean, FLOAT64), CG_RUN_ATTRIBUTE(record, bytes_read, INT64),   \
+        CG_RUN_ATTRIBUTE(record, bytes_reread, INT64), CG_RUN_ATTRIBUTE(record, peak_rss_bytes_max, INT64)
 
 struct cg_axis {
     const char *group, *name; /* the group where its scale lies, and its name */

@@ -4,9 +4,11 @@
 Makes two unrelated one-layer Mixtral 8x7B checkpoints (3.4 GB each), reads them once so that they lie in the page
 cache, and takes turns: two `openssl dgst -sha256` side by side, cognate on 2 ranks and on 1 rank, `cat`; the median
 of the rounds counts. cognate's own seconds run from after MPI_Init to the finished file; the launcher's start and end
-are what the whole process takes beyond that. Then what the journal costs; and, on sparse files of Solar-Open-100B's true shapes, inspect and plan.
+are what the whole process takes beyond that. Then what the journal costs; and, on sparse files of Solar-Open-100B's
+true shapes, inspect and plan.
 With --formats instead: how fast each stored type is swept, by stored byte, against bf16 (formats.py).
 With --many instead: twenty models in one run against ten runs of two (many.py).
+With --library N instead: a search of one model among N fingerprints of small ones (library.py).
 COGNATE names the program, MPIRUN the launcher with its options.
 """
 
@@ -28,6 +30,7 @@ import h5py
 import make_checkpoint
 import many
 from formats import SHAPE, SMALL, bench_formats
+from library import bench_library
 
 HERE = Path(__file__).resolve().parent
 ENVIRONMENT = {
@@ -254,6 +257,7 @@ def main():
     parser.add_argument("--against", metavar="PROGRAM", help="with --formats: another build, measured in turn")
     parser.add_argument("--megabytes", type=int, default=256, help="with --formats: of each model (default 256)")
     parser.add_argument("--many", nargs="*", metavar="MODEL", help="many models in one run: these, or twenty made")
+    parser.add_argument("--library", type=int, metavar="N", help="a search among N fingerprints")
     parser.add_argument("--quick", action="store_true", help="tiny shapes: does the bench itself work?")
     options = parser.parse_args()
     program = os.environ.get("COGNATE") or shutil.which("cognate")
@@ -279,6 +283,9 @@ def main():
             models = [Path(model).resolve() for model in options.many]
             models = models or many.make_models(folder, number, shape)
             many.bench_many(bench, seconds_of, models, options.rounds)
+            return
+        if options.library:
+            bench_library(bench, options.library, options.rounds, options.quick, seconds_of)
             return
         *models, stranger = make_models(folder, options)
         bench_compare(bench, models, stranger, options.rounds)

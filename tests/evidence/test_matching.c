@@ -100,7 +100,7 @@ static const struct {
 static void test_two_matchings(void **state)
 {
     (void)state;
-    static float a[2][N * LENGTH], b[2][N * LENGTH], moved[N * LENGTH], room[2 * N * N + 4 * N];
+    static float a[2][N * LENGTH], b[2][N * LENGTH], moved[N * LENGTH], room[N * N + 5 * N];
     for (size_t t = 0; t < sizeof agreements / sizeof *agreements; t++) {
         int m = agreements[t].m;
         for (int half = 0; half < 2; half++) {
@@ -249,14 +249,15 @@ static void test_squares(void **state)
     static const double rows[][2] = {
         {0, 0.39971682688030497}, {0.1, 4.610781448582499}, {1, 34.63900887919176}};
     static float a[SQUARE * SQUARE], b[SQUARE * SQUARE];
+    static double room[2 * SQUARE * SQUARE + SQUARE];
     for (size_t t = 0; t < sizeof rows / sizeof *rows; t++) {
         fill(a, 6, SQUARE, SQUARE, NULL, 0);
         fill(b, 7, SQUARE, SQUARE, a, rows[t][0]);
         cg_square_to_unit(a, SQUARE);
         cg_square_to_unit(b, SQUARE);
-        assert_true(fabs(cg_square_t(a, b, SQUARE) - rows[t][1]) <= 1e-4);
+        assert_true(fabs(cg_square_t(a, b, SQUARE, room) - rows[t][1]) <= 1e-4);
     }
-    assert_true(isnan(cg_square_t(a, b, 32))); /* no 31 different shifts */
+    assert_true(isnan(cg_square_t(a, b, 32, room))); /* no 31 different shifts */
 }
 
 /* The sum of r outer products and noise of a hundredth of their length: the rank is r by construction. */

@@ -82,6 +82,25 @@ def test_bench_of_formats(cognate, tmp_path):
     assert refused.returncode != 0 and "no such type: int5" in refused.stderr
 
 
+def test_bench_of_a_library(cognate, tmp_path):
+    """A library once made is taken as it is, and cut to the number asked for."""
+    environment = dict(COGNATE=cognate.program, MPIRUN=" ".join(cognate.launcher))
+    for count in (3, 2):
+        done = script(
+            "bench.py", "--quick", "--rounds", 1, "--folder", tmp_path, "--library", count, **environment
+        )
+        assert done.returncode == 0, done.stderr
+        for row in (
+            f"One model in {count} fingerprints",
+            "2 x openssl dgst -sha256",
+            "cognate search, 2 ranks",
+            "cognate search, 1 rank",
+            "peak memory a rank",
+        ):
+            assert row in done.stdout, (row, done.stdout)
+    assert len(list((tmp_path / "library").glob("*.h5"))) == 2
+
+
 def test_filled_checkpoint(cognate, tmp_path):
     """The filled files are sound, and the same seed gives the same bytes."""
     sizes = [
