@@ -63,8 +63,7 @@
     V(verdict, TEXT, PAIR, NONE, NONE, "1", "IDENTICAL, DERIVED, PARTIAL, NO EVIDENCE or INCONCLUSIVE")      \
     V(relation, TEXT, PAIR, NONE, NONE, "1", "how b relates to a")                                           \
     V(log10_p, FLOAT64, PAIR, NONE, NONE, "1",                                                               \
-      "decimal logarithm of the p-value of the strongest test of any kind (shift null of a slot, blocks, "   \
-      "sketches, same bytes), corrected for all tests of its kind")                                          \
+      "decimal logarithm of the p-value of the strongest test of any kind, corrected for all of its kind")   \
     V(detection_limit, FLOAT64, PAIR, NONE, NONE, "1",                                                       \
       "smallest cosine of related matrices that the tests of this run would have seen")                      \
     V(rank, INT32, PAIR, NONE, NONE, "1", "place of b in a search, 1 the nearest; -1 in other results")      \
