@@ -1,4 +1,5 @@
 #include "pack.h"
+#include "cognate/clones.h"
 #include <math.h>
 #include <stddef.h>
 
@@ -14,7 +15,7 @@ void cg_row_pack(int16_t *out, float *scale, const float *row, int64_t n)
         out[i] = (int16_t)(*scale > 0 ? lrint((double)row[i] / (double)most * MOST) : 0);
 }
 
-void cg_row_unpack(float *out, const int16_t *row, float scale, int64_t n)
+CG_CLONES void cg_row_unpack(float *restrict out, const int16_t *restrict row, float scale, int64_t n)
 {
     for (int64_t i = 0; i < n; i++)
         out[i] = (float)row[i] * scale;
@@ -22,6 +23,8 @@ void cg_row_unpack(float *out, const int16_t *row, float scale, int64_t n)
 
 void cg_row_pick(float *out, const int16_t *row, float scale, const int64_t *columns, int64_t n)
 {
-    for (int64_t i = 0; i < n; i++)
-        out[i] = (float)row[columns ? columns[i] : i] * scale;
+    if (!columns)
+        cg_row_unpack(out, row, scale, n);
+    for (int64_t i = 0; columns && i < n; i++)
+        out[i] = (float)row[columns[i]] * scale;
 }

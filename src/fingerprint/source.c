@@ -6,7 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { LEAST_PROBES = 64 };
+enum { LEAST_PROBES = 64, TOGETHER = 8 };
 
 static int64_t least(int64_t a, int64_t b)
 {
@@ -139,6 +139,7 @@ static int take_rows(struct cg_source *source, int side, int32_t i, int half, in
     return column_at ? 0 : -1;
 }
 
+/* Eight rows at a time, so that what is written lies side by side. */
 static int take_token_columns(struct cg_source *source, int side, int64_t n, int64_t ncolumns, float *out,
                               struct cg_err *err)
 {
@@ -146,11 +147,14 @@ static int take_token_columns(struct cg_source *source, int side, int64_t n, int
     const struct cg_fingerprint *print = self->print[side];
     int64_t stored = print->size[CG_PRINT_SAMPLE_COLUMN];
     int64_t *columns = positions_of(source->width[side], stored, ncolumns, CG_PICK_ROWS, err);
-    for (int64_t i = 0; columns && i < n; i++) {
-        int64_t row = self->all.at[side][i];
+    for (int64_t first = 0; columns && first < n; first += TOGETHER) {
+        int64_t some = least(n - first, TOGETHER);
         for (int64_t c = 0; c < ncolumns; c++)
-            out[c * n + i] =
-                (float)print->tokens.row[row * stored + columns[c]] * print->tokens.row_scale[row];
+            for (int64_t i = first; i < first + some; i++) {
+                int64_t row = self->all.at[side][i];
+                out[c * n + i] =
+                    (float)print->tokens.row[row * stored + columns[c]] * print->tokens.row_scale[row];
+            }
     }
     free(columns);
     return columns ? 0 : -1;
@@ -175,10 +179,13 @@ static int take_token_gram(struct cg_source *source, int side, int64_t n, float 
         return -1;
     for (int64_t i = 0; i < n; i++) {
         const int16_t *row = print->tokens.gram + at[i] * print->size[CG_PRINT_GRAM_COLUMN];
+        float scale = print->tokens.gram_scale[at[i]];
+        int64_t sum = 0;
         for (int64_t j = 0; j < n; j++) {
-            out[i * n + j] = (float)row[at[j]] * print->tokens.gram_scale[at[i]];
-            mean[i] += (double)out[i * n + j] / (double)n;
+            out[i * n + j] = (float)row[at[j]] * scale;
+            sum += row[at[j]];
         }
+        mean[i] = (double)sum * (double)scale / (double)n;
         whole += mean[i] / (double)n;
     }
     centre(out, mean, whole, n);
