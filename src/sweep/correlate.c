@@ -26,13 +26,14 @@ struct correlation {
     double *spectrum;      /* [n / 2 + 1][members][row] */
     double *products;      /* [pairs][FREQUENCIES][2] conjugate products */
     double *waves;         /* [FREQUENCIES][2][SHIFTS] cosines and sines of frequency times shift */
-    double *end;
+    int64_t length;        /* of all these */
 };
 
-static double *cut(double **from, int64_t doubles)
+/* The next part of scratch, NULL where there is none yet: then lengths alone are added up. */
+static double *cut(double *scratch, int64_t *used, int64_t doubles)
 {
-    double *part = *from;
-    *from += (doubles + PLACE - 1) / PLACE * PLACE;
+    double *part = scratch ? scratch + *used : NULL;
+    *used += (doubles + PLACE - 1) / PLACE * PLACE;
     return part;
 }
 
@@ -41,20 +42,18 @@ static struct correlation lay_out(const struct cg_panel_shape *shape, int32_t me
     int64_t n = shape->residual;
     struct correlation c = {.members = members, .lines = shape->lines, .n = n};
     c.row = 2 * ((c.lines + TOGETHER - 1) / TOGETHER) * PLACE;
-    c.roots = cut(&scratch, 2 * n);
-    c.line[0] = cut(&scratch, n * PLACE);
-    c.line[1] = cut(&scratch, n * PLACE);
-    c.spectrum = cut(&scratch, (n / 2 + 1) * members * c.row);
-    c.products = cut(&scratch, cg_pairs(members) * FREQUENCIES * 2);
-    c.waves = cut(&scratch, FREQUENCIES * 2 * SHIFTS);
-    c.end = scratch;
+    c.roots = cut(scratch, &c.length, 2 * n);
+    c.line[0] = cut(scratch, &c.length, n * PLACE);
+    c.line[1] = cut(scratch, &c.length, n * PLACE);
+    c.spectrum = cut(scratch, &c.length, (n / 2 + 1) * members * c.row);
+    c.products = cut(scratch, &c.length, cg_pairs(members) * FREQUENCIES * 2);
+    c.waves = cut(scratch, &c.length, FREQUENCIES * 2 * SHIFTS);
     return c;
 }
 
 int64_t cg_correlate_scratch(const struct cg_panel_shape *shape, int32_t members)
 {
-    double *none = NULL;
-    return lay_out(shape, members, none).end - none;
+    return lay_out(shape, members, NULL).length;
 }
 
 /* Eight lines, or what is left of them and zeros. */

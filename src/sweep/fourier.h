@@ -1,7 +1,8 @@
 /* The discrete Fourier transform of four complex lines side by side:
  *     out[f] = sum over k of in[k] e^(-2 pi i f k / n),  f, k = 0 .. n - 1
  * by passes of Stockham's kind, one a factor of n. A place of a line holds the real parts of all four, then
- * the imaginary ones. No line's bits depend on the others'. All functions local and pure.
+ * the imaginary ones. No line's bits depend on the others'. All functions local and pure. Ours, for FFTW is
+ * under the GPL, and its plans choose the bits.
  */
 #ifndef COGNATE_SWEEP_FOURIER_H
 #define COGNATE_SWEEP_FOURIER_H
