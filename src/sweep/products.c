@@ -13,7 +13,6 @@ typedef double vector __attribute__((vector_size(WIDTH * sizeof(double))));
 #define CONTRACT
 #else
 #define CONTRACT __attribute__((optimize("fp-contract=fast")))
-#define UNROLL   _Pragma("GCC unroll 4")
 #endif
 
 struct values {
