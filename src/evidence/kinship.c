@@ -7,6 +7,7 @@
 #include "cognate/mem.h"
 #include "cognate/sweep.h"
 #include "exact.h"
+#include "grams.h"
 #include "matching.h"
 #include "routers.h"
 #include "sweep/mix.h"
@@ -29,7 +30,7 @@ struct session {
     int64_t length;            /* columns or tokens of a signature at most */
     struct cg_kept_rows *kept; /* of the statistic at hand, or NULL */
     float *planted;
-    void *room;    /* floats of one matching, or doubles of two squares */
+    float *room;   /* of one matching */
     double *table; /* [(ncells + 1) * FIELDS]; the last row is the planted cell */
 };
 
@@ -74,11 +75,9 @@ static int allocate(struct session *session, struct cg_err *err)
     const struct cg_sizes *sizes = &session->source->sizes;
     int64_t n = sizes->units, square = sizes->square, places = session->places->n;
     session->length = longest(sizes->columns, sizes->tokens);
-    int64_t store = places * longest(2 * n * session->length, square * square),
-            room = longest((n * n + 5 * n) * (int64_t)sizeof(float),
-                           (2 * square * square + square) * (int64_t)sizeof(double));
+    int64_t store = places * longest(2 * n * session->length, square * square), room = n * n + 5 * n;
     if (!(session->store = cg_new((size_t)store, sizeof(float), err)) ||
-        !(session->room = cg_new((size_t)room, 1, err)) ||
+        !(session->room = cg_new((size_t)room, sizeof *session->room, err)) ||
         !(session->planted = cg_new((size_t)(2 * n * session->length), sizeof(float), err)) ||
         !(session->table = cg_new((size_t)(session->out->ncells + 1) * FIELDS, sizeof(double), err)))
         return -1;
@@ -271,21 +270,6 @@ static void match_cells(struct session *session, enum cg_statistic what)
         find_planted(session, what);
 }
 
-static void correlate_grams(struct session *session)
-{
-    int64_t square = session->source->sizes.square;
-    for (int64_t c = session->comm->rank; c < session->out->ncells; c += session->comm->size) {
-        const struct cg_cell *cell = &session->out->cells[c];
-        const struct cg_ffn_block *of = block_of(session, 0, cell->a), *other = block_of(session, 1, cell->b);
-        int64_t units = of->units;
-        const float *a = session->store + session->places->of[0][cell->a] * square * square,
-                    *b = session->store + session->places->of[1][cell->b] * square * square;
-        session->table[c * FIELDS] = cg_blocks_comparable(of, other) && units == other->units
-                                         ? cg_square_t(a, b, units < square ? units : square, session->room)
-                                         : NAN;
-    }
-}
-
 /* Takes what a stage filled in over to the cells, and clears the table for the next one. */
 static void read_counts(struct session *session, enum cg_statistic what)
 {
@@ -306,11 +290,19 @@ static void read_counts(struct session *session, enum cg_statistic what)
     memset(session->table, 0, (size_t)(out->ncells + 1) * FIELDS * sizeof(double));
 }
 
-static void read_grams(struct session *session)
+static int find_grams(struct session *session, struct cg_err *err)
 {
-    cg_sum_doubles(session->comm, session->table, session->out->ncells * FIELDS);
-    for (int64_t c = 0; c < session->out->ncells; c++)
-        session->out->cells[c].gram = session->table[c * FIELDS];
+    struct cg_kinship *out = session->out;
+    const struct cg_grams grams = {.squares = session->store,
+                                   .place = {session->places->of[0], session->places->of[1]},
+                                   .square = session->source->sizes.square};
+    int result = cg_grams_compare(session->comm, out, &grams, session->table, err);
+    if (cg_agree(session->comm, result, err) < 0)
+        return -1;
+    cg_sum_doubles(session->comm, session->table, out->ncells);
+    for (int64_t c = 0; c < out->ncells; c++)
+        out->cells[c].gram = session->table[c];
+    return 0;
 }
 
 /* Whether every block of b has most of its units in some block of a by their rows: then probes, which cost
@@ -342,9 +334,7 @@ static int find_cells(struct session *session, struct cg_err *err)
     }
     if (fill_store(session, CG_STATISTIC_GRAM, err) < 0)
         return -1;
-    correlate_grams(session);
-    read_grams(session);
-    return 0;
+    return find_grams(session, err);
 }
 
 void cg_kinship_init(struct cg_kinship *out)

@@ -2,7 +2,6 @@
 #include "assignment.h"
 #include "cognate/clones.h"
 #include "cognate/mem.h"
-#include "cognate/sweep.h"
 #include "sweep/mix.h"
 #include <cblas.h>
 #include <math.h>
@@ -247,53 +246,4 @@ int cg_name_rows(const float *a, int32_t na, const float *b, int32_t nb, int64_t
 void cg_square_to_unit(float *square, int64_t n)
 {
     cg_rows_to_units(square, 1, n * n);
-}
-
-/* The shift of b's rows and columns in product number k; the first is without. */
-static int64_t shift_of(int k, int64_t n)
-{
-    return k == 0 ? 0 : 1 + (k - 1) * (n - 1) / CG_SHIFTS;
-}
-
-CG_CLONES static void add_products(double lane[LANES], const double *a, const double *b, int64_t n)
-{
-    double sum[LANES];
-    memcpy(sum, lane, sizeof sum);
-    for (int64_t j = 0; j + LANES <= n; j += LANES)
-        for (int64_t k = 0; k < LANES; k++)
-            sum[k] += a[j + k] * b[j + k];
-    for (int64_t j = n - n % LANES; j < n; j++)
-        sum[j % LANES] += a[j] * b[j];
-    memcpy(lane, sum, sizeof sum);
-}
-
-CG_CLONES static void widen(double *restrict out, const float *restrict row, int64_t n)
-{
-    for (int64_t j = 0; j < n; j++)
-        out[j] = (double)row[j];
-}
-
-double cg_square_t(const float *a, const float *b, int64_t n, double *room)
-{
-    double lanes[CG_SHIFTS + 1][LANES] = {{0}}, product[CG_SHIFTS + 1], mean = 0, squares = 0;
-    double *row = room + 2 * n * n;
-    if (n <= CG_SHIFTS + 1)
-        return NAN;
-    for (int64_t i = 0; i < 2 * n; i++) /* rows twice: one that is moved on is a window of that */
-        widen(room + i * n, b + i / 2 * n, n);
-    for (int64_t i = 0; i < n; i++) {
-        widen(row, a + i * n, n);
-        for (int k = 0; k <= CG_SHIFTS; k++) {
-            int64_t shift = shift_of(k, n);
-            add_products(lanes[k], row, room + (i + shift) % n * 2 * n + shift, n);
-        }
-    }
-    for (int k = 0; k <= CG_SHIFTS; k++)
-        product[k] = sum_of(lanes[k]);
-    for (int k = 1; k <= CG_SHIFTS; k++)
-        mean += product[k] / CG_SHIFTS;
-    for (int k = 1; k <= CG_SHIFTS; k++)
-        squares += (product[k] - mean) * (product[k] - mean);
-    double sd = sqrt(squares / (CG_SHIFTS - 1));
-    return sd > 0 ? (product[0] - mean) / (sd * sqrt(1 + 1.0 / CG_SHIFTS)) : NAN;
 }

@@ -54,8 +54,4 @@ int cg_name_rows(const float *a, int32_t na, const float *b, int32_t nb, int64_t
 /* n x n, its mean taken away, to length 1. */
 void cg_square_to_unit(float *square, int64_t n);
 
-/* t of the product of two such squares against b's common shifts of rows and columns; NaN for n < 33. room:
- * [2 * n * n + n]. */
-double cg_square_t(const float *a, const float *b, int64_t n, double *room);
-
 #endif

@@ -142,7 +142,7 @@ static struct cg_shift_null shift_null(const struct slots *slots, int64_t s)
         panel[side] = cg_panel_of(&shape, slots->panel[side]);
     }
     struct cg_shift_null null;
-    cg_panels_compare(&shape, panel, 2, slots->scratch, &null);
+    cg_panels_compare(&shape, panel, (struct cg_meeting){2, 0}, slots->scratch, &null);
     return null;
 }
 
@@ -175,7 +175,7 @@ static int slots_init(struct slots *slots, const struct cg_print_pair *pair, str
     int64_t most = 0;
     for (int64_t s = 0; s < pair->anatomy->nslots; s++) {
         struct cg_panel_shape shape = shape_of(slots, s);
-        int64_t own = shape.residual > 0 ? cg_panels_scratch(&shape, 2) : 0;
+        int64_t own = shape.residual > 0 ? cg_panels_scratch(&shape, (struct cg_meeting){2, 0}) : 0;
         most = own > most ? own : most;
     }
     slots->scratch = cg_new_aligned((size_t)most, sizeof(double), err);

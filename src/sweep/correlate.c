@@ -19,12 +19,13 @@ enum {
 typedef double vector __attribute__((vector_size(WIDTH * sizeof(double))));
 
 struct correlation {
+    struct cg_meeting meeting;
     int32_t members;
     int64_t lines, n, row; /* doubles of a member at a frequency */
     double *roots;         /* [2 n] */
     double *line[2];       /* [n * PLACE] of a transform */
     double *spectrum;      /* [n / 2 + 1][members][row] */
-    double *products;      /* [pairs][FREQUENCIES][2] conjugate products */
+    double *products;      /* [meetings][FREQUENCIES][2] conjugate products */
     double *waves;         /* [FREQUENCIES][2][SHIFTS] cosines and sines of frequency times shift */
     int64_t length;        /* of all these */
 };
@@ -37,23 +38,24 @@ static double *cut(double *scratch, int64_t *used, int64_t doubles)
     return part;
 }
 
-static struct correlation lay_out(const struct cg_panel_shape *shape, int32_t members, double *scratch)
+static struct correlation lay_out(const struct cg_panel_shape *shape, struct cg_meeting meeting,
+                                  double *scratch)
 {
-    int64_t n = shape->residual;
-    struct correlation c = {.members = members, .lines = shape->lines, .n = n};
+    int64_t n = shape->residual, members = meeting.members;
+    struct correlation c = {.meeting = meeting, .members = meeting.members, .lines = shape->lines, .n = n};
     c.row = 2 * ((c.lines + TOGETHER - 1) / TOGETHER) * PLACE;
     c.roots = cut(scratch, &c.length, 2 * n);
     c.line[0] = cut(scratch, &c.length, n * PLACE);
     c.line[1] = cut(scratch, &c.length, n * PLACE);
     c.spectrum = cut(scratch, &c.length, (n / 2 + 1) * members * c.row);
-    c.products = cut(scratch, &c.length, cg_pairs(members) * FREQUENCIES * 2);
+    c.products = cut(scratch, &c.length, cg_meetings(meeting) * FREQUENCIES * 2);
     c.waves = cut(scratch, &c.length, FREQUENCIES * 2 * SHIFTS);
     return c;
 }
 
-int64_t cg_correlate_scratch(const struct cg_panel_shape *shape, int32_t members)
+int64_t cg_correlate_scratch(const struct cg_panel_shape *shape, struct cg_meeting meeting)
 {
-    return lay_out(shape, members, NULL).length;
+    return lay_out(shape, meeting, NULL).length;
 }
 
 /* Eight lines, or what is left of them and zeros. */
@@ -104,23 +106,40 @@ CG_ALWAYS_INLINE void tile(const int rows, const int columns, const struct corre
     }
     for (int r = 0; r < rows; r++)
         for (int q = 0; q < columns; q++) {
-            double *to = c->products + (cg_pair_index(i + r, j + q) * FREQUENCIES + at) * 2;
+            double *to = c->products + (cg_meeting_index(c->meeting, i + r, j + q) * FREQUENCIES + at) * 2;
             to[0] = (re[r][q][0] + re[r][q][2]) + (re[r][q][1] + re[r][q][3]);
             to[1] = (im[r][q][0] + im[r][q][2]) + (im[r][q][1] + im[r][q][3]);
         }
 }
 
+/* The members of two tiles that meet. */
+CG_ALWAYS_INLINE void multiply_tiles(const struct correlation *c, const double *spectrum, int64_t at,
+                                     int32_t i, int32_t rows, int32_t j, int32_t columns)
+{
+    if (rows == TILE && columns == TILE)
+        tile(TILE, TILE, c, spectrum, at, i, j);
+    else if (rows == TILE)
+        tile(TILE, 1, c, spectrum, at, i, j);
+    else if (columns == TILE)
+        tile(1, TILE, c, spectrum, at, i, j);
+    else
+        tile(1, 1, c, spectrum, at, i, j);
+}
+
+static int32_t least(int32_t a, int32_t b)
+{
+    return a < b ? a : b;
+}
+
 CG_CLONES static void multiply(const struct correlation *c, int64_t f, int64_t at)
 {
     const double *spectrum = c->spectrum + f * c->members * c->row;
-    for (int32_t j = 0; j < c->members; j += TILE) {
-        bool both = j + 1 < c->members;
-        for (int32_t i = 0; i < j; i += TILE)
-            if (both)
-                tile(TILE, TILE, c, spectrum, at, i, j);
-            else
-                tile(TILE, 1, c, spectrum, at, i, j);
-        if (both)
+    int32_t first = c->meeting.first;
+    for (int32_t j = first; j < c->members; j += TILE) {
+        int32_t columns = least(TILE, c->members - j), before = first > 0 ? first : j;
+        for (int32_t i = 0; i < before; i += TILE)
+            multiply_tiles(c, spectrum, at, i, least(TILE, before - i), j, columns);
+        if (first == 0 && columns == TILE)
             tile(1, 1, c, spectrum, at, j, j + 1);
     }
 }
@@ -149,13 +168,13 @@ CG_CLONES static void add_waves(const double *restrict waves, const double *rest
     memcpy(out, sum, sizeof sum);
 }
 
-void cg_correlate(const struct cg_panel_shape *shape, const struct cg_panel *panels, int32_t members,
-                  const int64_t shift[SHIFTS], double *scratch, double *out)
+void cg_correlate(const struct cg_panel_shape *shape, const struct cg_panel *panels,
+                  struct cg_meeting meeting, const int64_t shift[SHIFTS], double *scratch, double *out)
 {
-    struct correlation c = lay_out(shape, members, scratch);
-    int64_t pairs = cg_pairs(members), n = c.n;
+    struct correlation c = lay_out(shape, meeting, scratch);
+    int64_t pairs = cg_meetings(meeting), n = c.n;
     cg_fourier_roots(n, c.roots);
-    for (int32_t m = 0; m < members; m++)
+    for (int32_t m = 0; m < c.members; m++)
         for (int64_t first = 0; first < c.lines; first += TOGETHER) {
             load_lines(&c, &panels[m], first);
             keep_spectrum(&c, m, first, cg_fourier(n, c.roots, c.line[0], c.line[1]));

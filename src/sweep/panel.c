@@ -145,28 +145,29 @@ static struct cg_shift_null null_of(const double *products, double scale)
     return null;
 }
 
-int64_t cg_panels_scratch(const struct cg_panel_shape *shape, int32_t members)
+int64_t cg_panels_scratch(const struct cg_panel_shape *shape, struct cg_meeting meeting)
 {
-    int64_t products = cg_pairs(members) * CG_ROLLS, by_hand = 3 * shape->residual,
-            at_once = cg_fourier_fits(shape->residual) ? cg_correlate_scratch(shape, members) : 0;
+    int64_t products = cg_meetings(meeting) * CG_ROLLS, by_hand = 3 * shape->residual,
+            at_once = cg_fourier_fits(shape->residual) ? cg_correlate_scratch(shape, meeting) : 0;
     return products + (at_once > by_hand ? at_once : by_hand);
 }
 
-void cg_panels_compare(const struct cg_panel_shape *shape, const struct cg_panel *panels, int32_t members,
-                       double *scratch, struct cg_shift_null *out)
+void cg_panels_compare(const struct cg_panel_shape *shape, const struct cg_panel *panels,
+                       struct cg_meeting meeting, double *scratch, struct cg_shift_null *out)
 {
     int64_t shift[CG_ROLLS] = {0};
-    double *products = scratch, *left = scratch + cg_pairs(members) * CG_ROLLS;
+    double *products = scratch, *left = scratch + cg_meetings(meeting) * CG_ROLLS;
     bool at_once = cg_fourier_fits(shape->residual);
     for (int64_t k = 0; k < CG_SHIFTS; k++)
         shift[k + 1] = 1 + k * (shape->residual - 1) / CG_SHIFTS;
     if (at_once)
-        cg_correlate(shape, panels, members, shift, left, products);
-    for (int32_t j = 0; j < members; j++)
-        for (int32_t i = 0; i < j; i++, products += CG_ROLLS) {
+        cg_correlate(shape, panels, meeting, shift, left, products);
+    for (int32_t j = meeting.first; j < meeting.members; j++)
+        for (int32_t i = 0; i < (meeting.first > 0 ? meeting.first : j); i++) {
+            int64_t at = cg_meeting_index(meeting, i, j);
             double scale = sqrt(panels[i].squares) * sqrt(panels[j].squares);
             if (!at_once)
-                roll_by_hand(shape, &panels[i], &panels[j], shift, left, products);
-            *out++ = null_of(products, scale);
+                roll_by_hand(shape, &panels[i], &panels[j], shift, left, products + at * CG_ROLLS);
+            out[at] = null_of(products + at * CG_ROLLS, scale);
         }
 }

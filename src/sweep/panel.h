@@ -14,6 +14,7 @@
 #include "block.h"
 #include "cognate/roles.h"
 #include "cognate/sweep.h"
+#include "products.h"
 
 /* Which elements of a (rows, columns) matrix the panel holds. */
 struct cg_panel_shape {
@@ -44,14 +45,31 @@ struct cg_panel {
 };
 struct cg_panel cg_panel_of(const struct cg_panel_shape *shape, const float *values);
 
-/* The nulls of every two of the members' panels, out[cg_pair_index(i, j)]: rolled by Fourier transforms, each
- * panel's own, where the length of the residual axis allows it, else one after the other. NaN where a panel
- * is constant. No pair's bits depend on other members. */
-void cg_panels_compare(const struct cg_panel_shape *shape, const struct cg_panel *panels, int32_t members,
-                       double *scratch, struct cg_shift_null *out);
+/* Which members meet: every two of them, or where `first` is above 0 each of the first ones and each of the
+ * others. */
+struct cg_meeting {
+    int32_t members, first; /* first < members */
+};
+
+static inline int64_t cg_meetings(struct cg_meeting of)
+{
+    return of.first > 0 ? (int64_t)of.first * (of.members - of.first) : cg_pairs(of.members);
+}
+
+/* The number of members i < j among those that meet: cg_pair_index(i, j), or i by rows and j by columns. */
+static inline int64_t cg_meeting_index(struct cg_meeting of, int32_t i, int32_t j)
+{
+    return of.first > 0 ? (int64_t)i * (of.members - of.first) + j - of.first : cg_pair_index(i, j);
+}
+
+/* The nulls of the members' panels that meet, out[cg_meeting_index(meeting, i, j)] with a = i and b = j:
+ * rolled by Fourier transforms, each panel's own, where the length of the residual axis allows it, else one
+ * after the other. NaN where a panel is constant. No pair's bits depend on other members. */
+void cg_panels_compare(const struct cg_panel_shape *shape, const struct cg_panel *panels,
+                       struct cg_meeting meeting, double *scratch, struct cg_shift_null *out);
 
 /* Doubles of scratch, aligned to 64 bytes, that it wants. */
-int64_t cg_panels_scratch(const struct cg_panel_shape *shape, int32_t members);
+int64_t cg_panels_scratch(const struct cg_panel_shape *shape, struct cg_meeting meeting);
 
 /* t of a cosine against the mean and sd of its shifts; NaN when sd is not positive. */
 double cg_shift_t(double cosine, double mean, double sd);

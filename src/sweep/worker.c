@@ -175,7 +175,9 @@ int64_t cg_panels_room(const struct cg_plan *plan, const struct cg_anatomy *anat
     int64_t most = 0;
     for (int64_t i = 0; i < plan->nbundles; i++) {
         struct cg_panel_shape shape = cg_bundle_panel_shape(anatomy, &plan->bundles[i]);
-        int64_t own = shape.residual > 0 ? cg_panels_scratch(&shape, plan->bundles[i].members) : 0;
+        int64_t own = shape.residual > 0
+                          ? cg_panels_scratch(&shape, (struct cg_meeting){plan->bundles[i].members, 0})
+                          : 0;
         most = own > most ? own : most;
     }
     return most;
@@ -474,7 +476,8 @@ void cg_compare_panels(struct cg_worker *worker, const struct cg_panel_shape *sh
     for (int32_t m = 0; shape->residual > 0 && m < members; m++)
         worker->compared[m] = cg_panel_of(shape, values[m]);
     if (shape->residual > 0)
-        cg_panels_compare(shape, worker->compared, members, worker->scratch, worker->null);
+        cg_panels_compare(shape, worker->compared, (struct cg_meeting){members, 0}, worker->scratch,
+                          worker->null);
     for (int64_t p = 0; p < cg_pairs(members); p++)
         cg_table_set_null(&worker->table, bundle, p, shape->residual > 0 ? &worker->null[p] : &none);
 }

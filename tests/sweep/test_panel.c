@@ -186,7 +186,7 @@ static void null_by_hand(void **state)
         int64_t n = cases[c].residual, size = cases[c].lines * n;
         float *a = malloc((size_t)size * sizeof *a), *b = malloc((size_t)size * sizeof *b);
         struct cg_panel_shape shape = {.residual = n, .lines = cases[c].lines, .all = cases[c].lines};
-        double *scratch = aligned(cg_panels_scratch(&shape, 2));
+        double *scratch = aligned(cg_panels_scratch(&shape, (struct cg_meeting){2, 0}));
         assert_true(a && b);
         for (int64_t i = 0; i < size; i++) {
             a[i] = (float)(noise(&seed) + cases[c].offset);
@@ -194,7 +194,7 @@ static void null_by_hand(void **state)
         }
         struct cg_panel of[2] = {cg_panel_of(&shape, a), cg_panel_of(&shape, b)};
         struct cg_shift_null got;
-        cg_panels_compare(&shape, of, 2, scratch, &got);
+        cg_panels_compare(&shape, of, (struct cg_meeting){2, 0}, scratch, &got);
         struct cg_shift_null wanted = by_hand(a, b, cases[c].lines, n);
         assert_near(got.cosine, wanted.cosine, 1e-12);
         assert_near(got.mean, wanted.mean, 1e-12);
@@ -219,17 +219,17 @@ static void without_regard_to_others(void **state)
             values[m][i] = (float)(noise(&seed) + m);
     for (size_t c = 0; c < sizeof lengths / sizeof *lengths; c++) {
         struct cg_panel_shape shape = {.residual = lengths[c], .lines = LINES, .all = LINES};
-        double *scratch = aligned(cg_panels_scratch(&shape, MOST));
+        double *scratch = aligned(cg_panels_scratch(&shape, (struct cg_meeting){MOST, 0}));
         struct cg_panel panel[MOST];
         struct cg_shift_null many[MOST * (MOST - 1) / 2], two;
         for (int m = 0; m < MOST; m++)
             panel[m] = cg_panel_of(&shape, values[m]);
         for (int members = 2; members <= MOST; members++) {
-            cg_panels_compare(&shape, panel, members, scratch, many);
+            cg_panels_compare(&shape, panel, (struct cg_meeting){members, 0}, scratch, many);
             for (int j = 0; j < members; j++)
                 for (int i = 0; i < j; i++) {
                     struct cg_panel pair[2] = {panel[i], panel[j]};
-                    cg_panels_compare(&shape, pair, 2, scratch, &two);
+                    cg_panels_compare(&shape, pair, (struct cg_meeting){2, 0}, scratch, &two);
                     assert_memory_equal(&two, &many[cg_pair_index(i, j)], sizeof two);
                 }
         }
@@ -257,11 +257,11 @@ static void constants(void **state)
         noisy[i] = (float)noise(&seed);
     }
     struct cg_panel_shape shape = {.residual = N, .lines = LINES, .all = LINES};
-    double *scratch = aligned(cg_panels_scratch(&shape, 2));
+    double *scratch = aligned(cg_panels_scratch(&shape, (struct cg_meeting){2, 0}));
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
         struct cg_panel of[2] = {cg_panel_of(&shape, cases[c].a), cg_panel_of(&shape, cases[c].b)};
         struct cg_shift_null null;
-        cg_panels_compare(&shape, of, 2, scratch, &null);
+        cg_panels_compare(&shape, of, (struct cg_meeting){2, 0}, scratch, &null);
         assert_int_equal(isnan(null.cosine) != 0, cases[c].nan);
         assert_int_equal(isnan(null.mean) && isnan(null.sd) && isnan(null.t), cases[c].nan);
         if (cases[c].a == noisy && cases[c].b == noisy)
