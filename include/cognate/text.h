@@ -36,6 +36,9 @@ char *cg_unpack_text(struct cg_unpacker *from, struct cg_err *err); /* on the he
  * that are no UTF-8 become \xNN, a backslash doubles, what does not fit ends in "...". Returns out. */
 const char *cg_printable(char *out, size_t size, const char *text);
 
+/* Writes n bytes as 2 n lower-case hex digits and a NUL. */
+void cg_hex(char *out, const uint8_t *bytes, size_t n);
+
 /* The length in bytes of the valid UTF-8 sequence at s (1 to 4), or 0 when there is none within n bytes. */
 size_t cg_utf8_length(const char *s, size_t n);
 

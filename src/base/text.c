@@ -153,6 +153,16 @@ void cg_json_string(FILE *out, const char *text)
     fputc('"', out);
 }
 
+void cg_hex(char *out, const uint8_t *bytes, size_t n)
+{
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < n; i++) {
+        out[2 * i] = digits[bytes[i] / 16];
+        out[2 * i + 1] = digits[bytes[i] % 16];
+    }
+    out[2 * n] = '\0';
+}
+
 bool cg_starts_with(const char *text, const char *prefix)
 {
     return strncmp(text, prefix, strlen(prefix)) == 0;

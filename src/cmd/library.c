@@ -110,9 +110,9 @@ static int examine(struct cg_buf *out, const char *path, struct cg_err *err)
     struct cg_fingerprint print = {0};
     struct cg_checkpoint checkpoint = {0};
     struct cg_err why = {0};
-    if (!cg_fingerprint_recognise(path))
-        return cg_pack_int(out, FOREIGN, err);
     int result = cg_fingerprint_read_metadata(&print, path, &why);
+    if (result < 0 && !cg_fingerprint_recognise(path))
+        return cg_pack_int(out, FOREIGN, err);
     if (result == 0 && cg_fingerprint_checkpoint(&checkpoint, &print, &why) < 0)
         result = cg_fingerprint_blame(path, &why);
     cg_fingerprint_release(&print);

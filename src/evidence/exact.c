@@ -1,6 +1,7 @@
 #include "exact.h"
 #include "cognate/mem.h"
 #include "matching.h"
+#include "sweep/kernels.h"
 #include <math.h>
 #include <stdlib.h>
 
@@ -151,11 +152,12 @@ static int compare_token_grams(struct session *session, double *out, struct cg_e
         gram[side] = cg_new((size_t)(n * n), sizeof(float), err);
         result = gram[side] ? source->token_gram(source, side, n, gram[side], err) : -1;
     }
+    size_t all = (size_t)(n * n);
     double product = 0, squares_a = 0, squares_b = 0;
-    for (int64_t i = 0; result == 0 && i < n * n; i++) {
-        product += (double)gram[0][i] * (double)gram[1][i];
-        squares_a += (double)gram[0][i] * (double)gram[0][i];
-        squares_b += (double)gram[1][i] * (double)gram[1][i];
+    if (result == 0) {
+        product = cg_single_product(gram[0], gram[1], all);
+        squares_a = cg_single_product(gram[0], gram[0], all);
+        squares_b = cg_single_product(gram[1], gram[1], all);
     }
     *out = squares_a > 0 && squares_b > 0 ? product / (sqrt(squares_a) * sqrt(squares_b)) : NAN;
     free(gram[0]);

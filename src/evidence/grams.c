@@ -84,7 +84,8 @@ static void take_panel(const struct session *session, const struct cg_panel_shap
 {
     int64_t square = session->grams->square * session->grams->square;
     float *out = session->diagonals + at * square;
-    take_diagonals(out, session->grams->squares + session->grams->place[side][block] * square, shape->lines);
+    take_diagonals(out, session->grams->squares[side] + session->grams->place[side][block] * square,
+                   shape->lines);
     session->panels[at] = cg_panel_of(shape, out);
 }
 

@@ -5,9 +5,9 @@
 #include "cognate/blocks.h"
 
 struct cg_grams {
-    const float *squares; /* [places][square^2]: of each block the n x n Gram matrix, from its first element
-                             on, n = min(units, square) */
-    const int32_t *place[2]; /* [nblocks] of both sides' blocks */
+    const float *squares[2]; /* of either side's blocks, by place, each square^2: the n x n Gram matrix, from
+                                the first element on, n = min(units, square) */
+    const int32_t *place[2]; /* [nblocks] of either side */
     int64_t square;
 };
 

@@ -27,6 +27,7 @@ struct session {
     struct cg_kinship *out;
     const struct cg_places *places;
     float *store;              /* [places * 2 * sizes.units * length], or [places * square^2] */
+    const float *rows[2];      /* of either side's blocks: the store, or what is kept */
     int64_t length;            /* columns or tokens of a signature at most */
     struct cg_kept_rows *kept; /* of the statistic at hand, or NULL */
     float *planted;
@@ -76,9 +77,9 @@ static int allocate(struct session *session, struct cg_err *err)
     int64_t n = sizes->units, square = sizes->square, places = session->places->n;
     session->length = longest(sizes->columns, sizes->tokens);
     int64_t store = places * longest(2 * n * session->length, square * square), room = n * n + 5 * n;
-    if (!(session->store = cg_new((size_t)store, sizeof(float), err)) ||
-        !(session->room = cg_new((size_t)room, sizeof *session->room, err)) ||
-        !(session->planted = cg_new((size_t)(2 * n * session->length), sizeof(float), err)) ||
+    if (!(session->store = cg_new_aligned((size_t)store, sizeof(float), err)) ||
+        !(session->room = cg_new_aligned((size_t)room, sizeof *session->room, err)) ||
+        !(session->planted = cg_new_aligned((size_t)(2 * n * session->length), sizeof(float), err)) ||
         !(session->table = cg_new((size_t)(session->out->ncells + 1) * FIELDS, sizeof(double), err)))
         return -1;
     return 0;
@@ -167,9 +168,10 @@ static int take_first_side(struct session *session, enum cg_statistic what, stru
 {
     struct cg_kept *kept = may_keep(session) ? session->source->kept : NULL;
     const struct cg_kept_key key = key_of(session, what);
+    session->rows[0] = session->store;
     session->kept = cg_kept_find(kept, what, &key);
     if (session->kept) {
-        memcpy(session->store, session->kept->rows, (size_t)key.floats * sizeof(float));
+        session->rows[0] = session->kept->rows;
         return 0;
     }
     int result = take_side(session, what, 0, err);
@@ -183,6 +185,7 @@ static int take_first_side(struct session *session, enum cg_statistic what, stru
 static int fill_store(struct session *session, enum cg_statistic what, struct cg_err *err)
 {
     int result = take_first_side(session, what, err);
+    session->rows[1] = session->store;
     if (result == 0)
         result = take_side(session, what, 1, err);
     if (cg_agree(session->comm, result, err) < 0)
@@ -194,7 +197,7 @@ static int fill_store(struct session *session, enum cg_statistic what, struct cg
 
 static struct cg_signature signature(const struct session *session, int side, int32_t i)
 {
-    const float *first = session->store + session->places->of[side][i] * 2 * half_size(session);
+    const float *first = session->rows[side] + session->places->of[side][i] * 2 * half_size(session);
     return (struct cg_signature){{first, first + half_size(session)},
                                  session->source->units(session->source, side, i)};
 }
@@ -293,7 +296,7 @@ static void read_counts(struct session *session, enum cg_statistic what)
 static int find_grams(struct session *session, struct cg_err *err)
 {
     struct cg_kinship *out = session->out;
-    const struct cg_grams grams = {.squares = session->store,
+    const struct cg_grams grams = {.squares = {session->rows[0], session->rows[1]},
                                    .place = {session->places->of[0], session->places->of[1]},
                                    .square = session->source->sizes.square};
     int result = cg_grams_compare(session->comm, out, &grams, session->table, err);

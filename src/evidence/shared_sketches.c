@@ -39,31 +39,50 @@ int cg_shared_sketches_init(struct cg_shared_sketches *shared, const struct cg_a
     return 0;
 }
 
-/* The sketch of ones for the shape at hand: members of one shape follow each other. */
+/* The sketch of ones for a shape; few shapes are many members'. */
 struct ones {
     float *value;
     int64_t length, elements;
 };
 
-static int prepare_ones(struct ones *ones, int64_t length, int64_t elements, struct cg_err *err)
+struct shapes {
+    struct ones *list;
+    size_t n, capacity;
+};
+
+static const struct ones *ones_for(struct shapes *shapes, int64_t length, int64_t elements,
+                                   struct cg_err *err)
 {
-    if (ones->value && ones->length == length && ones->elements == elements)
-        return 0;
-    free(ones->value);
-    *ones = (struct ones){
-        .value = cg_new((size_t)length, sizeof(float), err), .length = length, .elements = elements};
-    return ones->value ? cg_sketch_of_ones(ones->value, length, elements, err) : -1;
+    for (size_t i = 0; i < shapes->n; i++)
+        if (shapes->list[i].length == length && shapes->list[i].elements == elements)
+            return &shapes->list[i];
+    struct ones ones = {cg_new((size_t)length, sizeof(float), err), length, elements};
+    if (!ones.value || cg_sketch_of_ones(ones.value, length, elements, err) < 0 ||
+        cg_grow((void **)&shapes->list, &shapes->capacity, shapes->n + 1, sizeof ones, err) < 0) {
+        free(ones.value);
+        return NULL;
+    }
+    shapes->list[shapes->n] = ones;
+    return &shapes->list[shapes->n++];
+}
+
+static void shapes_release(struct shapes *shapes)
+{
+    for (size_t i = 0; i < shapes->n; i++)
+        free(shapes->list[i].value);
+    free(shapes->list);
 }
 
 /* Centred, folded, of unit length; what rounding leaves of a constant is no direction. */
 static void take(float *out, int64_t length, const float *sketch, const struct ones *ones, double mean)
 {
     double squares = 0, least = 0;
-    for (int64_t k = 0; k < ones->length; k++) {
-        double value = (double)sketch[k] - mean * (double)ones->value[k];
-        out[k % length] += (float)value;
-        least += mean * mean * (double)ones->value[k] * (double)ones->value[k];
-    }
+    for (int64_t first = 0; first < ones->length; first += length)
+        for (int64_t k = 0; k < length; k++) {
+            double one = mean * (double)ones->value[first + k];
+            out[k] += (float)((double)sketch[first + k] - one);
+            least += one * one;
+        }
     for (int64_t k = 0; k < length; k++)
         squares += (double)out[k] * (double)out[k];
     double scale = squares > 1e-10 * least && squares > 0 ? 1 / sqrt(squares) : 0;
@@ -76,7 +95,7 @@ static int take_own(struct cg_shared_sketches *out, const struct cg_anatomy *ana
                     const struct cg_plan *plan, const struct cg_sweep *sweep, int model, struct cg_err *err)
 {
     const float *sketch = sweep->sketches.value;
-    struct ones ones = {0};
+    struct shapes shapes = {0};
     int result = 0;
     for (int64_t i = 0; result == 0 && i < sweep->sketches.local; i++) {
         int64_t index = sweep->sketches.member[i], slot = index / anatomy->models;
@@ -87,14 +106,15 @@ static int take_own(struct cg_shared_sketches *out, const struct cg_anatomy *ana
             const struct cg_moments *of =
                 &sweep->moments[plan->bundles[place->bundle].first_member + place->position];
             int64_t finite = of->elements - of->nonfinite;
-            result = prepare_ones(&ones, length, of->elements, err);
-            if (result == 0)
-                take(out->value + out->first[slot], cg_shared_length(out, anatomy, slot, model), sketch,
-                     &ones, finite > 0 ? of->sum / (double)finite : 0);
+            const struct ones *ones = ones_for(&shapes, length, of->elements, err);
+            result = ones ? 0 : -1;
+            if (ones)
+                take(out->value + out->first[slot], cg_shared_length(out, anatomy, slot, model), sketch, ones,
+                     finite > 0 ? of->sum / (double)finite : 0);
         }
         sketch += length;
     }
-    free(ones.value);
+    shapes_release(&shapes);
     return result;
 }
 

@@ -99,7 +99,7 @@ static int match(const struct cg_print_pair *pair, int32_t *kept[2], const struc
     if (result == 0)
         result = cg_places_init(&places, out, err);
     if (result == 0 && width[0] > 0 && width[0] == width[1])
-        cg_print_token_cosines(&self, tokens);
+        result = cg_print_token_cosines(&self, tokens, err);
     if (result == 0)
         result = cg_kinship_match(&alone, &source, &places, out, err);
     cg_places_release(&places);

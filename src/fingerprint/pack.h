@@ -8,7 +8,10 @@
 void cg_row_pack(int16_t *out, float *scale, const float *row, int64_t n);
 void cg_row_unpack(float *out, const int16_t *row, float scale, int64_t n);
 
-/* Of a packed row the elements at `columns`, ascending; NULL: the first n. */
+/* The same without rounding. */
+void cg_row_widen(double *out, const int16_t *row, float scale, int64_t n);
+
+/* Of a packed row the elements at `columns`, of which no two are the same, ascending; NULL: the first n. */
 void cg_row_pick(float *out, const int16_t *row, float scale, const int64_t *columns, int64_t n);
 
 #endif

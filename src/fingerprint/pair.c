@@ -70,8 +70,9 @@ static void fold(const struct slots *slots, int side, int64_t s)
     int64_t length = print->size[CG_PRINT_FEATURE];
     const float *from = print->slots.sketch + slots->own[side][s] * length;
     memset(slots->sketch[side], 0, (size_t)slots->length * sizeof(double));
-    for (int64_t k = 0; k < length; k++)
-        slots->sketch[side][k % slots->length] += (double)from[k];
+    for (int64_t first = 0; first < length; first += slots->length)
+        for (int64_t k = 0; k < slots->length; k++)
+            slots->sketch[side][k] += (double)from[first + k];
 }
 
 static bool values_are_equal(const struct slots *slots, int64_t s)

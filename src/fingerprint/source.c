@@ -2,6 +2,7 @@
 #include "cognate/mem.h"
 #include "evidence/matching.h"
 #include "pack.h"
+#include "sweep/kernels.h"
 #include "take.h"
 #include <math.h>
 #include <stdlib.h>
@@ -169,6 +170,17 @@ static void centre(float *square, const double *mean, double whole, int64_t n)
             square[i * n + j] = (float)((double)square[i * n + j] - mean[i] - mean[j] + whole);
 }
 
+/* A row's elements at n places, times its scale; their sum. */
+static int64_t gather(float *out, const int16_t *row, float scale, const int32_t *at, int64_t n)
+{
+    int64_t sum = 0;
+    for (int64_t j = 0; j < n; j++) {
+        out[j] = (float)row[at[j]] * scale;
+        sum += row[at[j]];
+    }
+    return sum;
+}
+
 static int take_token_gram(struct cg_source *source, int side, int64_t n, float *out, struct cg_err *err)
 {
     const struct cg_print_source *self = source->self;
@@ -180,12 +192,7 @@ static int take_token_gram(struct cg_source *source, int side, int64_t n, float 
     for (int64_t i = 0; i < n; i++) {
         const int16_t *row = print->tokens.gram + at[i] * print->size[CG_PRINT_GRAM_COLUMN];
         float scale = print->tokens.gram_scale[at[i]];
-        int64_t sum = 0;
-        for (int64_t j = 0; j < n; j++) {
-            out[i * n + j] = (float)row[at[j]] * scale;
-            sum += row[at[j]];
-        }
-        mean[i] = (double)sum * (double)scale / (double)n;
+        mean[i] = (double)gather(out + i * n, row, scale, at, n) * (double)scale / (double)n;
         whole += mean[i] / (double)n;
     }
     centre(out, mean, whole, n);
@@ -350,38 +357,62 @@ void cg_print_source_release(struct cg_print_source *self)
     *self = (struct cg_print_source){0};
 }
 
-/* Column c of the sampled row of shared token i. */
-static double element(const struct cg_print_source *self, int side, int64_t i, int64_t c)
+/* The rows of shared token i, less `means` where there are any. */
+static void take_token(const struct cg_print_source *self, int64_t i, const double *means, int64_t columns,
+                       double *rows)
 {
-    const struct cg_fingerprint *print = self->print[side];
-    int64_t row = self->all.at[side][i];
-    return (double)print->tokens.row[row * print->size[CG_PRINT_SAMPLE_COLUMN] + c] *
-           (double)print->tokens.row_scale[row];
+    for (int side = 0; side < 2; side++) {
+        const struct cg_fingerprint *print = self->print[side];
+        int64_t row = self->all.at[side][i];
+        cg_row_widen(rows + side * columns, print->tokens.row + row * columns, print->tokens.row_scale[row],
+                     columns);
+    }
+    for (int64_t c = 0; means && c < 2 * columns; c++)
+        rows[c] -= means[c];
 }
 
-void cg_print_token_cosines(const struct cg_print_source *self, struct cg_token_cosines *out)
+struct sums {
+    double product, squares[2];
+};
+
+static void add_token(struct sums *sums, const double *rows, int64_t columns)
+{
+    size_t n = (size_t)columns;
+    sums->product += cg_block_product(rows, rows + columns, n);
+    sums->squares[0] += cg_block_product(rows, rows, n);
+    sums->squares[1] += cg_block_product(rows + columns, rows + columns, n);
+}
+
+static double cosine_of(const struct sums *sums)
+{
+    double scale = sqrt(sums->squares[0]) * sqrt(sums->squares[1]);
+    return scale > 0 ? fmax(-1, fmin(1, sums->product / scale)) : NAN;
+}
+
+int cg_print_token_cosines(const struct cg_print_source *self, struct cg_token_cosines *out,
+                           struct cg_err *err)
 {
     int64_t n = self->all.n, columns = self->print[0]->size[CG_PRINT_SAMPLE_COLUMN];
-    double product = 0, squares[2] = {0}, centred = 0, spread[2] = {0};
+    struct sums plain = {0}, centred = {0};
     if (columns != self->print[1]->size[CG_PRINT_SAMPLE_COLUMN])
-        return;
-    for (int64_t c = 0; c < columns; c++) {
-        double mean[2] = {0};
-        for (int64_t i = 0; i < n; i++)
-            for (int side = 0; side < 2; side++)
-                mean[side] += element(self, side, i, c) / (double)n;
-        for (int64_t i = 0; i < n; i++) {
-            double a = element(self, 0, i, c), b = element(self, 1, i, c);
-            product += a * b;
-            squares[0] += a * a;
-            squares[1] += b * b;
-            centred += (a - mean[0]) * (b - mean[1]);
-            spread[0] += (a - mean[0]) * (a - mean[0]);
-            spread[1] += (b - mean[1]) * (b - mean[1]);
-        }
+        return 0;
+    double *rows = cg_new((size_t)(4 * columns), sizeof *rows, err), *means = rows + 2 * columns;
+    if (!rows)
+        return -1;
+    for (int64_t i = 0; i < n; i++) {
+        take_token(self, i, NULL, columns, rows);
+        add_token(&plain, rows, columns);
+        for (int64_t c = 0; c < 2 * columns; c++)
+            means[c] += rows[c];
     }
-    if (squares[0] > 0 && squares[1] > 0)
-        out->whole_cosine = fmax(-1, fmin(1, product / (sqrt(squares[0]) * sqrt(squares[1]))));
-    if (spread[0] > 0 && spread[1] > 0)
-        out->whole_centred = fmax(-1, fmin(1, centred / (sqrt(spread[0]) * sqrt(spread[1]))));
+    for (int64_t c = 0; c < 2 * columns; c++)
+        means[c] /= (double)n;
+    for (int64_t i = 0; i < n; i++) {
+        take_token(self, i, means, columns, rows);
+        add_token(&centred, rows, columns);
+    }
+    free(rows);
+    out->whole_cosine = cosine_of(&plain);
+    out->whole_centred = cosine_of(&centred);
+    return 0;
 }

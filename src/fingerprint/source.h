@@ -26,7 +26,9 @@ int cg_print_source_init(struct cg_print_source *self, struct cg_source *out, co
                          struct cg_err *err);
 void cg_print_source_release(struct cg_print_source *self);
 
-/* cosine and centred cosine of the sampled columns of the tokens that both hold. */
-void cg_print_token_cosines(const struct cg_print_source *self, struct cg_token_cosines *out);
+/* cosine and centred cosine of the sampled columns of the tokens that both hold; left as they are where the
+ * columns differ. */
+int cg_print_token_cosines(const struct cg_print_source *self, struct cg_token_cosines *out,
+                           struct cg_err *err);
 
 #endif

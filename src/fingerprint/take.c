@@ -47,11 +47,10 @@ void cg_print_share(const struct cg_comm *comm, struct cg_fingerprint *out, cons
     }
 }
 
-static int put_hex(char **cell, const uint8_t *bytes, int n, struct cg_err *err)
+static int put_hex(char **cell, const uint8_t *bytes, size_t n, struct cg_err *err)
 {
-    char text[2 * CG_SHA256 + 1] = "";
-    for (int i = 0; i < n; i++)
-        snprintf(text + 2 * i, 3, "%02x", bytes[i]);
+    char text[2 * CG_SHA256 + 1];
+    cg_hex(text, bytes, n);
     return cg_result_text(cell, text, err);
 }
 

@@ -89,8 +89,7 @@ int cg_h5_sha256(const void *bytes, size_t n, char hex[CG_SHA256_HEX], struct cg
     unsigned length = 0;
     if (EVP_Digest(bytes, n, digest, &length, EVP_sha256(), NULL) != 1)
         return cg_fail(err, CG_ENOMEM, "cannot compute a SHA-256");
-    for (unsigned i = 0; i < length; i++)
-        snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+    cg_hex(hex, digest, length);
     return 0;
 }
 

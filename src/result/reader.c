@@ -1,6 +1,8 @@
 #include "reader.h"
 #include "cognate/mem.h"
+#include "cognate/text.h"
 #include "form.h"
+#include "sweep/digest.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -169,19 +171,7 @@ done:
     return -1;
 }
 
-static int check_hash(hid_t dataset, const char *name, const char *bytes, size_t size, struct cg_err *err)
-{
-    char computed[CG_SHA256_HEX], *stored = NULL;
-    int result = cg_h5_sha256(bytes, size, computed, err);
-    if (result == 0 && (result = cg_h5_read_text(dataset, "sha256", &stored, err)) < 0)
-        return cg_h5_blame(name, err);
-    if (result == 0 && strcmp(stored, computed) != 0)
-        result = cg_fail(err, CG_EFORMAT, "%s: does not have the SHA-256 that was stored with it", name);
-    free(stored);
-    return result;
-}
-
-char *cg_form_load(hid_t file, hid_t dataset, const char *name, size_t *size, struct cg_err *err)
+static char *read_bytes(hid_t file, hid_t dataset, const char *name, size_t *size, struct cg_err *err)
 {
     int result = -1;
     char *bytes = NULL;
@@ -192,10 +182,41 @@ char *cg_form_load(hid_t file, hid_t dataset, const char *name, size_t *size, st
         goto done;
     if (*size > 0)
         CG_TRY(cg_h5_check(H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, bytes), name, "read", err));
-    result = check_hash(dataset, name, bytes, *size, err);
+    result = 0;
 done:
     if (type >= 0)
         H5Tclose(type);
+    if (result == 0)
+        return bytes;
+    free(bytes);
+    return NULL;
+}
+
+/* The SHA-256 that is stored with the dataset, on the heap. */
+static char *read_hash(hid_t dataset, const char *name, struct cg_err *err)
+{
+    char *stored = NULL;
+    if (cg_h5_read_text(dataset, "sha256", &stored, err) == 0)
+        return stored;
+    cg_h5_blame(name, err);
+    return NULL;
+}
+
+static int check_hash(const char *name, const char *stored, const char *computed, struct cg_err *err)
+{
+    if (strcmp(stored, computed) == 0)
+        return 0;
+    return cg_fail(err, CG_EFORMAT, "%s: does not have the SHA-256 that was stored with it", name);
+}
+
+char *cg_form_load(hid_t file, hid_t dataset, const char *name, size_t *size, struct cg_err *err)
+{
+    char computed[CG_SHA256_HEX], *bytes = read_bytes(file, dataset, name, size, err),
+                                  *stored = bytes ? read_hash(dataset, name, err) : NULL;
+    int result = stored ? cg_h5_sha256(bytes, *size, computed, err) : -1;
+    if (result == 0)
+        result = check_hash(name, stored, computed, err);
+    free(stored);
     if (result == 0)
         return bytes;
     free(bytes);
@@ -228,17 +249,90 @@ static int keep_variable(const struct cg_variable *variable, void *record, char 
     return outcome;
 }
 
-static int read_variable(hid_t file, const struct cg_variable *variable, void *record, struct cg_err *err)
+/* The bytes of a variable, not yet known to be what was written. */
+struct loaded {
+    const struct cg_variable *variable;
+    char *bytes, *hash;
+    size_t size;
+};
+
+static int load_variable(struct loaded *out, hid_t file, const struct cg_variable *variable,
+                         const void *record, struct cg_err *err)
 {
-    size_t size = 0;
     char name[CG_H5_NAME];
     cg_h5_path(name, variable->group, variable->name);
     hid_t dataset = cg_form_open_variable(file, variable, record, err);
     if (dataset < 0)
         return -1;
-    char *bytes = cg_form_load(file, dataset, name, &size, err);
+    out->variable = variable;
+    out->bytes = read_bytes(file, dataset, name, &out->size, err);
+    out->hash = out->bytes ? read_hash(dataset, name, err) : NULL;
     H5Dclose(dataset);
-    return bytes ? keep_variable(variable, record, bytes, size, err) : -1;
+    return out->hash ? 0 : -1;
+}
+
+static int by_size(const void *a, const void *b)
+{
+    const struct loaded *x = a, *y = b;
+    if (x->size != y->size)
+        return x->size > y->size ? -1 : 1;
+    return (x->variable > y->variable) - (x->variable < y->variable);
+}
+
+/* Those of like sizes are hashed side by side. */
+static int check_loaded(struct loaded *loaded, size_t n, struct cg_err *err)
+{
+    int result = -1;
+    struct cg_digests *digests = cg_digests_create(n, true, err);
+    const uint8_t **bytes = cg_new(n, sizeof *bytes, err);
+    size_t *sizes = cg_new(n, sizeof *sizes, err);
+    uint8_t(*computed)[32] = cg_new(n, sizeof *computed, err);
+    if (!digests || !bytes || !sizes || !computed)
+        goto done;
+    qsort(loaded, n, sizeof *loaded, by_size);
+    for (size_t i = 0; i < n; i++) {
+        bytes[i] = (const uint8_t *)loaded[i].bytes;
+        sizes[i] = loaded[i].size;
+    }
+    CG_TRY(cg_digests_begin(digests, n, err));
+    CG_TRY(cg_digests_update(digests, n, bytes, sizes, err));
+    CG_TRY(cg_digests_end(digests, n, computed, err));
+    for (size_t i = 0; i < n; i++) {
+        char name[CG_H5_NAME], digits[CG_SHA256_HEX];
+        cg_h5_path(name, loaded[i].variable->group, loaded[i].variable->name);
+        cg_hex(digits, computed[i], sizeof computed[i]);
+        CG_TRY(check_hash(name, loaded[i].hash, digits, err));
+    }
+    result = 0;
+done:
+    cg_digests_destroy(digests);
+    free(bytes);
+    free(sizes);
+    free(computed);
+    return result;
+}
+
+static int read_variables(hid_t file, const struct cg_form *form, bool (*wanted)(const struct cg_variable *),
+                          void *record, struct cg_err *err)
+{
+    struct loaded *loaded = cg_new(form->nvariables, sizeof *loaded, err);
+    size_t n = 0;
+    int result = loaded ? 0 : -1;
+    for (size_t i = 0; result == 0 && i < form->nvariables; i++)
+        if (cg_group_is_written(form, form->variables[i].group, record) &&
+            (!wanted || wanted(&form->variables[i])))
+            result = load_variable(&loaded[n++], file, &form->variables[i], record, err);
+    if (result == 0)
+        result = check_loaded(loaded, n, err);
+    for (size_t i = 0; i < n; i++) {
+        if (result == 0)
+            result = keep_variable(loaded[i].variable, record, loaded[i].bytes, loaded[i].size, err);
+        else
+            free(loaded[i].bytes);
+        free(loaded[i].hash);
+    }
+    free(loaded);
+    return result;
 }
 
 static int read_fields(hid_t file, const char *path, const struct cg_form *form, void *record,
@@ -294,11 +388,7 @@ int cg_form_read(const struct cg_form *form, bool (*wanted)(const struct cg_vari
 {
     struct cg_h5_quiet quiet = cg_h5_quiet_begin();
     hid_t file = cg_form_open(form, record, path, err);
-    int outcome = file < 0 ? -1 : 0;
-    for (size_t i = 0; i < form->nvariables && outcome == 0; i++)
-        if (cg_group_is_written(form, form->variables[i].group, record) &&
-            (!wanted || wanted(&form->variables[i])))
-            outcome = read_variable(file, &form->variables[i], record, err);
+    int outcome = file < 0 ? -1 : read_variables(file, form, wanted, record, err);
     if (file >= 0)
         H5Fclose(file);
     cg_h5_quiet_end(quiet);

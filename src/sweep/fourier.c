@@ -36,16 +36,19 @@ bool cg_fourier_fits(int64_t n)
  * others are products of a coarse root and a fine one. */
 void cg_fourier_roots(int64_t n, double *roots)
 {
-    enum { FINE = 64 };
+    enum { MOST_FINE = 64 };
     const long double turn = 2 * acosl(-1) / (long double)n;
-    double fine[2 * FINE];
-    for (int64_t k = 0; k < FINE; k++) {
+    double fine[2 * MOST_FINE];
+    int64_t steps = 1;
+    while (steps < MOST_FINE && steps * steps < n)
+        steps *= 2;
+    for (int64_t k = 0; k < steps; k++) {
         fine[2 * k] = (double)cosl(turn * (long double)k);
         fine[2 * k + 1] = (double)sinl(turn * (long double)k);
     }
-    for (int64_t coarse = 0; coarse < n; coarse += FINE) {
+    for (int64_t coarse = 0; coarse < n; coarse += steps) {
         double c = (double)cosl(turn * (long double)coarse), s = (double)sinl(turn * (long double)coarse);
-        for (int64_t k = 0; k < FINE && coarse + k < n; k++) {
+        for (int64_t k = 0; k < steps && coarse + k < n; k++) {
             roots[2 * (coarse + k)] = c * fine[2 * k] - s * fine[2 * k + 1];
             roots[2 * (coarse + k) + 1] = c * fine[2 * k + 1] + s * fine[2 * k];
         }

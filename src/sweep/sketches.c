@@ -58,8 +58,9 @@ void cg_sketch_fold(double *out, int64_t length, const double *sketch, int64_t t
 {
     for (int64_t k = 0; k < length; k++)
         out[k] = sketch[k];
-    for (int64_t k = length; k < taken; k++)
-        out[k % length] += sketch[k];
+    for (int64_t first = length; first < taken; first += length)
+        for (int64_t k = 0; k < length; k++)
+            out[k] += sketch[first + k];
 }
 
 int cg_sketch_of_ones(float *out, int64_t length, int64_t elements, struct cg_err *err)

@@ -46,7 +46,7 @@ static void against_numpy(void **state)
         const int32_t first = 0, second = 1;
         const struct cg_kinship of = {
             .blocks = {&block[0], &block[1]}, .nblocks = {1, 1}, .ncells = 1, .cells = &cell};
-        const struct cg_grams grams = {squares, {&first, &second}, UNITS};
+        const struct cg_grams grams = {{squares, squares}, {&first, &second}, UNITS};
         struct cg_err err;
         double t = 0;
         fill(squares, 6, UNITS, NULL, 0);
@@ -121,7 +121,7 @@ static void every_cell(void **state)
     static double t[A * B], shared[A * B];
     struct cg_ffn_block blocks[2][MOST];
     struct cg_kinship of = {.blocks = {blocks[0], blocks[1]}, .cells = cells};
-    const struct cg_grams grams = {squares, {place[0], place[1]}, SQUARE};
+    const struct cg_grams grams = {{squares, squares}, {place[0], place[1]}, SQUARE};
     struct cg_comm comm = cg_comm_alone();
     struct cg_err err;
     of.nblocks[0] = make_blocks(blocks[0], A);
