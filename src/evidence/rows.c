@@ -1,5 +1,7 @@
 #include "rows.h"
+#include "cognate/clones.h"
 #include "cognate/mem.h"
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -21,6 +23,12 @@ void cg_rows_release(struct cg_rows *rows)
     *rows = (struct cg_rows){0};
 }
 
+CG_CLONES static void finite_alone(double *values, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        values[i] = fabs(values[i]) <= DBL_MAX ? values[i] : 0;
+}
+
 int cg_rows_get(struct cg_rows *rows, int64_t id, double *values, struct cg_err *err)
 {
     int64_t bytes = cg_dtype_bytes(rows->tensor->dtype, rows->columns), offset = id * bytes;
@@ -33,8 +41,6 @@ int cg_rows_get(struct cg_rows *rows, int64_t id, double *values, struct cg_err 
             return -1;
     }
     cg_dtype_decode(rows->tensor->dtype, stored, (size_t)rows->columns, values);
-    for (int64_t i = 0; i < rows->columns; i++)
-        if (!isfinite(values[i]))
-            values[i] = 0;
+    finite_alone(values, rows->columns);
     return 0;
 }

@@ -1,4 +1,5 @@
 #include "cognate/tokens.h"
+#include "cognate/clones.h"
 #include "cognate/mem.h"
 #include "rows.h"
 #include "sweep/kernels.h"
@@ -33,6 +34,18 @@ static int get_rows(struct session *session, int64_t token, struct cg_err *err)
     return cg_rows_get(&session->side[1], session->alignment->id_b[token], session->row[1], err);
 }
 
+CG_CLONES static void add_row(double *restrict sum, const double *restrict row, int64_t n)
+{
+    for (int64_t c = 0; c < n; c++)
+        sum[c] += row[c];
+}
+
+CG_CLONES static void take_away(double *restrict row, const double *restrict mean, int64_t n)
+{
+    for (int64_t c = 0; c < n; c++)
+        row[c] -= mean[c];
+}
+
 /* First pass over a token: its own cosine, and its part in the mean rows. */
 static void take_plain(struct session *session, int64_t token)
 {
@@ -41,11 +54,8 @@ static void take_plain(struct session *session, int64_t token)
     field[0] = cg_block_product(session->row[0], session->row[1], n);
     field[1] = cg_block_product(session->row[0], session->row[0], n);
     field[2] = cg_block_product(session->row[1], session->row[1], n);
-    for (int k = 0; k < 2; k++) {
-        double *sum = session->sums[k] + token / BLOCK * session->columns;
-        for (int64_t c = 0; c < session->columns; c++)
-            sum[c] += session->row[k][c];
-    }
+    for (int k = 0; k < 2; k++)
+        add_row(session->sums[k] + token / BLOCK * session->columns, session->row[k], session->columns);
 }
 
 /* Second pass: with the mean rows taken away. */
@@ -54,8 +64,7 @@ static void take_centred(struct session *session, int64_t token)
     size_t n = (size_t)session->columns;
     double *field = session->fields + token * FIELDS;
     for (int k = 0; k < 2; k++)
-        for (int64_t c = 0; c < session->columns; c++)
-            session->row[k][c] -= session->sums[k][c];
+        take_away(session->row[k], session->sums[k], session->columns);
     field[3] = cg_block_product(session->row[0], session->row[1], n);
     field[4] = cg_block_product(session->row[0], session->row[0], n);
     field[5] = cg_block_product(session->row[1], session->row[1], n);
