@@ -139,7 +139,7 @@ int cg_fingerprint_verify(const char *path, struct cg_err *err);
 /* Reads and checks what cg_fingerprint_checkpoint needs alone: all else stays empty. */
 int cg_fingerprint_read_metadata(struct cg_fingerprint *out, const char *path, struct cg_err *err);
 
-/* Whether the file says that it is a fingerprint, of whatever version. */
+/* Whether the file says that it is a fingerprint, of whatever version, or is HDF5 too damaged to say. */
 bool cg_fingerprint_recognise(const char *path);
 
 /* Puts "PATH: " before the text of err and returns -1. */

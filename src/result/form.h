@@ -17,7 +17,8 @@ int cg_form_read(const struct cg_form *form, bool (*wanted)(const struct cg_vari
  * the file. `record` is a zeroed one, left released. */
 int cg_form_check(const struct cg_form *form, void *record, const char *path, struct cg_err *err);
 
-/* Whether the file is HDF5 with the form's version in its root, whatever it is. */
+/* Whether the file is HDF5 with the form's version in its root, whatever it is; or HDF5 that cannot be
+ * opened, say because it was cut short: nothing then tells it from one of the form. */
 bool cg_form_recognise(const struct cg_form *form, const char *path);
 
 /* Puts "PATH: " before the text of err and returns -1. */

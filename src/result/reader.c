@@ -403,7 +403,7 @@ bool cg_form_recognise(const struct cg_form *form, const char *path)
     struct cg_err ignored;
     struct cg_h5_quiet quiet = cg_h5_quiet_begin();
     hid_t file = check_regular(path, form->kind, &ignored) < 0 ? -1 : open_file(path, &ignored);
-    bool known = file >= 0 && H5Aexists(file, form->version_name) > 0;
+    bool known = file >= 0 ? H5Aexists(file, form->version_name) > 0 : H5Fis_hdf5(path) > 0;
     if (file >= 0)
         H5Fclose(file);
     cg_h5_quiet_end(quiet);

@@ -256,12 +256,12 @@ def changed(path):
         file["slots/sum"][0] += 1
 
 
-BREAKS = {"cut": (cut, ""), "newer": (newer, "has version 2"), "changed": (changed, "SHA-256")}
+BREAKS = {"cut": (cut, "cannot open: truncated file"), "newer": (newer, "has version 2"), "changed": (changed, "SHA-256")}
 
 
 @pytest.mark.parametrize("kind", BREAKS)
 def test_broken_ones(cognate, library, tmp_path, kind):
-    """They end the search with their names, or are left out and recorded; what is no fingerprint is noted."""
+    """They end the search with their names, or are left out and recorded."""
     folder = tmp_path / "library"
     folder.mkdir()
     shutil.copy(library / "more" / "base-a.h5", folder)
@@ -269,10 +269,6 @@ def test_broken_ones(cognate, library, tmp_path, kind):
     BREAKS[kind][0](folder / "broken.h5")
     query = library / "more" / "base-b.h5"
     done = search(cognate, tmp_path / "r.h5", folder, query, ranks=1)
-    if kind == "cut":  # what HDF5 cannot open is no fingerprint
-        assert done.returncode == 0
-        assert "broken.h5 is no fingerprint" in results.load(tmp_path / "r.h5")["attributes"]["notes"]
-        return
     assert done.returncode == 1 and not (tmp_path / "r.h5").exists()
     errors = [line for line in done.stderr.splitlines() if line.startswith("cognate: error:")]
     assert len(errors) == 1 and "broken.h5" in errors[0] and BREAKS[kind][1] in errors[0]
@@ -281,6 +277,25 @@ def test_broken_ones(cognate, library, tmp_path, kind):
     root = results.load(tmp_path / "r.h5")[""]
     assert [path.endswith("broken.h5") for path in root["skipped_path"]] == [True]
     assert BREAKS[kind][1] in root["skipped_error"][0] and list(root["rank"]) == [1]
+
+
+def test_other_files_are_noted(cognate, library, tmp_path):
+    """HDF5 of another kind and what is no HDF5 at all have no part in the search."""
+    folder = tmp_path / "library"
+    folder.mkdir()
+    shutil.copy(library / "more" / "base-a.h5", folder)
+    with h5py.File(folder / "other.h5", "w") as file:
+        file["x"] = 1
+    (folder / "text.h5").write_text("cognate_fingerprint")
+    done = search(cognate, tmp_path / "r.h5", folder, library / "more" / "base-b.h5", ranks=2)
+    assert done.returncode == 0, done.stderr
+    result = results.load(tmp_path / "r.h5")
+    assert [f"{name}.h5 is no fingerprint" in result["attributes"]["notes"] for name in ("other", "text", "base-a")] == [
+        True,
+        True,
+        False,
+    ]
+    assert len(result[""]["rank"]) == 1
 
 
 WILD = [
