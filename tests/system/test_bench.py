@@ -56,7 +56,7 @@ def test_bench_runs(cognate, tmp_path):
 
 
 def test_bench_of_many(cognate, tmp_path):
-    """Together and two by two, every byte is read once."""
+    """Together, two by two and one by one, every byte is read once."""
     environment = dict(COGNATE=cognate.program, MPIRUN=" ".join(cognate.launcher))
     options = ["--quick", "--rounds", "1", "--folder", tmp_path, "--many"]
     done = script("bench.py", *options, **environment)
@@ -64,8 +64,9 @@ def test_bench_of_many(cognate, tmp_path):
     size = 0
     for path in tmp_path.glob("many-*/model.safetensors"):
         size += path.stat().st_size - 8 - int.from_bytes(path.read_bytes()[:8], "little")
-    read = re.findall(r"s of processors +([0-9,]+) bytes read", done.stdout)
-    assert read == 2 * [f"{size:,}"] and "  ratio  " in done.stdout
+    rows = [re.split(r"  +", line.strip()) for line in done.stdout.splitlines()[-3:]]
+    assert [row[0] for row in rows] == ["in one run", "in 2 runs of two", "as fingerprints"], done.stdout
+    assert [row[-1] for row in rows] == 3 * [f"{size:,}"], done.stdout
     odd = script("bench.py", *options, tmp_path / "many-0", **environment)
     assert odd.returncode != 0 and "even number" in odd.stderr
 
