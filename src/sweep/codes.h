@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { CG_MOST_CODES = 1024 }; /* in a run */
+enum { CG_MOST_CODES = 2048 }; /* in a run */
 
 /* In which nibble of a word AWQ has element k of eight. */
 extern const uint8_t cg_awq_nibble[8];
