@@ -348,6 +348,29 @@ void cg_code_steps_init(struct cg_code_steps *steps, const double squares[16], i
     }
 }
 
+/* A whole number below 2^52: turning 64-bit ones into doubles is slow without AVX-512. */
+CG_ALWAYS_INLINE double number_of(int64_t whole)
+{
+    const int64_t at_units = INT64_C(0x433) << 52; /* the bits of 2^52, whose last place counts units */
+    double number;
+    whole |= at_units;
+    __builtin_memcpy(&number, &whole, sizeof number);
+    return number - 0x1p52;
+}
+
+CG_CLONES double cg_sum_of_blocks(const int64_t (*restrict whole)[2], const float *restrict scale, size_t n)
+{
+    enum { LANES = 4 };
+    double lane[LANES] = {0};
+    size_t fours = n - n % LANES;
+    for (size_t b = 0; b < fours; b += LANES)
+        for (size_t l = 0; l < LANES; l++)
+            lane[l] += number_of(whole[b + l][0] + whole[b + l][1]) * (double)cg_code_weight(scale[b + l]);
+    for (size_t b = fours; b < n; b++)
+        lane[b - fours] += number_of(whole[b][0] + whole[b][1]) * (double)cg_code_weight(scale[b]);
+    return (lane[0] + lane[2]) + (lane[1] + lane[3]);
+}
+
 typedef uint8_t sixteen_bytes __attribute__((vector_size(16)));
 typedef uint16_t eight_words __attribute__((vector_size(16)));
 
@@ -366,8 +389,8 @@ CG_ALWAYS_INLINE void add_digits(const uint8_t digit[16], const sixteen_bytes *b
     *sum += ((eight_words)both & 255) + ((eight_words)both >> 8);
 }
 
-/* The squared steps of bytes first to end - 1, a whole number of sixteens: below 2^31 in a run. */
-CG_ALWAYS_INLINE int32_t add_sixteens(const struct cg_code_run *run, int digits, size_t first, size_t end)
+/* The squared steps of bytes first to end - 1, a whole number of sixteens. */
+CG_ALWAYS_INLINE int64_t add_sixteens(const struct cg_code_run *run, int digits, size_t first, size_t end)
 {
     eight_words sum[CG_CODE_DIGITS] = {{0}};
     for (; first < end; first += 16) {
@@ -376,10 +399,10 @@ CG_ALWAYS_INLINE int32_t add_sixteens(const struct cg_code_run *run, int digits,
         for (int digit = 0; digit < digits; digit++)
             add_digits(run->steps->digit[digit], &bytes, &sum[digit]);
     }
-    int32_t whole = 0;
+    int64_t whole = 0;
     for (int digit = 0; digit < digits; digit++)
         for (int k = 0; k < 8; k++)
-            whole += sum[digit][k] << 7 * digit;
+            whole += (int64_t)sum[digit][k] << 7 * digit;
     return whole;
 }
 
@@ -396,18 +419,18 @@ static double add_steps(const struct cg_code_run *run, size_t i, size_t stop)
 CG_ALWAYS_INLINE double sum_table(const struct cg_code_run *run, int digits,
                                   const struct cg_code_blocks *blocks, size_t n)
 {
-    double sum = 0, rest = 0;
+    int64_t whole[CG_MOST_CODES][2];
+    double rest = 0;
     size_t i = 0, b = 0;
     for (size_t end = blocks->length - blocks->skip; i < n; end += blocks->length, b++) {
-        size_t stop = end < n ? end : n, whole = i % 2 == 0 ? (stop - i) / 32 * 16 : 0;
-        float weight = cg_code_weight(blocks->scale[b]);
-        if (whole > 0)
-            sum += add_sixteens(run, digits, i / 2, i / 2 + whole) * (double)weight;
-        if (i + 2 * whole < stop)
-            rest += add_steps(run, i + 2 * whole, stop) * (double)weight;
+        size_t stop = end < n ? end : n, bytes = i % 2 == 0 ? (stop - i) / 32 * 16 : 0;
+        whole[b][0] = bytes > 0 ? add_sixteens(run, digits, i / 2, i / 2 + bytes) : 0;
+        whole[b][1] = 0;
+        if (i + 2 * bytes < stop)
+            rest += add_steps(run, i + 2 * bytes, stop) * (double)cg_code_weight(blocks->scale[b]);
         i = stop;
     }
-    return sum * run->steps->unit + rest;
+    return cg_sum_of_blocks((const int64_t(*)[2])whole, blocks->scale, b) * run->steps->unit + rest;
 }
 
 CG_CLONES static double sum_table_one(const struct cg_code_run *run, const struct cg_code_blocks *blocks,
