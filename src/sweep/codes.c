@@ -348,27 +348,44 @@ void cg_code_steps_init(struct cg_code_steps *steps, const double squares[16], i
     }
 }
 
-/* A whole number below 2^52: turning 64-bit ones into doubles is slow without AVX-512. */
-CG_ALWAYS_INLINE double number_of(int64_t whole)
+typedef int64_t four_wholes __attribute__((vector_size(4 * sizeof(int64_t))));
+typedef double four_doubles __attribute__((vector_size(4 * sizeof(double))));
+typedef float four_floats __attribute__((vector_size(4 * sizeof(float))));
+typedef int32_t four_ints __attribute__((vector_size(4 * sizeof(int32_t))));
+
+/* Four blocks' sums. Turning wholes into doubles is slow without AVX-512: they get the bits of 2^52, whose last
+ * place counts units. */
+CG_ALWAYS_INLINE void add_four(const int64_t (*whole)[2], const float *scale, four_doubles *lanes)
 {
-    const int64_t at_units = INT64_C(0x433) << 52; /* the bits of 2^52, whose last place counts units */
-    double number;
-    whole |= at_units;
-    __builtin_memcpy(&number, &whole, sizeof number);
-    return number - 0x1p52;
+    four_wholes first, second;
+    four_floats weight;
+    memcpy(&first, whole, sizeof first);
+    memcpy(&second, whole + 2, sizeof second);
+    four_wholes sum = __builtin_shufflevector(first, second, 0, 4, 2, 6) +
+                      __builtin_shufflevector(first, second, 1, 5, 3, 7);
+    sum = __builtin_shufflevector(sum, sum, 0, 2, 1, 3) | INT64_C(0x433) << 52;
+    memcpy(&weight, scale, sizeof weight);
+    weight *= weight;
+    four_ints finite = weight - weight == 0;
+    weight = (four_floats)((four_ints)weight & finite);
+    four_doubles wide = {(double)weight[0], (double)weight[1], (double)weight[2], (double)weight[3]};
+    *lanes += ((four_doubles)sum - 0x1p52) * wide;
 }
 
-CG_CLONES double cg_sum_of_blocks(const int64_t (*restrict whole)[2], const float *restrict scale, size_t n)
+CG_CLONES double cg_sum_of_blocks(const int64_t (*whole)[2], const float *scale, size_t n)
 {
-    enum { LANES = 4 };
-    double lane[LANES] = {0};
-    size_t fours = n - n % LANES;
-    for (size_t b = 0; b < fours; b += LANES)
-        for (size_t l = 0; l < LANES; l++)
-            lane[l] += number_of(whole[b + l][0] + whole[b + l][1]) * (double)cg_code_weight(scale[b + l]);
-    for (size_t b = fours; b < n; b++)
-        lane[b - fours] += number_of(whole[b][0] + whole[b][1]) * (double)cg_code_weight(scale[b]);
-    return (lane[0] + lane[2]) + (lane[1] + lane[3]);
+    four_doubles lanes = {0};
+    size_t fours = n - n % 4, left = n - fours;
+    for (size_t b = 0; b < fours; b += 4)
+        add_four(whole + b, scale + b, &lanes);
+    if (left > 0) {
+        int64_t rest[4][2] = {{0}};
+        float scales[4] = {0};
+        memcpy(rest, whole + fours, left * sizeof *rest);
+        memcpy(scales, scale + fours, left * sizeof *scales);
+        add_four((const int64_t(*)[2])rest, scales, &lanes);
+    }
+    return (lanes[0] + lanes[2]) + (lanes[1] + lanes[3]);
 }
 
 typedef uint8_t sixteen_bytes __attribute__((vector_size(16)));
