@@ -353,8 +353,8 @@ typedef double four_doubles __attribute__((vector_size(4 * sizeof(double))));
 typedef float four_floats __attribute__((vector_size(4 * sizeof(float))));
 typedef int32_t four_ints __attribute__((vector_size(4 * sizeof(int32_t))));
 
-/* Four blocks' sums. Turning wholes into doubles is slow without AVX-512: they get the bits of 2^52, whose last
- * place counts units. */
+/* Four blocks' sums. Turning wholes into doubles is slow without AVX-512: they get the bits of 2^52, whose
+ * last place counts units. */
 CG_ALWAYS_INLINE void add_four(const int64_t (*whole)[2], const float *scale, four_doubles *lanes)
 {
     four_wholes first, second;

@@ -142,9 +142,6 @@ CG_CLONES void cg_far_differences(const double *restrict squares, int32_t member
 
 CG_CLONES void cg_wide_add(double *restrict sum, double *restrict lost, const double *restrict x, size_t n)
 {
-    for (size_t i = 0; i < n; i++) {
-        double total = sum[i] + x[i], of_x = (sum[i] - total) + x[i], of_sum = (x[i] - total) + sum[i];
-        lost[i] += fabs(sum[i]) >= fabs(x[i]) ? of_x : of_sum;
-        sum[i] = total;
-    }
+    for (size_t i = 0; i < n; i++)
+        cg_wide_add_one(&sum[i], &lost[i], x[i]);
 }
