@@ -109,7 +109,7 @@ AVX2 CG_ALWAYS_INLINE void avx2_scale_twos(const struct run *run, struct form fo
                     four_values(run, form, (LARGE / 2 * half + SMALL * quarter + i) / form.length);
             for (int k = i; k < i + form.length; k += 8) {
                 __m256i code =
-                    _mm256_cvtepu8_epi32(_mm_loadl_epi64((const void *)(run->code + SMALL * half + k)));
+                    _mm256_cvtepu8_epi32(_mm_loadl_epi64((const void *)(run->twos + SMALL * half + k)));
                 for (int quarter = 0; quarter < 4; quarter++) {
                     __m256i place = _mm256_srli_epi32(code, 2 * quarter);
                     _mm256_storeu_ps(values + SMALL * quarter + k,

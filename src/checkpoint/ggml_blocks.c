@@ -97,7 +97,7 @@ CG_ALWAYS_INLINE void take_q2_k(bytes *b, struct run *run)
     run->factors = word_at(b + 80);
     unpack(b, 16, 0, 15, run->scale_code);
     unpack(b, 16, 4, 15, run->shift_code);
-    __builtin_memcpy(run->code, b + 16, TWOS);
+    run->twos = b + 16;
 }
 
 /* As Q2_K, and a third bit, bit e / 32 of byte e % 32 for element e: where it is clear, 4 is taken off. */
@@ -182,7 +182,7 @@ CG_ALWAYS_INLINE void take_tq1_0(bytes *b, struct run *run)
 
 CG_ALWAYS_INLINE void take_tq2_0(bytes *b, struct run *run)
 {
-    __builtin_memcpy(run->code, b, TWOS);
+    run->twos = b;
     same_scale(b + 64, run);
 }
 

@@ -7,7 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { SOME = LARGE / SMALL, TWOS = LARGE / 4, MOST = 1024, MOST_PARTS = MOST / 16 };
+enum { SOME = LARGE / SMALL, MOST = 2048, MOST_PARTS = MOST / 16 };
 
 /* ---- Codes of four bits that stand for what a table says ---- */
 
@@ -44,6 +44,7 @@ struct scales {
 /* 256 elements of them, less at the end: the codes, and from where on the scales are theirs. */
 struct run {
     unsigned char code[LARGE]; /* less than 128, or signed */
+    bytes *twos;               /* or packed: element 128 c + 32 s + i in bits 2s of byte 32 c + i */
     float *scale, *shift;
     int32_t *cells;
     /* Of a large block signed bytes, and what they are multiplied by: a half for scales, and above it one
@@ -58,8 +59,7 @@ struct form {
     int offset, scale_offset; /* taken off codes, and off those of scales */
     int least, most;          /* codes less offset */
     bool shifted;
-    bool twos; /* the run has codes of two bits, packed: element 128 c + 32 s + i in bits 2s of byte 32 c + i
-                */
+    bool twos;                  /* codes are those of two bits */
     const struct uneven *table; /* or NULL */
 };
 
@@ -104,7 +104,7 @@ CG_ALWAYS_INLINE void plain_scale_twos(const struct run *run, struct form form, 
 {
     for (int quarter = 0; quarter < SOME; quarter++)
         for (int i = 0; i < SMALL; i++) {
-            int code = run->code[quarter / 4 * SMALL + i] >> quarter % 4 * 2 & 3;
+            int code = run->twos[quarter / 4 * SMALL + i] >> quarter % 4 * 2 & 3;
             int at = SMALL * quarter + i, part = at / form.length;
             float scaled = (float)(code - form.offset) * run->scale[part];
             values[at] = form.shifted ? scaled + run->shift[part] : scaled;
