@@ -87,7 +87,7 @@ static void test_greatest(void **state)
     for (int k = 0; k < 2; k++) {
         struct cg_code_steps steps;
         struct cg_code_run run = run_of(kinds[k], bytes, &steps);
-        struct cg_code_blocks blocks = {&one, &none, 0, CG_MOST_CODES, 1};
+        struct cg_code_blocks blocks = {.scale = &one, .zero = &none, .length = CG_MOST_CODES, .factor = 1};
         double wanted = CG_MOST_CODES * steps.square[15];
         assert_true(fabs(portable_take(&run, &blocks, CG_MOST_CODES, values) - wanted) < 1e-12 * wanted);
         assert_true(fabs(cg_take_codes(&run, &blocks, CG_MOST_CODES, values) - wanted) < 1e-12 * wanted);
