@@ -145,7 +145,7 @@ int cg_sweep_run(const struct cg_comm *comm, const struct cg_checkpoint *const *
 void cg_sweep_release(struct cg_sweep *sweep);
 
 /* Local: fills options->journal.identity from the packed metadata of the models, the options that change
- * sums, the ranks and the version. */
+ * sums, the ranks, the version and what a block is. */
 int cg_journal_identify(struct cg_sweep_options *options, const struct cg_buf *metadata, int ranks,
                         const char *version, struct cg_err *err);
 

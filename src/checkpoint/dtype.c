@@ -83,11 +83,15 @@ DECODER(f8_e4m3, uint8_t, float, cg_small_float(x, 4, 3, 7, CG_ENDING_FN))
 DECODER(f8_e5m2, uint8_t, float, cg_small_float(x, 5, 2, 15, CG_ENDING_IEEE))
 DECODER(f8_e4m3fnuz, uint8_t, float, cg_small_float(x, 4, 3, 8, CG_ENDING_FNUZ))
 DECODER(f8_e5m2fnuz, uint8_t, float, cg_small_float(x, 5, 2, 16, CG_ENDING_FNUZ))
-/* 2^-127 is a subnormal float. */
-DECODER(f8_e8m0, uint8_t, float,
-        cg_float_of_bits(x == 0xFF ? 0x7FC00000
-                         : x == 0  ? 0x00400000
-                                   : (uint32_t)x << 23))
+/* 2^-127 is a subnormal float, 0xFF is NaN: both have the first bit of the mantissa set. Spelled out in 32
+ * bits, since comparisons of bytes would have to be widened one by one. */
+CG_ALWAYS_INLINE uint32_t bits_of_e8m0(uint32_t x)
+{
+    uint32_t either = (((x + 1) & 0xFE) - 1) >> 31; /* 1 for 0 and for 0xFF */
+    return x << 23 | either << 22;
+}
+
+DECODER(f8_e8m0, uint8_t, float, cg_float_of_bits(bits_of_e8m0(x)))
 
 /* Two elements in a byte, the first in the low nibble (torch's float4_e2m1fn_x2 packs so). */
 CG_CLONES static void decode_f4(const unsigned char *restrict stored, size_t n, float *restrict values)

@@ -91,48 +91,28 @@ CG_ALWAYS_INLINE void scales_mxfp4(bytes *at, int blocks, float *out)
 
 /* ---- Blocks of 256, with a scale for each 16 or 32 elements ---- */
 
-/* d * (byte - offset) for signed bytes. */
-CG_ALWAYS_INLINE void scale_bytes(bytes *from, int n, int offset, float d, float *out)
-{
-    AS_A_LOOP
-    for (int i = 0; i < n; i++)
-        out[i] = d * (float)((signed char)from[i] - offset);
-}
-
-/* Element 128 c + 32 s + i is in bits 2s of byte 32 c + i. */
-CG_ALWAYS_INLINE void unpack_twos(bytes *codes, unsigned char code[LARGE])
-{
-    for (int quarter = 0; quarter < 8; quarter++)
-        unpack(codes + quarter / 4 * 32, 32, quarter % 4 * 2, 3, code + 32 * quarter);
-}
-
 /* 16 bytes of scales and minima in nibbles, 64 of codes, the factors of both. */
 CG_ALWAYS_INLINE void take_q2_k(bytes *b, struct run *run)
 {
-    unsigned char scale[16], minimum[16];
-    unpack(b, 16, 0, 15, scale);
-    unpack(b, 16, 4, 15, minimum);
-    unpack_twos(b + 16, run->code);
-    scale_bytes(scale, 16, 0, half_at(b + 80), run->scale);
-    scale_bytes(minimum, 16, 0, -half_at(b + 82), run->shift);
+    run->factors = word_at(b + 80);
+    unpack(b, 16, 0, 15, run->scale_code);
+    unpack(b, 16, 4, 15, run->shift_code);
+    run->twos = b + 16;
 }
 
 /* As Q2_K, and a third bit, bit e / 32 of byte e % 32 for element e: where it is clear, 4 is taken off. */
 CG_ALWAYS_INLINE void take_q3_k(bytes *b, struct run *run)
 {
-    unsigned char scale[16];
-    scales_q3_k(b + 96, scale);
-    scale_bytes(scale, 16, 32, half_at(b + 108), run->scale);
+    run->factors = half_bits(b + 108);
+    scales_q3_k(b + 96, run->scale_code);
     for (int k = 0; k < 8; k++)
         unpack_two(b + 32 + k / 4 * 32, k % 4 * 2, 3, b, k, 1, 2, run->code + 32 * k);
 }
 
 CG_ALWAYS_INLINE void take_scales_q4_k(bytes *b, struct run *run)
 {
-    unsigned char scale[8], minimum[8];
-    scales_q4_k(b + 4, scale, minimum);
-    scale_bytes(scale, 8, 0, half_at(b), run->scale);
-    scale_bytes(minimum, 8, 0, -half_at(b + 2), run->shift);
+    run->factors = word_at(b);
+    scales_q4_k(b + 4, run->scale_code, run->shift_code);
 }
 
 CG_ALWAYS_INLINE void take_q4_k(bytes *b, struct run *run)
@@ -153,7 +133,8 @@ CG_ALWAYS_INLINE void take_q5_k(bytes *b, struct run *run)
 /* Low nibbles in 128 bytes, upper two bits in 64, 16 signed scales. */
 CG_ALWAYS_INLINE void take_q6_k(bytes *b, struct run *run)
 {
-    scale_bytes(b + 192, 16, 0, half_at(b + 208), run->scale);
+    run->factors = half_bits(b + 208);
+    __builtin_memcpy(run->scale_code, b + 192, 16);
     for (int k = 0; k < 8; k++)
         unpack_two(b + k / 4 * 64 + k % 2 * 32, k / 2 % 2 * 4, 15, b + 128 + k / 4 * 32, k % 4 * 2, 3, 4,
                    run->code + 32 * k);
@@ -161,9 +142,8 @@ CG_ALWAYS_INLINE void take_q6_k(bytes *b, struct run *run)
 
 CG_ALWAYS_INLINE void take_iq4_xs(bytes *b, struct run *run)
 {
-    unsigned char scale[8];
-    scales_iq4_xs(b + 2, scale);
-    scale_bytes(scale, 8, 32, half_at(b), run->scale);
+    run->factors = half_bits(b);
+    scales_iq4_xs(b + 2, run->scale_code);
     for (int part = 0; part < 8; part++)
         nibbles(b + 8 + 16 * part, run->code + 32 * part);
 }
@@ -188,9 +168,8 @@ CG_ALWAYS_INLINE void unpack_ternary(bytes *codes, int count, int digits, unsign
 
 CG_ALWAYS_INLINE void same_scale(bytes *half, struct run *run)
 {
-    float d = half_at(half);
-    for (int part = 0; part < SOME; part++)
-        run->scale[part] = d;
+    run->factors = half_bits(half);
+    memset(run->scale_code, 1, SOME);
 }
 
 CG_ALWAYS_INLINE void take_tq1_0(bytes *b, struct run *run)
@@ -203,7 +182,7 @@ CG_ALWAYS_INLINE void take_tq1_0(bytes *b, struct run *run)
 
 CG_ALWAYS_INLINE void take_tq2_0(bytes *b, struct run *run)
 {
-    unpack_twos(b, run->code);
+    run->twos = b;
     same_scale(b + 64, run);
 }
 
@@ -224,9 +203,14 @@ CG_ALWAYS_INLINE void take_tq2_0(bytes *b, struct run *run)
             run.cells = scales.cells + part;                                                                 \
             bytes *block = stored + done / (elements) * (size);                                              \
             take;                                                                                            \
+            if ((elements) == LARGE)                                                                         \
+                how##_scales(&run, form);                                                                    \
             if (form.table)                                                                                  \
                 how##_look_up(form.table, some / SMALL, &run);                                               \
-            how##_scale(&run, form, some / form.length, values + done);                                      \
+            if (form.twos)                                                                                   \
+                how##_scale_twos(&run, form, values + done);                                                 \
+            else                                                                                             \
+                how##_scale(&run, form, some / form.length, values + done);                                  \
         }                                                                                                    \
         return how##_outline(&scales, n / form.length, form);                                                \
     }
@@ -271,14 +255,14 @@ SMALL_DECODER(q8_0, 34, D(34), __builtin_memcpy(CODE, block + 2, SMALL), .least 
 SMALL_DECODER(mxfp4, 17, scales_mxfp4(stored, n / SMALL, scales.scale), nibbles(block + 1, CODE),
               .least = -12, .most = 12, .table = &e2m1)
 SMALL_DECODER(iq4_nl, 18, D(18), nibbles(block + 2, CODE), .least = -127, .most = 113, .table = &iq4)
-LARGE_DECODER(q2_k, 84, .length = 16, .most = 3, .shifted = true)
-LARGE_DECODER(q3_k, 110, .length = 16, .offset = 4, .least = -4, .most = 3)
+LARGE_DECODER(q2_k, 84, .length = 16, .most = 3, .shifted = true, .twos = true)
+LARGE_DECODER(q3_k, 110, .length = 16, .scale_offset = 32, .offset = 4, .least = -4, .most = 3)
 LARGE_DECODER(q4_k, 144, .length = 32, .most = 15, .shifted = true)
 LARGE_DECODER(q5_k, 176, .length = 32, .most = 31, .shifted = true)
 LARGE_DECODER(q6_k, 210, .length = 16, .offset = 32, .least = -32, .most = 31)
-LARGE_DECODER(iq4_xs, 136, .length = 32, .least = -127, .most = 113, .table = &iq4)
+LARGE_DECODER(iq4_xs, 136, .length = 32, .scale_offset = 32, .least = -127, .most = 113, .table = &iq4)
 LARGE_DECODER(tq1_0, 54, .length = 32, .offset = 1, .least = -1, .most = 1)
-LARGE_DECODER(tq2_0, 66, .length = 32, .offset = 1, .least = -1, .most = 2)
+LARGE_DECODER(tq2_0, 66, .length = 32, .offset = 1, .least = -1, .most = 2, .twos = true)
 
 static decode *const decoders[CG_DTYPE_COUNT] = {
     [CG_Q4_0] = decode_q4_0,        [CG_Q4_1] = decode_q4_1,      [CG_Q5_0] = decode_q5_0,

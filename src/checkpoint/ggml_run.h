@@ -7,7 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { SOME = LARGE / SMALL, MOST = 1024, MOST_PARTS = MOST / 16 };
+enum { SOME = LARGE / SMALL, MOST = 2048, MOST_PARTS = MOST / 16 };
 
 /* ---- Codes of four bits that stand for what a table says ---- */
 
@@ -44,20 +44,36 @@ struct scales {
 /* 256 elements of them, less at the end: the codes, and from where on the scales are theirs. */
 struct run {
     unsigned char code[LARGE]; /* less than 128, or signed */
+    bytes *twos;               /* or packed: element 128 c + 32 s + i in bits 2s of byte 32 c + i */
     float *scale, *shift;
     int32_t *cells;
+    /* Of a large block signed bytes, and what they are multiplied by: a half for scales, and above it one
+     * whose negative is for shifts. */
+    unsigned char scale_code[LARGE / 16], shift_code[LARGE / 16];
+    uint32_t factors;
 };
 
 /* What a type's runs have in common: value = scale * (code - offset) + shift. */
 struct form {
-    int length; /* of a part: 16 or 32 */
-    int offset;
-    int least, most; /* codes less offset */
+    int length;               /* of a part: 16 or 32 */
+    int offset, scale_offset; /* taken off codes, and off those of scales */
+    int least, most;          /* codes less offset */
     bool shifted;
+    bool twos;                  /* codes are those of two bits */
     const struct uneven *table; /* or NULL */
 };
 
 /* ---- Codes to values, on any machine ---- */
+
+/* The scales of a large block. */
+CG_ALWAYS_INLINE void plain_scales(struct run *run, struct form form)
+{
+    float d = half_of(run->factors & 0xFFFF), m = -half_of(run->factors >> 16);
+    for (int part = 0; part < LARGE / form.length; part++)
+        run->scale[part] = d * (float)((signed char)run->scale_code[part] - form.scale_offset);
+    for (int part = 0; form.shifted && part < LARGE / form.length; part++)
+        run->shift[part] = m * (float)(signed char)run->shift_code[part];
+}
 
 /* Puts values in the place of the codes of that many parts, and finds their cells. */
 CG_ALWAYS_INLINE void plain_look_up(const struct uneven *table, int parts, struct run *run)
@@ -82,6 +98,17 @@ CG_ALWAYS_INLINE void plain_scale(const struct run *run, struct form form, int p
             values[i] = form.shifted ? scaled + run->shift[part] : scaled;
         }
     }
+}
+
+CG_ALWAYS_INLINE void plain_scale_twos(const struct run *run, struct form form, float *values)
+{
+    for (int quarter = 0; quarter < SOME; quarter++)
+        for (int i = 0; i < SMALL; i++) {
+            int code = run->twos[quarter / 4 * SMALL + i] >> quarter % 4 * 2 & 3;
+            int at = SMALL * quarter + i, part = at / form.length;
+            float scaled = (float)(code - form.offset) * run->scale[part];
+            values[at] = form.shifted ? scaled + run->shift[part] : scaled;
+        }
 }
 
 /* Eight sums of squares, which become one. */

@@ -13,9 +13,14 @@ CG_ALWAYS_INLINE uint32_t half_bits(bytes *at)
     return (uint32_t)(at[0] | at[1] << 8);
 }
 
+CG_ALWAYS_INLINE float half_of(uint32_t bits)
+{
+    return cg_small_float(bits, 5, 10, 15, CG_ENDING_IEEE);
+}
+
 CG_ALWAYS_INLINE float half_at(bytes *at)
 {
-    return cg_small_float(half_bits(at), 5, 10, 15, CG_ENDING_IEEE);
+    return half_of(half_bits(at));
 }
 
 /* Half of the scale, since the codes stand for E2M1 doubled. */
@@ -31,17 +36,21 @@ CG_ALWAYS_INLINE uint32_t word_at(bytes *at)
     return word;
 }
 
-CG_ALWAYS_INLINE void put_word(uint32_t word, unsigned char *at)
+/* What is written in parts is slow to read as a whole. */
+CG_ALWAYS_INLINE void put_two_words(uint32_t first, uint32_t second, unsigned char *at)
 {
-    __builtin_memcpy(at, &word, sizeof word);
+    uint64_t both = first | (uint64_t)second << 32;
+    __builtin_memcpy(at, &both, sizeof both);
 }
 
 /* 16 scales of 6 bits, four a word: their low nibbles in 8 bytes, their upper two bits in 4. */
 CG_ALWAYS_INLINE void scales_q3_k(bytes *s, unsigned char scale[16])
 {
-    uint32_t nibble = 0x0F0F0F0F, two = 0x03030303, high = word_at(s + 8);
-    for (int k = 0; k < 4; k++)
-        put_word((word_at(s + k % 2 * 4) >> k / 2 * 4 & nibble) | (high >> 2 * k & two) << 4, scale + 4 * k);
+    uint32_t nibble = 0x0F0F0F0F, two = 0x03030303, low[2] = {word_at(s), word_at(s + 4)},
+             high = word_at(s + 8);
+    for (int k = 0; k < 4; k += 2)
+        put_two_words((low[0] >> 2 * k & nibble) | (high >> 2 * k & two) << 4,
+                      (low[1] >> 2 * k & nibble) | (high >> (2 * k + 2) & two) << 4, scale + 4 * k);
 }
 
 /* 8 scales and 8 minima of 6 bits in 12 bytes: the first four of each, whole, then the nibbles of the others,
@@ -49,17 +58,18 @@ CG_ALWAYS_INLINE void scales_q3_k(bytes *s, unsigned char scale[16])
 CG_ALWAYS_INLINE void scales_q4_k(bytes *s, unsigned char scale[8], unsigned char minimum[8])
 {
     uint32_t six = 0x3F3F3F3F, nibble = 0x0F0F0F0F, two = 0x03030303;
-    put_word(word_at(s) & six, scale);
-    put_word(word_at(s + 4) & six, minimum);
-    put_word((word_at(s + 8) & nibble) | (word_at(s) >> 6 & two) << 4, scale + 4);
-    put_word((word_at(s + 8) >> 4 & nibble) | (word_at(s + 4) >> 6 & two) << 4, minimum + 4);
+    uint32_t a = word_at(s), b = word_at(s + 4), c = word_at(s + 8);
+    put_two_words(a & six, (c & nibble) | (a >> 6 & two) << 4, scale);
+    put_two_words(b & six, (c >> 4 & nibble) | (b >> 6 & two) << 4, minimum);
 }
 
 /* 8 scales of 6 bits: their upper two bits in 2 bytes, their low nibbles in 4. */
 CG_ALWAYS_INLINE void scales_iq4_xs(bytes *s, unsigned char scale[8])
 {
+    uint64_t all = 0;
     for (int k = 0; k < 8; k++)
-        scale[k] = (unsigned char)((s[2 + k / 2] >> k % 2 * 4 & 15) | (s[k / 4] >> k % 4 * 2 & 3) << 4);
+        all |= (uint64_t)((s[2 + k / 2] >> k % 2 * 4 & 15) | (s[k / 4] >> k % 4 * 2 & 3) << 4) << 8 * k;
+    __builtin_memcpy(scale, &all, sizeof all);
 }
 
 #endif

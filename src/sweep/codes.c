@@ -348,6 +348,46 @@ void cg_code_steps_init(struct cg_code_steps *steps, const double squares[16], i
     }
 }
 
+typedef int64_t four_wholes __attribute__((vector_size(4 * sizeof(int64_t))));
+typedef double four_doubles __attribute__((vector_size(4 * sizeof(double))));
+typedef float four_floats __attribute__((vector_size(4 * sizeof(float))));
+typedef int32_t four_ints __attribute__((vector_size(4 * sizeof(int32_t))));
+
+/* Four blocks' sums. Turning wholes into doubles is slow without AVX-512: they get the bits of 2^52, whose
+ * last place counts units. */
+CG_ALWAYS_INLINE void add_four(const int64_t (*whole)[2], const float *scale, four_doubles *lanes)
+{
+    four_wholes first, second;
+    four_floats weight;
+    memcpy(&first, whole, sizeof first);
+    memcpy(&second, whole + 2, sizeof second);
+    four_wholes sum = __builtin_shufflevector(first, second, 0, 4, 2, 6) +
+                      __builtin_shufflevector(first, second, 1, 5, 3, 7);
+    sum = __builtin_shufflevector(sum, sum, 0, 2, 1, 3) | INT64_C(0x433) << 52;
+    memcpy(&weight, scale, sizeof weight);
+    weight *= weight;
+    four_ints finite = weight - weight == 0;
+    weight = (four_floats)((four_ints)weight & finite);
+    four_doubles wide = {(double)weight[0], (double)weight[1], (double)weight[2], (double)weight[3]};
+    *lanes += ((four_doubles)sum - 0x1p52) * wide;
+}
+
+CG_CLONES double cg_sum_of_blocks(const int64_t (*whole)[2], const float *scale, size_t n)
+{
+    four_doubles lanes = {0};
+    size_t fours = n - n % 4, left = n - fours;
+    for (size_t b = 0; b < fours; b += 4)
+        add_four(whole + b, scale + b, &lanes);
+    if (left > 0) {
+        int64_t rest[4][2] = {{0}};
+        float scales[4] = {0};
+        memcpy(rest, whole + fours, left * sizeof *rest);
+        memcpy(scales, scale + fours, left * sizeof *scales);
+        add_four((const int64_t(*)[2])rest, scales, &lanes);
+    }
+    return (lanes[0] + lanes[2]) + (lanes[1] + lanes[3]);
+}
+
 typedef uint8_t sixteen_bytes __attribute__((vector_size(16)));
 typedef uint16_t eight_words __attribute__((vector_size(16)));
 
@@ -366,8 +406,8 @@ CG_ALWAYS_INLINE void add_digits(const uint8_t digit[16], const sixteen_bytes *b
     *sum += ((eight_words)both & 255) + ((eight_words)both >> 8);
 }
 
-/* The squared steps of bytes first to end - 1, a whole number of sixteens: below 2^31 in a run. */
-CG_ALWAYS_INLINE int32_t add_sixteens(const struct cg_code_run *run, int digits, size_t first, size_t end)
+/* The squared steps of bytes first to end - 1, a whole number of sixteens. */
+CG_ALWAYS_INLINE int64_t add_sixteens(const struct cg_code_run *run, int digits, size_t first, size_t end)
 {
     eight_words sum[CG_CODE_DIGITS] = {{0}};
     for (; first < end; first += 16) {
@@ -376,10 +416,10 @@ CG_ALWAYS_INLINE int32_t add_sixteens(const struct cg_code_run *run, int digits,
         for (int digit = 0; digit < digits; digit++)
             add_digits(run->steps->digit[digit], &bytes, &sum[digit]);
     }
-    int32_t whole = 0;
+    int64_t whole = 0;
     for (int digit = 0; digit < digits; digit++)
         for (int k = 0; k < 8; k++)
-            whole += sum[digit][k] << 7 * digit;
+            whole += (int64_t)sum[digit][k] << 7 * digit;
     return whole;
 }
 
@@ -396,18 +436,18 @@ static double add_steps(const struct cg_code_run *run, size_t i, size_t stop)
 CG_ALWAYS_INLINE double sum_table(const struct cg_code_run *run, int digits,
                                   const struct cg_code_blocks *blocks, size_t n)
 {
-    double sum = 0, rest = 0;
+    int64_t whole[CG_MOST_CODES][2];
+    double rest = 0;
     size_t i = 0, b = 0;
     for (size_t end = blocks->length - blocks->skip; i < n; end += blocks->length, b++) {
-        size_t stop = end < n ? end : n, whole = i % 2 == 0 ? (stop - i) / 32 * 16 : 0;
-        float weight = cg_code_weight(blocks->scale[b]);
-        if (whole > 0)
-            sum += add_sixteens(run, digits, i / 2, i / 2 + whole) * (double)weight;
-        if (i + 2 * whole < stop)
-            rest += add_steps(run, i + 2 * whole, stop) * (double)weight;
+        size_t stop = end < n ? end : n, bytes = i % 2 == 0 ? (stop - i) / 32 * 16 : 0;
+        whole[b][0] = bytes > 0 ? add_sixteens(run, digits, i / 2, i / 2 + bytes) : 0;
+        whole[b][1] = 0;
+        if (i + 2 * bytes < stop)
+            rest += add_steps(run, i + 2 * bytes, stop) * (double)cg_code_weight(blocks->scale[b]);
         i = stop;
     }
-    return sum * run->steps->unit + rest;
+    return cg_sum_of_blocks((const int64_t(*)[2])whole, blocks->scale, b) * run->steps->unit + rest;
 }
 
 CG_CLONES static double sum_table_one(const struct cg_code_run *run, const struct cg_code_blocks *blocks,

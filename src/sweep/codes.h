@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { CG_MOST_CODES = 1024 }; /* in a run */
+enum { CG_MOST_CODES = 2048 }; /* in a run */
 
 /* In which nibble of a word AWQ has element k of eight. */
 extern const uint8_t cg_awq_nibble[8];
@@ -62,6 +62,10 @@ static inline float cg_code_weight(float scale)
     return isfinite(weight) ? weight : 0;
 }
 
+/* The sum over n blocks of a whole number, in two parts that make less than 2^52, times the weight of its
+ * scale: in four lanes, block b in lane b % 4, which fold as (0+2)+(1+3). */
+double cg_sum_of_blocks(const int64_t (*whole)[2], const float *scale, size_t n);
+
 /* Widens *low and *high to where finite values can lie, whatever the codes between `least` and `most`; of
  * many small blocks it tells nothing. */
 void cg_code_bounds(float least, float most, const struct cg_code_blocks *blocks, size_t n, float *low,
@@ -70,7 +74,8 @@ void cg_code_bounds(float least, float most, const struct cg_code_blocks *blocks
 /* values[i] = (code[i] - zero) * scale * factor, in float. Returns the sum of the squares of step * scale,
  * where steps are 1 but for tables and floats. A float's step is that of its power of two; at a power of two
  * itself, where the step below is half of that above, what makes h^2 / 12 the moment of the cell. Codes and
- * scales that are not finite add nothing. */
+ * scales that are not finite add nothing. Of tables the sum is that of cg_sum_of_blocks, and behind it what
+ * is left of blocks that 32 do not divide. */
 double cg_take_codes(const struct cg_code_run *run, const struct cg_code_blocks *blocks, size_t n,
                      float *values);
 

@@ -58,15 +58,20 @@ int64_t cg_correlate_scratch(const struct cg_panel_shape *shape, struct cg_meeti
     return lay_out(shape, meeting, NULL).length;
 }
 
-/* Eight lines, or what is left of them and zeros. */
-static void load_lines(const struct correlation *c, const struct cg_panel *of, int64_t first)
+/* Eight lines, or what is left of them and zeros, place by place. */
+CG_CLONES static void load_lines(const struct correlation *c, const struct cg_panel *of, int64_t first)
 {
-    for (int64_t l = 0; l < TOGETHER; l++) {
-        const float *from = of->values + (first + l) * c->n;
-        double *to = c->line[0] + l;
+    const float *line[TOGETHER];
+    const int64_t left = c->lines - first < TOGETHER ? c->lines - first : TOGETHER;
+    double *to = c->line[0];
+    for (int64_t l = 0; l < TOGETHER; l++)
+        line[l] = of->values + (l < left ? first + l : first) * c->n;
+    for (int64_t k = 0; k < c->n; k++, to += PLACE)
+        for (int64_t l = 0; l < TOGETHER; l++)
+            to[l] = (double)line[l][k] - of->mean;
+    for (int64_t l = left; l < TOGETHER; l++)
         for (int64_t k = 0; k < c->n; k++)
-            to[k * PLACE] = first + l < c->lines ? (double)from[k] - of->mean : 0;
-    }
+            c->line[0][k * PLACE + l] = 0;
 }
 
 static void keep_spectrum(const struct correlation *c, int32_t member, int64_t first, const double *z)

@@ -2,6 +2,7 @@
 #include "cognate/log.h"
 #include "cognate/mem.h"
 #include "digest.h"
+#include "kernels.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -41,9 +42,10 @@ int cg_journal_identify(struct cg_sweep_options *options, const struct cg_buf *m
     int result = -1;
     struct cg_digests *digests = cg_digests_create(1, true, err);
     CG_TRY(digests ? 0 : -1);
-    CG_TRY(cg_buf_printf(&text, err, "%s, %d ranks, features %d of %" PRId64 ", sketches %d, imprints %d\n",
-                         version, ranks, options->feature_kind, options->feature_length, options->sketches,
-                         options->imprint.sketch > 0));
+    CG_TRY(cg_buf_printf(&text, err,
+                         "%s, %d ranks, sums by %d, features %d of %" PRId64 ", sketches %d, imprints %d\n",
+                         version, ranks, CG_BLOCK, options->feature_kind, options->feature_length,
+                         options->sketches, options->imprint.sketch > 0));
     CG_TRY(cg_buf_append(&text, metadata->data, metadata->size, err));
     CG_TRY(digest_of(digests, text.data, text.size, digest, err));
     memcpy(options->journal.identity, digest[0], CG_SHA256);

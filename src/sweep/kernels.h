@@ -13,7 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { CG_BLOCK = 1024, CG_LANES = 16 };
+/* The size of a block is part of the order of the sums: a journal names it. */
+enum { CG_BLOCK = 2048, CG_LANES = 16 };
 
 /* Values as the one type or the other; the other pointer is NULL. */
 struct cg_values {

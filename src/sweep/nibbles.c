@@ -71,14 +71,14 @@ TARGET CG_ALWAYS_INLINE void floats_at(const struct planes *planes, bool wide, _
     }
 }
 
-/* The digits of a block's squared steps, each added up in four places, as one number. */
-TARGET CG_ALWAYS_INLINE double whole_of(const __m256i *digit_sum, int digits)
+/* The digits of a block's squared steps, each added up in four places, as a number in two parts. */
+TARGET CG_ALWAYS_INLINE void put_whole(const __m256i *digit_sum, int digits, int64_t whole[2])
 {
     __m256i four = digit_sum[0];
     for (int d = 1; d < digits; d++)
         four = _mm256_add_epi64(four, _mm256_slli_epi64(digit_sum[d], 7 * d));
     __m128i two = _mm_add_epi64(_mm256_castsi256_si128(four), _mm256_extracti128_si256(four, 1));
-    return (double)_mm_cvtsi128_si64(_mm_add_epi64(two, _mm_unpackhi_epi64(two, two)));
+    _mm_storeu_si128((__m128i *)(void *)whole, two);
 }
 
 /* Numbers have no digits: their steps are 1. */
@@ -89,6 +89,7 @@ TARGET CG_ALWAYS_INLINE double take(const struct cg_code_run *run, const float *
     struct planes planes;
     __m256i digit[CG_CODE_DIGITS];
     double sum = 0;
+    int64_t whole[CG_MOST_CODES / MANY][2];
     split_table(table, &planes);
     for (int d = 0; d < digits; d++)
         digit[d] =
@@ -115,9 +116,10 @@ TARGET CG_ALWAYS_INLINE double take(const struct cg_code_run *run, const float *
                                                                    _mm256_setzero_si256()));
         }
         if (digits > 0)
-            sum += whole_of(digit_sum, digits) * (double)cg_code_weight(scale);
+            put_whole(digit_sum, digits, whole[b]);
     }
-    return digits > 0 ? sum * run->steps->unit : sum;
+    return digits > 0 ? cg_sum_of_blocks((const int64_t(*)[2])whole, blocks->scale, b) * run->steps->unit
+                      : sum;
 }
 
 TARGET static double take_numbers(const struct cg_code_run *run, const struct cg_code_blocks *blocks,

@@ -4,8 +4,9 @@
 #include <string.h>
 
 /* A tile is a few members by a few others: their pairs' sums, of some of the lanes, are all that the
- * registers of an instruction set with vectors of four doubles hold. Eight lanes are a cache line. */
-enum { WIDTH = 4, EIGHT = 8, ROWS = 2, COLUMNS = 3, VECTORS = CG_LANES / WIDTH };
+ * registers of an instruction set with vectors of four doubles hold. Eight lanes are a cache line. A part of
+ * the values at a time goes through all tiles, so that the nearest cache holds those of a column of them. */
+enum { WIDTH = 4, EIGHT = 8, ROWS = 2, COLUMNS = 3, VECTORS = CG_LANES / WIDTH, PART = 1024 };
 typedef double vector __attribute__((vector_size(WIDTH * sizeof(double))));
 
 /* Exact products make a multiplication and an addition in one instruction worth allowing. */
@@ -18,7 +19,7 @@ typedef double vector __attribute__((vector_size(WIDTH * sizeof(double))));
 struct values {
     const double *x; /* CG_STRIDE apart, member after member */
     size_t whole;    /* of each, whole steps of all lanes */
-    double *lanes;   /* [pairs * CG_LANES] */
+    double *lanes;   /* [pairs * CG_LANES], to which they are added */
 };
 
 /* The lanes from `first` on, `vectors` times four of them, of members i, i + 1, ... by members j, j + 1, ...
@@ -26,8 +27,15 @@ struct values {
 CG_ALWAYS_INLINE void tile(const int rows, const int columns, const int vectors, const struct values *of,
                            int first, int32_t i, int32_t j)
 {
-    vector sum[ROWS][COLUMNS][VECTORS] = {{{{0}}}};
+    vector sum[ROWS][COLUMNS][VECTORS];
     const double *a = of->x + (size_t)i * CG_STRIDE + first, *b = of->x + (size_t)j * CG_STRIDE + first;
+#pragma GCC unroll 8
+    for (int r = 0; r < rows; r++)
+#pragma GCC unroll 8
+        for (int q = 0; q < columns * vectors; q++)
+            memcpy(&sum[r][q / vectors][q % vectors],
+                   of->lanes + cg_pair_index(i + r, j + q / vectors) * CG_LANES + first + q % vectors * WIDTH,
+                   sizeof(vector));
     for (size_t k = 0; k < of->whole; k += CG_LANES) {
         vector left[ROWS][VECTORS], right;
 #pragma GCC unroll 8
@@ -102,15 +110,19 @@ CG_CLONES static void fold(const double *restrict lanes, size_t n, double *restr
 
 void cg_block_products(const double *x, int32_t members, size_t n, bool floats, double *lanes, double *out)
 {
-    struct values of = {.x = x, .whole = n - n % CG_LANES, .lanes = lanes};
-    if (floats)
-        tiles_of_floats(&of, members);
-    else
-        tiles_of_doubles(&of, members);
-    for (int32_t j = 0; of.whole < n && j < members; j++)
+    size_t whole = n - n % CG_LANES;
+    memset(lanes, 0, (size_t)cg_pairs(members) * CG_LANES * sizeof *lanes);
+    for (size_t at = 0; at < whole; at += PART) {
+        struct values of = {.x = x + at, .whole = whole - at < PART ? whole - at : PART, .lanes = lanes};
+        if (floats)
+            tiles_of_floats(&of, members);
+        else
+            tiles_of_doubles(&of, members);
+    }
+    for (int32_t j = 0; whole < n && j < members; j++)
         for (int32_t i = 0; i < j; i++)
-            for (size_t k = of.whole; k < n; k++)
-                lanes[(size_t)cg_pair_index(i, j) * CG_LANES + k - of.whole] +=
+            for (size_t k = whole; k < n; k++)
+                lanes[(size_t)cg_pair_index(i, j) * CG_LANES + k - whole] +=
                     x[(size_t)i * CG_STRIDE + k] * x[(size_t)j * CG_STRIDE + k];
     fold(lanes, (size_t)cg_pairs(members), out);
 }
@@ -130,9 +142,6 @@ CG_CLONES void cg_far_differences(const double *restrict squares, int32_t member
 
 CG_CLONES void cg_wide_add(double *restrict sum, double *restrict lost, const double *restrict x, size_t n)
 {
-    for (size_t i = 0; i < n; i++) {
-        double total = sum[i] + x[i], of_x = (sum[i] - total) + x[i], of_sum = (x[i] - total) + sum[i];
-        lost[i] += fabs(sum[i]) >= fabs(x[i]) ? of_x : of_sum;
-        sum[i] = total;
-    }
+    for (size_t i = 0; i < n; i++)
+        cg_wide_add_one(&sum[i], &lost[i], x[i]);
 }

@@ -5,6 +5,7 @@
 #define COGNATE_SWEEP_PRODUCTS_H
 
 #include "kernels.h"
+#include <math.h>
 #include <stdbool.h>
 
 /* From one member's values to the next one's: not a power of two, for then they would share places in the
@@ -32,8 +33,15 @@ void cg_block_products(const double *x, int32_t members, size_t n, bool floats, 
 void cg_far_differences(const double *squares, int32_t members, const double *products, double close,
                         double *out);
 
-/* Adds x[i] to sum[i], and to lost[i] the rounding error of that (Neumaier 1974,
- * doi 10.1002/zamm.19740540106). */
+/* Adds x to *sum, and to *lost the rounding error of that (Neumaier 1974, doi 10.1002/zamm.19740540106). */
+static inline void cg_wide_add_one(double *sum, double *lost, double x)
+{
+    double total = *sum + x, of_x = (*sum - total) + x, of_sum = (x - total) + *sum;
+    *lost += fabs(*sum) >= fabs(x) ? of_x : of_sum;
+    *sum = total;
+}
+
+/* The same of n sums. */
 void cg_wide_add(double *sum, double *lost, const double *x, size_t n);
 
 #endif

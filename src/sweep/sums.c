@@ -12,7 +12,7 @@ struct wides {
 
 static void add_one(struct wides wides, int64_t i, double x)
 {
-    cg_wide_add(&wides.sum[i], &wides.lost[i], &x, 1);
+    cg_wide_add_one(&wides.sum[i], &wides.lost[i], x);
 }
 
 static double value_of(struct wides wides, int64_t i)

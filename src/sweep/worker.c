@@ -183,13 +183,17 @@ int64_t cg_panels_room(const struct cg_plan *plan, const struct cg_anatomy *anat
     return most;
 }
 
+/* Those of the task before serve again where they are as large: all of a panel is written. */
 static int begin_panels(struct cg_worker *worker, const struct cg_bundle *bundle, int32_t members,
                         struct cg_err *err)
 {
     worker->shape = cg_bundle_panel_shape(worker->anatomy, bundle);
     size_t size = (size_t)(worker->shape.lines * worker->shape.residual);
+    if (size != worker->panel_size)
+        drop_panels(worker);
+    worker->panel_size = size;
     for (int32_t m = 0; size > 0 && m < members; m++)
-        if (!(worker->panel[m] = cg_new(size, sizeof(float), err)))
+        if (!worker->panel[m] && !(worker->panel[m] = cg_new(size, sizeof(float), err)))
             return -1;
     return 0;
 }
@@ -516,7 +520,6 @@ static int end_task(struct cg_worker *worker, const struct cg_piece *piece, stru
         cg_cells_fold(worker->cells, worker->chunks, bundle->members,
                       cg_table_cell(&worker->table, task->bundle, 0));
     cg_compare_panels(worker, &worker->shape, task->bundle, (const float *const *)worker->panel);
-    drop_panels(worker);
     return 0;
 }
 

@@ -44,10 +44,11 @@ struct cg_worker {
     const uint8_t **data; /* [members] what the digests take next, and how much */
     size_t *bytes;
     struct cg_panel_shape shape;
-    float **panel;    /* [members]; NULL: the bundle has none */
-    double **feature; /* [members] row of the sample, NULL for none */
-    int64_t *taken;   /* [members] buckets of the sketch being taken, 0 for none; and these */
-    double *sketch;   /* [members * most_taken] */
+    float **panel;     /* [members]; NULL: the bundle has none */
+    size_t panel_size; /* floats of each */
+    double **feature;  /* [members] row of the sample, NULL for none */
+    int64_t *taken;    /* [members] buckets of the sketch being taken, 0 for none; and these */
+    double *sketch;    /* [members * most_taken] */
     int64_t most_taken;
     struct cg_row_lengths *lengths; /* [members] */
     double *cells;                  /* chunk after chunk, of a bundle summed whole */

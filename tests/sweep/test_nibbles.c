@@ -14,12 +14,17 @@
 #define cg_code_bounds     portable_code_bounds
 #define cg_code_steps_init portable_steps_init
 #define cg_take_codes      portable_take
+#define cg_sum_of_blocks   portable_sum
 #include "sweep/nibbles.h"
 #define cg_nibbles_fit(...)  false
 #define cg_nibbles_take(...) 0
 #include "sweep/codes.c"
 #undef cg_nibbles_fit
 #undef cg_nibbles_take
+#undef cg_take_codes
+
+double cg_take_codes(const struct cg_code_run *run, const struct cg_code_blocks *blocks, size_t n,
+                     float *values);
 
 static void fill(uint64_t *seed, uint8_t *bytes, size_t n)
 {
@@ -55,7 +60,7 @@ static void test_bits(void **state)
     for (int turn = 0; turn < 600; turn++) {
         struct cg_code_steps steps;
         struct cg_code_run run = run_of(kinds[turn % 3], bytes, &steps);
-        size_t length = lengths[turn / 3 % 4], n = 32 * (1 + (size_t)turn % 32);
+        size_t length = lengths[turn / 3 % 4], n = 32 * (1 + (size_t)turn % (CG_MOST_CODES / 32));
         struct cg_code_blocks blocks = {scale, zero, 32 * ((size_t)turn % (length / 32)), length, 1};
         fill(&seed, bytes, sizeof bytes);
         for (size_t b = 0; b < sizeof scale / sizeof *scale; b++) {
@@ -67,6 +72,25 @@ static void test_bits(void **state)
             skip(); /* another processor */
         assert_true(cg_nibbles_take(&run, &blocks, n, found) == sum && sum > 0);
         assert_memory_equal(found, expected, n * sizeof *found);
+    }
+}
+
+/* A whole run whose steps are all the greatest is still counted in full. */
+static void test_greatest(void **state)
+{
+    (void)state;
+    static const enum cg_code_kind kinds[] = {CG_CODE_TABLE_LOW, CG_CODE_TABLE_HIGH};
+    uint8_t bytes[CG_MOST_CODES / 2];
+    float values[CG_MOST_CODES];
+    const float one = 1, none = 0;
+    memset(bytes, 0xFF, sizeof bytes);
+    for (int k = 0; k < 2; k++) {
+        struct cg_code_steps steps;
+        struct cg_code_run run = run_of(kinds[k], bytes, &steps);
+        struct cg_code_blocks blocks = {.scale = &one, .zero = &none, .length = CG_MOST_CODES, .factor = 1};
+        double wanted = CG_MOST_CODES * steps.square[15];
+        assert_true(fabs(portable_take(&run, &blocks, CG_MOST_CODES, values) - wanted) < 1e-12 * wanted);
+        assert_true(fabs(cg_take_codes(&run, &blocks, CG_MOST_CODES, values) - wanted) < 1e-12 * wanted);
     }
 }
 
@@ -83,6 +107,7 @@ static void test_what_fits(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_bits), cmocka_unit_test(test_what_fits)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_bits), cmocka_unit_test(test_greatest),
+                                       cmocka_unit_test(test_what_fits)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
