@@ -2,6 +2,7 @@
 #include "cognate/mem.h"
 #include "pieces.h"
 #include <stdlib.h>
+#include <string.h>
 
 /* Enough for segments of some KiB of two members; more gains little. */
 enum { MOST_BYTES = 64 << 20 };
@@ -46,7 +47,7 @@ int cg_ahead_init(struct cg_ahead *ahead, const struct cg_plan *plan, const stru
         return 0;
     ahead->bytes = bytes / gathered / 128 * 128;
     ahead->window = cg_new((size_t)gathered, sizeof *ahead->window, err);
-    ahead->memory = ahead->window ? cg_new_aligned((size_t)bytes, 1, err) : NULL;
+    ahead->memory = ahead->window ? cg_new_scattered((size_t)bytes, err) : NULL;
     for (int32_t k = 0; ahead->memory && k < gathered; k++)
         ahead->window[k].memory = ahead->memory + k * ahead->bytes;
     return ahead->memory ? 0 : -1;
@@ -59,14 +60,9 @@ void cg_ahead_release(struct cg_ahead *ahead)
     *ahead = (struct cg_ahead){0};
 }
 
-static uint8_t *held_in(const struct cg_ahead *ahead, const struct cg_window *window)
-{
-    return window->memory + (window->second ? ahead->bytes / 2 : 0);
-}
-
-/* Gathers the chunks from element `first` on that fit half the window, into the other half; whole chunks,
- * since rows are whole in them. */
-static int fill_window(const struct cg_ahead *ahead, struct cg_window *window, struct cg_gather *from,
+/* Gathers the chunks from element `first` on that fit the window; whole chunks, since rows are whole in them.
+ */
+static int fill_window(struct cg_window *window, struct cg_gather *from,
                        const struct cg_bundle_member *member, const struct cg_bundle *bundle, int64_t first,
                        int64_t chunks, struct cg_err *err)
 {
@@ -74,12 +70,10 @@ static int fill_window(const struct cg_ahead *ahead, struct cg_window *window, s
     int64_t end = window->task->end_chunk * chunk, total = bundle->rows * bundle->columns;
     if (window->task->work != CG_WORK_SUMS || end > total)
         end = total;
-    window->second = !window->second;
     window->first = first;
     window->n = end - first < chunks * chunk ? end - first : chunks * chunk;
     return cg_gather(from, cg_stored_elements(member->dtype, member->grain, first),
-                     cg_stored_elements(member->dtype, member->grain, window->n), held_in(ahead, window),
-                     err);
+                     cg_stored_elements(member->dtype, member->grain, window->n), window->memory, err);
 }
 
 int cg_ahead_read(struct cg_ahead *ahead, struct cg_gather *from, const struct cg_bundle_member *member,
@@ -89,7 +83,7 @@ int cg_ahead_read(struct cg_ahead *ahead, struct cg_gather *from, const struct c
     const struct cg_bundle *bundle = &ahead->plan->bundles[piece->task->bundle];
     int64_t chunk = cg_chunk_elements(bundle->rows, bundle->columns), chunks = 0;
     if (cg_is_gathered(member->view) && piece->elements > 0)
-        chunks = ahead->bytes / 2 / cg_grain_bytes(member->grain, chunk);
+        chunks = ahead->bytes / cg_grain_bytes(member->grain, chunk);
     *data = out;
     if (chunks * chunk <= piece->elements)
         return cg_gather(from, cg_stored_elements(member->dtype, member->grain, piece->first),
@@ -97,9 +91,13 @@ int cg_ahead_read(struct cg_ahead *ahead, struct cg_gather *from, const struct c
     struct cg_window *window = &ahead->window[gathered_in(ahead->plan, piece->task, m)];
     if (window->task != piece->task || piece->first >= window->first + window->n) {
         window->task = piece->task;
-        if (fill_window(ahead, window, from, member, bundle, piece->first, chunks, err) < 0)
+        if (fill_window(window, from, member, bundle, piece->first, chunks, err) < 0)
             return -1;
     }
-    *data = held_in(ahead, window) + cg_grain_bytes(member->grain, piece->first - window->first);
+    *data = window->memory + cg_grain_bytes(member->grain, piece->first - window->first);
+    if (piece->first + piece->elements == window->first + window->n) { /* the next read fills it anew */
+        memcpy(out, *data, (size_t)cg_grain_bytes(member->grain, piece->elements));
+        *data = out;
+    }
     return 0;
 }
