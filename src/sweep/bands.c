@@ -61,6 +61,19 @@ CG_ALWAYS_INLINE void turn(eight_floats line[CG_BAND])
     memcpy(line, mixed, sizeof mixed);
 }
 
+CG_CLONES void cg_band_turn(const float *restrict from, size_t from_pitch, float *restrict to,
+                            size_t to_pitch, size_t rows)
+{
+    for (size_t first = 0; first < rows; first += CG_BAND) {
+        eight_floats line[CG_BAND];
+        for (size_t k = 0; k < CG_BAND; k++)
+            memcpy(&line[k], from + k * from_pitch + first, sizeof line[k]);
+        turn(line);
+        for (size_t r = 0; r < CG_BAND && first + r < rows; r++)
+            memcpy(to + (first + r) * to_pitch, &line[r], sizeof line[r]);
+    }
+}
+
 CG_ALWAYS_INLINE void take(const struct cg_band *band, const struct cg_band_codes *codes, int bits,
                            size_t columns, float *restrict values, size_t pitch)
 {

@@ -42,6 +42,16 @@ void cg_codes_of_bits(const uint8_t *bytes, size_t first, int bits, int offset, 
     any_bits(bytes, first + done * (size_t)bits, bits, offset, n - done, code + done);
 }
 
+CG_CLONES void cg_split_words(const uint8_t *restrict words, size_t n, uint8_t *restrict planes)
+{
+    for (size_t i = 0; i < n; i++) {
+        planes[i] = words[4 * i];
+        planes[n + i] = words[4 * i + 1];
+        planes[2 * n + i] = words[4 * i + 2];
+        planes[3 * n + i] = words[4 * i + 3];
+    }
+}
+
 /* ---- Eight codes at a time. Spelled out as vectors, since of the same loops over elements gcc makes none
  * for instructions older than AVX-512. Comparisons of vectors give -1. ---- */
 
@@ -63,6 +73,29 @@ CG_ALWAYS_INLINE void nibbles_of(const uint8_t *bytes, bool high_first, eight_in
     const eight_ints low = {0, 4, 8, 12, 16, 20, 24, 28}, high = {4, 0, 12, 8, 20, 16, 28, 24};
     int32_t w = word_at(bytes);
     *out = (eight_ints){w, w, w, w, w, w, w, w} >> (high_first ? high : low);
+}
+
+/* Whole words of zero points of four bits. */
+CG_CLONES static void zeros_of_words(const uint8_t *bytes, int add, bool awq, size_t n, float *restrict zero)
+{
+    const eight_ints in_order = {0, 4, 8, 12, 16, 20, 24, 28}, by_awq = {0, 16, 4, 20, 8, 24, 12, 28};
+    for (size_t i = 0; i < n; i += EIGHT) {
+        int32_t w = word_at(bytes + i / 2);
+        eight_ints x = (eight_ints){w, w, w, w, w, w, w, w} >> (awq ? by_awq : in_order);
+        eight_floats number = __builtin_convertvector((x + add) & 15, eight_floats);
+        memcpy(zero + i, &number, sizeof number);
+    }
+}
+
+void cg_zeros_of_bits(const uint8_t *bytes, size_t first, int bits, int add, bool awq, size_t n, float *zero)
+{
+    if (bits == 4 && (first | n) % EIGHT == 0) {
+        zeros_of_words(bytes + first / 2, add, awq, n, zero);
+        return;
+    }
+    cg_codes_of_bits(bytes, first * (size_t)bits, bits, -add, n, zero);
+    for (size_t i = 0; i < n; i++)
+        zero[i] = (float)((int)zero[i] & ((1 << bits) - 1));
 }
 
 CG_ALWAYS_INLINE void bytes_of(const uint8_t *b, eight_ints *out)
@@ -169,8 +202,6 @@ CG_ALWAYS_INLINE void eight_codes(enum cg_code_kind kind, const struct cg_code_r
     }
     if (has_nibbles(kind))
         nibbles_of(bytes + i / 2, kind == CG_CODE_TABLE_HIGH, &x);
-    else if (kind == CG_CODE_AWQ)
-        memcpy(&x, bytes + i * sizeof(int32_t), sizeof x);
     else
         bytes_of(bytes + i, &x);
     if (kind == CG_CODE_TABLE_LOW) {
@@ -189,8 +220,8 @@ CG_ALWAYS_INLINE void eight_codes(enum cg_code_kind kind, const struct cg_code_r
             x = (x & 15) - run->offset;
         if (kind == CG_CODE_OCTETS)
             x = x - run->offset;
-        if (kind == CG_CODE_AWQ)
-            x = x >> run->shift & 15;
+        if (kind == CG_CODE_HALVES)
+            x = (x >> run->shift & 15) - run->offset;
         *code = __builtin_convertvector(x, eight_floats);
     }
 }
@@ -200,7 +231,7 @@ CG_ALWAYS_INLINE void one_code(enum cg_code_kind kind, const struct cg_code_run 
                                float *square)
 {
     union {
-        uint8_t bytes[EIGHT * sizeof(int32_t)];
+        uint8_t bytes[EIGHT];
         float number[EIGHT];
     } eight = {{0}};
     struct cg_code_run one = *run;
@@ -208,8 +239,6 @@ CG_ALWAYS_INLINE void one_code(enum cg_code_kind kind, const struct cg_code_run 
     one.number = eight.number;
     if (kind == CG_CODE_NUMBERS)
         eight.number[0] = run->number[i];
-    else if (kind == CG_CODE_AWQ)
-        memcpy(eight.bytes, run->bytes + i * sizeof(int32_t), sizeof(int32_t));
     else if (!has_nibbles(kind))
         eight.bytes[0] = run->bytes[i];
     else /* the second of a byte takes the place of the first */
@@ -323,7 +352,7 @@ TAKER(take_numbers, CG_CODE_NUMBERS)
 TAKER(take_nibbles, CG_CODE_NIBBLES)
 TAKER(take_octets, CG_CODE_OCTETS)
 TAKER(take_integers, CG_CODE_INTEGERS)
-TAKER(take_awq, CG_CODE_AWQ)
+TAKER(take_halves, CG_CODE_HALVES)
 TAKER(take_table_low, CG_CODE_TABLE_LOW)
 TAKER(take_table_high, CG_CODE_TABLE_HIGH)
 TAKER(take_e4m3, CG_CODE_F8_E4M3)
@@ -432,16 +461,11 @@ double cg_take_codes(const struct cg_code_run *run, const struct cg_code_blocks 
 {
     static double (*const takers[CG_CODE_KINDS])(const struct cg_code_run *, const struct cg_code_blocks *,
                                                  size_t, float *restrict) = {
-        [CG_CODE_NUMBERS] = take_numbers,
-        [CG_CODE_NIBBLES] = take_nibbles,
-        [CG_CODE_OCTETS] = take_octets,
-        [CG_CODE_INTEGERS] = take_integers,
-        [CG_CODE_AWQ] = take_awq,
-        [CG_CODE_TABLE_LOW] = take_table_low,
-        [CG_CODE_TABLE_HIGH] = take_table_high,
-        [CG_CODE_F8_E4M3] = take_e4m3,
-        [CG_CODE_F8_E5M2] = take_e5m2,
-        [CG_CODE_F8_E4M3FNUZ] = take_e4m3fnuz,
+        [CG_CODE_NUMBERS] = take_numbers,       [CG_CODE_NIBBLES] = take_nibbles,
+        [CG_CODE_OCTETS] = take_octets,         [CG_CODE_INTEGERS] = take_integers,
+        [CG_CODE_HALVES] = take_halves,         [CG_CODE_TABLE_LOW] = take_table_low,
+        [CG_CODE_TABLE_HIGH] = take_table_high, [CG_CODE_F8_E4M3] = take_e4m3,
+        [CG_CODE_F8_E5M2] = take_e5m2,          [CG_CODE_F8_E4M3FNUZ] = take_e4m3fnuz,
         [CG_CODE_F8_E5M2FNUZ] = take_e5m2fnuz,
     };
     if (cg_nibbles_fit(run, blocks, n))

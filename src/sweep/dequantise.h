@@ -6,6 +6,7 @@
 #include "codes.h"
 #include "cognate/err.h"
 #include "cognate/quantised.h"
+#include "lookups.h"
 
 /* One member's, for a task and then for another's. All zero to start with. */
 struct cg_dequantiser {
@@ -18,6 +19,9 @@ struct cg_dequantiser {
     int64_t padded_blocks;          /* a multiple of eight; scales beyond the blocks are 0 */
     float global;
     enum cg_code_kind code_kind;
+    uint8_t *split; /* [4][columns] AWQ's words of eight rows, byte by byte: two rows' codes in each */
+    size_t split_capacity;
+    int64_t split_at; /* the first of those rows; -1: none yet */
     float least_code, most_code;
     float table[16]; /* what codes of 4 bits stand for */
     struct cg_code_steps steps;
@@ -25,14 +29,18 @@ struct cg_dequantiser {
     bool by_group;  /* columns belong to blocks in no order */
     int32_t *group; /* [columns] then, the block of each */
     size_t groups_capacity;
-    float *tile_scale, *tile_zero; /* [rows of a tile][column_blocks], where scales are by column; by_group
-                                      [padded_blocks][CG_BAND], and room for a row behind */
+    float *tile_scale, *tile_zero; /* [rows of a tile][padded_blocks], where scales are by column; by_group
+                                      [padded_blocks][CG_BAND] */
     size_t scales_capacity, zeros_capacity;
     int64_t tile_at; /* the first row of the tile, or of the band; -1: none yet */
     float *band;     /* [CG_BAND][band_pitch] by_group, the values of a band when all its codes are held */
     int64_t band_pitch;
     double *square; /* [CG_BAND][padded_blocks], of the band's scales */
     bool band_held;
+    bool looks_up;   /* the scales of a band by lookup then, when values are wanted */
+    uint8_t *places; /* [columns] */
+    size_t places_capacity;
+    struct cg_lookup lookup[CG_BAND];
     float band_low, band_high; /* no value of the band lies beyond */
     int32_t *count, *before;   /* columns of each block: in a run, and before every COUNTED-th */
     size_t squares_capacity, counts_capacity, before_capacity;
