@@ -13,9 +13,6 @@ void *cg_new(size_t n, size_t size, struct cg_err *err);
 /* As cg_new, aligned to 64 bytes and not zeroed. */
 void *cg_new_aligned(size_t n, size_t size, struct cg_err *err);
 
-/* Memory that is written in many places far apart: in large pages where the system has them. Not zeroed. */
-void *cg_new_scattered(size_t bytes, struct cg_err *err);
-
 /* Makes room for `need` items in *array (capacity in items); grows by half at least, new items are zeroed. */
 int cg_grow(void **array, size_t *capacity, size_t need, size_t size, struct cg_err *err);
 

@@ -1,9 +1,8 @@
 #include "cognate/mem.h"
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
-enum { ALIGNMENT = 64, LARGE_PAGE = 2 << 20 };
+enum { ALIGNMENT = 64 };
 
 static void *short_of_memory(size_t n, size_t size, struct cg_err *err)
 {
@@ -24,20 +23,6 @@ void *cg_new_aligned(size_t n, size_t size, struct cg_err *err)
         return short_of_memory(n, size, err);
     void *memory = aligned_alloc(ALIGNMENT, (bytes / ALIGNMENT + 1) * ALIGNMENT);
     return memory ? memory : short_of_memory(n, size, err);
-}
-
-void *cg_new_scattered(size_t bytes, struct cg_err *err)
-{
-    if (bytes < LARGE_PAGE || bytes > SIZE_MAX - LARGE_PAGE)
-        return cg_new_aligned(bytes, 1, err);
-    size_t whole = (bytes + LARGE_PAGE - 1) / LARGE_PAGE * LARGE_PAGE;
-    void *memory = aligned_alloc(LARGE_PAGE, whole);
-    if (!memory)
-        return short_of_memory(bytes, 1, err);
-#ifdef MADV_HUGEPAGE
-    madvise(memory, whole, MADV_HUGEPAGE); /* small ones do where it is refused */
-#endif
-    return memory;
 }
 
 int cg_grow(void **array, size_t *capacity, size_t need, size_t size, struct cg_err *err)

@@ -47,7 +47,7 @@ int cg_ahead_init(struct cg_ahead *ahead, const struct cg_plan *plan, const stru
         return 0;
     ahead->bytes = bytes / gathered / 128 * 128;
     ahead->window = cg_new((size_t)gathered, sizeof *ahead->window, err);
-    ahead->memory = ahead->window ? cg_new_scattered((size_t)bytes, err) : NULL;
+    ahead->memory = ahead->window ? cg_new_aligned((size_t)bytes, 1, err) : NULL;
     for (int32_t k = 0; ahead->memory && k < gathered; k++)
         ahead->window[k].memory = ahead->memory + k * ahead->bytes;
     return ahead->memory ? 0 : -1;
