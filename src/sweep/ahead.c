@@ -4,8 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Enough for segments of some KiB of two members; more gains little. */
-enum { MOST_BYTES = 64 << 20 };
+/* Enough for segments of some KiB of two members. Longer ones than LONG_SEGMENT gain little, and pages that
+ * are not touched cost nothing. */
+enum { MOST_BYTES = 64 << 20, LONG_SEGMENT = 32000 };
 
 static bool any_gathered(const struct cg_plan *plan)
 {
@@ -60,6 +61,18 @@ void cg_ahead_release(struct cg_ahead *ahead)
     *ahead = (struct cg_ahead){0};
 }
 
+/* After how many chunks of a gathered member segments are long enough. */
+static int64_t chunks_of_long_segments(const struct cg_bundle_member *member, int64_t chunk)
+{
+    const struct cg_view *view = member->view;
+    int last = view->axes - 1;
+    if (last == 0 || view->extent[last] == 0)
+        return INT64_MAX;
+    int64_t rows = cg_stored_elements(member->dtype, member->grain, chunk) / view->extent[last];
+    int64_t bytes = cg_dtype_bytes(member->dtype, rows * view->stride[last - 1]);
+    return bytes > 0 ? (LONG_SEGMENT + bytes - 1) / bytes : INT64_MAX;
+}
+
 /* Gathers the chunks from element `first` on that fit the window; whole chunks, since rows are whole in them.
  */
 static int fill_window(struct cg_window *window, struct cg_gather *from,
@@ -82,8 +95,11 @@ int cg_ahead_read(struct cg_ahead *ahead, struct cg_gather *from, const struct c
 {
     const struct cg_bundle *bundle = &ahead->plan->bundles[piece->task->bundle];
     int64_t chunk = cg_chunk_elements(bundle->rows, bundle->columns), chunks = 0;
-    if (cg_is_gathered(member->view) && piece->elements > 0)
-        chunks = ahead->bytes / cg_grain_bytes(member->grain, chunk);
+    if (cg_is_gathered(member->view) && piece->elements > 0) {
+        int64_t room = ahead->bytes / cg_grain_bytes(member->grain, chunk);
+        chunks = chunks_of_long_segments(member, chunk);
+        chunks = chunks < room ? chunks : room;
+    }
     *data = out;
     if (chunks * chunk <= piece->elements)
         return cg_gather(from, cg_stored_elements(member->dtype, member->grain, piece->first),

@@ -49,6 +49,11 @@ static void side_numbers(const struct cg_dequantiser *d, enum cg_side_kind kind,
     }
 }
 
+static float factor_of(const struct cg_quantised *how)
+{
+    return how->factor != 0 ? how->factor : 1;
+}
+
 /* Scale b of a row lies at first + b * step. */
 static int64_t scale_at(const struct cg_dequantiser *d, int64_t row, int64_t *step)
 {
@@ -133,6 +138,18 @@ void cg_load_column(const struct cg_dequantiser *d, int64_t row, int64_t n, int6
     load_column_of_zeros(d, first, n, zero);
 }
 
+/* Columns lie too far apart to be foreseen by the processor. */
+static void ask_for_column(const struct cg_dequantiser *d, int64_t row, int64_t block)
+{
+    enum { LINE = 64, LINES = 2 };
+    int64_t first = block * d->how->rows + row;
+    const uint8_t *scale = d->side[CG_SIDE_SCALE] + cg_dtype_bytes(d->kind[CG_SIDE_SCALE]->dtype, first);
+    for (int k = 0; k < LINES; k++)
+        __builtin_prefetch(scale + k * LINE);
+    if (d->kind[CG_SIDE_ZERO] && d->how->zeros != CG_ZEROS_NUMBERS)
+        __builtin_prefetch(d->side[CG_SIDE_ZERO] + first * d->how->bits / 8);
+}
+
 /* Rows whose scales are loaded at a time, and columns. By column, those of one row lie pages apart. */
 enum { TILE = 64, FEW = 8 };
 
@@ -140,6 +157,8 @@ enum { TILE = 64, FEW = 8 };
 static void load_tile(struct cg_dequantiser *d, int64_t row, int64_t n)
 {
     float scale[FEW * TILE] = {0}, zero[FEW * TILE] = {0};
+    for (int64_t block = 0; block < d->column_blocks; block++)
+        ask_for_column(d, row, block);
     for (int64_t block = 0; block < d->column_blocks; block += FEW) {
         for (int64_t b = 0; b < FEW && block + b < d->column_blocks; b++)
             cg_load_column(d, row, n, block + b, scale + b * TILE, zero + b * TILE);
@@ -158,19 +177,48 @@ void cg_load_row(const struct cg_dequantiser *d, int64_t row, int64_t first, siz
         memset(zero, 0, n * sizeof *zero);
 }
 
-static void find_scales(struct cg_dequantiser *d, int64_t row, int64_t first, size_t n, struct cg_scales *out)
+/* Scales that lie by column: those of a row within its tile, and where its values can lie. */
+static void find_row(struct cg_dequantiser *d, int64_t row)
 {
-    if (!d->how->scales_by_column) {
-        cg_load_row(d, row, first, n, out->scale, out->zero);
-        return;
-    }
     int64_t tile = row - row % TILE, left = d->how->rows - tile;
-    int64_t at = (row - tile) * d->padded_blocks + first;
     if (d->tile_at != tile)
         load_tile(d, tile, left < TILE ? left : TILE);
     d->tile_at = tile;
-    memcpy(out->scale, d->tile_scale + at, n * sizeof *out->scale);
-    memcpy(out->zero, d->tile_zero + at, n * sizeof *out->zero);
+    d->row_at = row;
+    d->row_scale = d->tile_scale + (row - tile) * d->padded_blocks;
+    d->row_zero = d->tile_zero + (row - tile) * d->padded_blocks;
+    d->row_low = INFINITY;
+    d->row_high = -INFINITY;
+    struct cg_code_blocks blocks = {d->row_scale, d->row_zero, 0, 1, factor_of(d->how), false};
+    cg_code_bounds(d->least_code, d->most_code, &blocks, (size_t)d->column_blocks, &d->row_low, &d->row_high);
+}
+
+/* The scales and zero points of a run of n columns, in `room` or where they are, and where its values can
+ * lie.
+ */
+static struct cg_code_blocks find_blocks(struct cg_dequantiser *d, int64_t row, int64_t column, size_t n,
+                                         struct cg_scales *room)
+{
+    const struct cg_quantised *how = d->how;
+    int64_t length = how->block_columns, first = column / length;
+    struct cg_code_blocks blocks = {.scale = room->scale,
+                                    .zero = room->zero,
+                                    .skip = (size_t)(column - first * length),
+                                    .length = (size_t)length,
+                                    .factor = factor_of(how),
+                                    .whole = d->whole_zeros};
+    if (how->scales_by_column) {
+        if (d->row_at != row)
+            find_row(d, row);
+        blocks.scale = d->row_scale + first;
+        blocks.zero = d->row_zero + first;
+        d->low = fminf(d->low, d->row_low);
+        d->high = fmaxf(d->high, d->row_high);
+    } else {
+        cg_load_row(d, row, first, (blocks.skip + n - 1) / blocks.length + 1, room->scale, room->zero);
+        cg_code_bounds(d->least_code, d->most_code, &blocks, n, &d->low, &d->high);
+    }
+    return blocks;
 }
 
 /* The eight rows of AWQ's words that a row lies in. */
@@ -182,17 +230,18 @@ static void split_band(struct cg_dequantiser *d, int64_t row)
     d->split_at = first;
 }
 
-struct cg_code_run cg_codes_of(struct cg_dequantiser *d, int64_t first, size_t n, float number[CG_MOST_CODES])
+struct cg_code_run cg_codes_of(struct cg_dequantiser *d, int64_t row, int64_t column, size_t n,
+                               float number[CG_MOST_CODES])
 {
     const struct cg_quantised *how = d->how;
     struct cg_code_run run = {
         .kind = d->code_kind, .offset = how->offset, .table = d->table, .steps = &d->steps};
-    size_t at = (size_t)(first - d->codes_first), bit = at * (size_t)how->bits;
+    size_t at = (size_t)(row * d->columns + column - d->codes_first), bit = at * (size_t)how->bits;
     run.bytes = d->codes + bit / 8;
     if (run.kind == CG_CODE_HALVES) {
-        int nibble = cg_awq_nibble[first / d->columns % 8];
-        split_band(d, first / d->columns);
-        run.bytes = d->split + nibble / 2 * d->columns + first % d->columns;
+        int nibble = cg_awq_nibble[row % 8];
+        split_band(d, row);
+        run.bytes = d->split + nibble / 2 * d->columns + column;
         run.shift = nibble % 2 * 4;
     } else if (run.kind == CG_CODE_NUMBERS || bit % 8 != 0) {
         cg_codes_of_bits(d->codes, bit, how->bits, how->offset, n, number);
@@ -203,28 +252,24 @@ struct cg_code_run cg_codes_of(struct cg_dequantiser *d, int64_t first, size_t n
 }
 
 /* A run within one row; where two codes share a byte, from the first of one on. */
-static double dequantise_run(struct cg_dequantiser *d, int64_t first, size_t n, float *values)
+static double dequantise_run(struct cg_dequantiser *d, int64_t row, int64_t column, size_t n, float *values)
 {
-    struct cg_scales scales;
-    float number[CG_MOST_CODES], factor = d->how->factor != 0 ? d->how->factor : 1;
-    int64_t row = first / d->columns, column = first % d->columns, length = d->how->block_columns;
+    struct cg_scales room;
+    float number[CG_MOST_CODES];
+    double factor = (double)factor_of(d->how);
     if (d->by_group)
-        return cg_dequantise_shuffled(d, first, n, values, NULL);
-    struct cg_code_run run = cg_codes_of(d, first, n, number);
-    size_t skip = (size_t)(column % length);
-    find_scales(d, row, column / length, (skip + n - 1) / (size_t)length + 1, &scales);
-    bool whole = !d->kind[CG_SIDE_ZERO] || (d->how->zeros != CG_ZEROS_NUMBERS && d->how->bits <= 4);
-    struct cg_code_blocks blocks = {scales.scale, scales.zero, skip, (size_t)length, factor, whole};
-    cg_code_bounds(d->least_code, d->most_code, &blocks, n, &d->low, &d->high);
-    return cg_take_codes(&run, &blocks, n, values) * (double)factor * (double)factor / 12;
+        return cg_dequantise_shuffled(d, row, column, n, values, NULL);
+    struct cg_code_run run = cg_codes_of(d, row, column, n, number);
+    struct cg_code_blocks blocks = find_blocks(d, row, column, n, &room);
+    return cg_take_codes(&run, &blocks, n, values) * factor * factor / 12;
 }
 
 /* One value in the second half of a byte. */
-static double dequantise_odd(struct cg_dequantiser *d, int64_t first, float *value)
+static double dequantise_odd(struct cg_dequantiser *d, int64_t row, int64_t column, float *value)
 {
     float both[2];
-    double sum = dequantise_run(d, first - 1, 2, both);
-    sum -= dequantise_run(d, first - 1, 1, value);
+    double sum = dequantise_run(d, row, column - 1, 2, both);
+    sum -= dequantise_run(d, row, column - 1, 1, value);
     *value = both[1];
     return sum;
 }
@@ -235,6 +280,7 @@ void cg_dequantiser_hold(struct cg_dequantiser *d, const uint8_t *codes, int64_t
     d->codes_first = first;
     d->codes_end = first + n;
     d->tile_at = -1;
+    d->row_at = -1;
     d->split_at = -1;
 }
 
@@ -246,19 +292,22 @@ double cg_dequantise(struct cg_dequantiser *d, int64_t first, size_t n, float *r
     *values = room;
     assert(n <= CG_MOST_CODES);
     bool paired = d->how->codes == CG_CODES_E2M1 || d->how->codes == CG_CODES_TABLE;
-    if (d->by_group && first % d->columns + (int64_t)n <= d->columns)
-        return cg_dequantise_shuffled(d, first, n, room, values);
-    for (size_t done = 0; done < n;) {
-        int64_t at = first + (int64_t)done, left = d->columns - at % d->columns;
-        size_t run = (size_t)left < n - done ? (size_t)left : n - done;
-        if (paired && (at - d->codes_first) % 2 != 0) {
-            run = 1;
-            sum += dequantise_odd(d, at, room + done);
-        } else {
-            sum += dequantise_run(d, at, run, room + done);
+    int64_t row = first / d->columns, column = first - row * d->columns;
+    if (d->by_group && column + (int64_t)n <= d->columns)
+        return cg_dequantise_shuffled(d, row, column, n, room, values);
+    for (size_t done = 0; done < n; row++, column = 0)
+        while (done < n && column < d->columns) {
+            int64_t left = d->columns - column, at = row * d->columns + column;
+            size_t run = (size_t)left < n - done ? (size_t)left : n - done;
+            if (paired && (at - d->codes_first) % 2 != 0) {
+                run = 1;
+                sum += dequantise_odd(d, row, column, room + done);
+            } else {
+                sum += dequantise_run(d, row, column, run, room + done);
+            }
+            done += run;
+            column += (int64_t)run;
         }
-        done += run;
-    }
     return sum;
 }
 
@@ -373,6 +422,7 @@ static int begin_tables(struct cg_dequantiser *d, const struct place *place, str
     if (d->kind[CG_SIDE_TABLE] && begin_table(d, place, err) < 0)
         return -1;
     find_outermost(d);
+    d->whole_zeros = !d->kind[CG_SIDE_ZERO] || (d->how->zeros != CG_ZEROS_NUMBERS && d->how->bits <= 4);
     return 0;
 }
 

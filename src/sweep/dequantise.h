@@ -22,6 +22,7 @@ struct cg_dequantiser {
     uint8_t *split; /* [4][columns] AWQ's words of eight rows, byte by byte: two rows' codes in each */
     size_t split_capacity;
     int64_t split_at; /* the first of those rows; -1: none yet */
+    bool whole_zeros; /* zero points are small whole numbers */
     float least_code, most_code;
     float table[16]; /* what codes of 4 bits stand for */
     struct cg_code_steps steps;
@@ -33,9 +34,12 @@ struct cg_dequantiser {
                                       [padded_blocks][CG_BAND] */
     size_t scales_capacity, zeros_capacity;
     int64_t tile_at; /* the first row of the tile, or of the band; -1: none yet */
-    float *band;     /* [CG_BAND][band_pitch] by_group, the values of a band when all its codes are held */
-    int64_t band_pitch;
-    double *square; /* [CG_BAND][padded_blocks], of the band's scales */
+    int64_t row_at;  /* the row of the tile that was found last; -1: none yet */
+    const float *row_scale, *row_zero;
+    float row_low, row_high; /* no value of it lies beyond */
+    float *band; /* [CG_BAND][band_pitch] by_group, the values of a band when all its codes are held */
+    int64_t band_pitch, band_end; /* the row behind the band */
+    double *square;               /* [CG_BAND][padded_blocks], of the band's scales */
     bool band_held;
     bool looks_up;   /* the scales of a band by lookup then, when values are wanted */
     uint8_t *places; /* [columns] */

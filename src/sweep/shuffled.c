@@ -7,12 +7,14 @@
 
 enum { COUNTED = 256 }; /* columns of each block are counted up to each such column */
 
-/* The first row of the band that a row belongs to. Bands begin with the first whole row of codes that are
- * held; what is held of the row before is a band of its own. */
-static int64_t band_of(const struct cg_dequantiser *d, int64_t row)
+/* The first row of the band that a row belongs to, and its end. Bands begin with the first whole row of codes
+ * that are held; what is held of the row before is a band of its own. */
+static int64_t begin_of_band(struct cg_dequantiser *d, int64_t row)
 {
     int64_t whole = (d->codes_first + d->columns - 1) / d->columns;
-    return row < whole ? row : whole + (row - whole) / CG_BAND * CG_BAND;
+    int64_t first = row < whole ? row : whole + (row - whole) / CG_BAND * CG_BAND;
+    d->band_end = row < whole ? row + 1 : first + CG_BAND;
+    return first;
 }
 
 static void take_band(struct cg_dequantiser *d, int64_t first)
@@ -42,9 +44,9 @@ static void load_scales(struct cg_dequantiser *d, int64_t first, int64_t n)
 }
 
 /* What all rows of a band need, and its values, if all of its codes are held and nothing is looked up. */
-static void load_band(struct cg_dequantiser *d, int64_t first)
+static void load_band(struct cg_dequantiser *d, int64_t row)
 {
-    int64_t left = d->how->rows - first;
+    int64_t first = begin_of_band(d, row), left = d->how->rows - first;
     d->tile_at = first;
     load_scales(d, first, left < CG_BAND ? left : CG_BAND);
     cg_band_squares(d->tile_scale, (size_t)d->padded_blocks, d->square);
@@ -74,16 +76,17 @@ static void count_blocks(struct cg_dequantiser *d, int64_t column, int64_t n)
 }
 
 /* A row's part of a band that is not held whole, or whose codes are bytes: these have steps of their own. */
-static double take_alone(struct cg_dequantiser *d, int64_t first, size_t row, size_t n, float *values)
+static double take_alone(struct cg_dequantiser *d, int64_t row, int64_t column, size_t n, float *values)
 {
     const float one = 1, none = 0;
     float number[CG_MOST_CODES], code[CG_MOST_CODES];
     struct cg_scales scales;
-    const int32_t *block = d->group + first % d->columns;
-    struct cg_code_run run = cg_codes_of(d, first, n, number);
+    const int32_t *block = d->group + column;
+    size_t in_band = (size_t)(row - d->tile_at);
+    struct cg_code_run run = cg_codes_of(d, row, column, n, number);
     for (size_t i = 0; i < n; i++) {
-        scales.scale[i] = d->tile_scale[CG_BAND * (size_t)block[i] + row];
-        scales.zero[i] = d->tile_zero[CG_BAND * (size_t)block[i] + row];
+        scales.scale[i] = d->tile_scale[CG_BAND * (size_t)block[i] + in_band];
+        scales.zero[i] = d->tile_zero[CG_BAND * (size_t)block[i] + in_band];
     }
     if (d->how->codes == CG_CODES_BYTES)
         return cg_take_codes(&run, &(struct cg_code_blocks){scales.scale, scales.zero, 0, 1, 1, false}, n,
@@ -94,19 +97,20 @@ static double take_alone(struct cg_dequantiser *d, int64_t first, size_t row, si
     return 0;
 }
 
-double cg_dequantise_shuffled(struct cg_dequantiser *d, int64_t first, size_t n, float *room,
+double cg_dequantise_shuffled(struct cg_dequantiser *d, int64_t row, int64_t column, size_t n, float *room,
                               const float **values)
 {
-    int64_t column = first % d->columns, row = first / d->columns, band = band_of(d, row);
     double sum = 0;
-    if (d->tile_at != band)
-        load_band(d, band);
+    if (d->tile_at < 0 || row < d->tile_at || row >= d->band_end)
+        load_band(d, row);
+    int64_t band = d->tile_at;
     const float *held = d->band + (row - band) * d->band_pitch + column;
     if (d->looks_up && (column | (int64_t)n) % CG_LOOKUP_COLUMNS == 0)
         cg_lookup_take(&d->lookup[row - band], (size_t)d->column_blocks,
-                       d->codes + (first - d->codes_first) / 2, d->places + column, n, room);
+                       d->codes + (row * d->columns + column - d->codes_first) / 2, d->places + column, n,
+                       room);
     else if (!d->band_held)
-        sum = take_alone(d, first, (size_t)(row - band), n, room);
+        sum = take_alone(d, row, column, n, room);
     else if (values)
         *values = held;
     else

@@ -18,17 +18,17 @@ void cg_load_row(const struct cg_dequantiser *d, int64_t row, int64_t first, siz
 void cg_load_column(const struct cg_dequantiser *d, int64_t row, int64_t n, int64_t block, float *scale,
                     float *zero);
 
-/* The codes of n elements from `first` on, within a row. Those of two a byte begin with the first of one;
+/* The codes of n columns of a row, from `column` on. Those of two a byte begin with the first of one;
  * where they cannot, and where they have other than 4 or 8 bits, they become numbers here. */
-struct cg_code_run cg_codes_of(struct cg_dequantiser *d, int64_t first, size_t n,
+struct cg_code_run cg_codes_of(struct cg_dequantiser *d, int64_t row, int64_t column, size_t n,
                                float number[CG_MOST_CODES]);
 
 /* For a member that is by_group. */
 int cg_shuffled_begin(struct cg_dequantiser *d, struct cg_err *err);
 
-/* A run of columns of one row, as cg_dequantise; values that lie elsewhere are left there when `values` asks
+/* A run of n columns of a row, as cg_dequantise; values that lie elsewhere are left there when `values` asks
  * where they are. */
-double cg_dequantise_shuffled(struct cg_dequantiser *d, int64_t first, size_t n, float *room,
+double cg_dequantise_shuffled(struct cg_dequantiser *d, int64_t row, int64_t column, size_t n, float *room,
                               const float **values);
 
 #endif
