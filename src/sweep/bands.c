@@ -112,13 +112,12 @@ CG_CLONES void cg_band_take(const struct cg_band *band, const struct cg_band_cod
         take(band, codes, 8, columns, values, pitch);
 }
 
-void cg_band_squares(const float *scale, size_t blocks, double *square)
+CG_CLONES void cg_band_squares(const float *restrict scale, size_t blocks, double *restrict square)
 {
-    for (size_t b = 0; b < blocks; b++)
-        for (size_t r = 0; r < CG_BAND; r++) {
-            double of = (double)scale[CG_BAND * b + r];
-            square[r * blocks + b] = isfinite(of) ? of * of : 0;
-        }
+    for (size_t b = 0; b < blocks; b++) {
+        double of = (double)scale[b];
+        square[b] = isfinite(of) ? of * of : 0;
+    }
 }
 
 CG_CLONES void cg_band_count(const int32_t *restrict before, const int32_t *restrict after, size_t blocks,

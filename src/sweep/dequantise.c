@@ -130,8 +130,8 @@ static void load_column_of_zeros(const struct cg_dequantiser *d, int64_t first, 
                          how->zeros == CG_ZEROS_AWQ, (size_t)n, out);
 }
 
-void cg_load_column(const struct cg_dequantiser *d, int64_t row, int64_t n, int64_t block, float *scale,
-                    float *zero)
+static void load_column(const struct cg_dequantiser *d, int64_t row, int64_t n, int64_t block, float *scale,
+                        float *zero)
 {
     int64_t first = block * d->how->rows + row;
     side_numbers(d, CG_SIDE_SCALE, first, 1, (size_t)n, scale);
@@ -161,14 +161,14 @@ static void load_tile(struct cg_dequantiser *d, int64_t row, int64_t n)
         ask_for_column(d, row, block);
     for (int64_t block = 0; block < d->column_blocks; block += FEW) {
         for (int64_t b = 0; b < FEW && block + b < d->column_blocks; b++)
-            cg_load_column(d, row, n, block + b, scale + b * TILE, zero + b * TILE);
+            load_column(d, row, n, block + b, scale + b * TILE, zero + b * TILE);
         cg_band_turn(scale, TILE, d->tile_scale + block, (size_t)d->padded_blocks, (size_t)n);
         cg_band_turn(zero, TILE, d->tile_zero + block, (size_t)d->padded_blocks, (size_t)n);
     }
 }
 
-void cg_load_row(const struct cg_dequantiser *d, int64_t row, int64_t first, size_t n, float *scale,
-                 float *zero)
+static void load_row(const struct cg_dequantiser *d, int64_t row, int64_t first, size_t n, float *scale,
+                     float *zero)
 {
     load_scales(d, row, first, n, scale);
     if (d->kind[CG_SIDE_ZERO])
@@ -177,12 +177,17 @@ void cg_load_row(const struct cg_dequantiser *d, int64_t row, int64_t first, siz
         memset(zero, 0, n * sizeof *zero);
 }
 
-/* Scales that lie by column: those of a row within its tile, and where its values can lie. */
-static void find_row(struct cg_dequantiser *d, int64_t row)
+void cg_find_row(struct cg_dequantiser *d, int64_t row)
 {
-    int64_t tile = row - row % TILE, left = d->how->rows - tile;
-    if (d->tile_at != tile)
-        load_tile(d, tile, left < TILE ? left : TILE);
+    int64_t tile = row, rows = 1;
+    if (d->how->scales_by_column) {
+        tile = row - row % TILE;
+        rows = d->how->rows - tile < TILE ? d->how->rows - tile : TILE;
+    }
+    if (d->tile_at != tile && d->how->scales_by_column)
+        load_tile(d, tile, rows);
+    else if (d->tile_at != tile)
+        load_row(d, row, 0, (size_t)d->column_blocks, d->tile_scale, d->tile_zero);
     d->tile_at = tile;
     d->row_at = row;
     d->row_scale = d->tile_scale + (row - tile) * d->padded_blocks;
@@ -209,13 +214,13 @@ static struct cg_code_blocks find_blocks(struct cg_dequantiser *d, int64_t row, 
                                     .whole = d->whole_zeros};
     if (how->scales_by_column) {
         if (d->row_at != row)
-            find_row(d, row);
+            cg_find_row(d, row);
         blocks.scale = d->row_scale + first;
         blocks.zero = d->row_zero + first;
         d->low = fminf(d->low, d->row_low);
         d->high = fmaxf(d->high, d->row_high);
     } else {
-        cg_load_row(d, row, first, (blocks.skip + n - 1) / blocks.length + 1, room->scale, room->zero);
+        load_row(d, row, first, (blocks.skip + n - 1) / blocks.length + 1, room->scale, room->zero);
         cg_code_bounds(d->least_code, d->most_code, &blocks, n, &d->low, &d->high);
     }
     return blocks;
@@ -281,6 +286,8 @@ void cg_dequantiser_hold(struct cg_dequantiser *d, const uint8_t *codes, int64_t
     d->codes_end = first + n;
     d->tile_at = -1;
     d->row_at = -1;
+    d->squares_at = -1;
+    d->band_at = -1;
     d->split_at = -1;
 }
 
@@ -486,7 +493,7 @@ static int begin_groups(struct cg_dequantiser *d, const struct place *place, str
 
 static int begin_tile(struct cg_dequantiser *d, struct cg_err *err)
 {
-    size_t rows = d->by_group ? CG_BAND : d->how->scales_by_column ? TILE : 0;
+    size_t rows = d->how->scales_by_column ? TILE : d->by_group ? 1 : 0;
     size_t n = rows * (size_t)d->padded_blocks;
     d->tile_at = -1;
     if (cg_grow((void **)&d->tile_scale, &d->scales_capacity, n, sizeof *d->tile_scale, err) < 0)
@@ -533,6 +540,7 @@ void cg_dequantiser_release(struct cg_dequantiser *d)
     free(d->tile_scale);
     free(d->tile_zero);
     free(d->band);
+    free(d->tables);
     free(d->square);
     free(d->count);
     free(d->before);

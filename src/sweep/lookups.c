@@ -1,21 +1,22 @@
 #include "lookups.h"
+#include "cognate/clones.h"
 #include "nibbles_avx2.h"
 #include <assert.h>
 #include <string.h>
 
 enum { ENTRIES = 16, ABOVE = 16 };
 
-void cg_lookup_fill(const float *scale, const float *zero, int offset, size_t blocks, size_t rows,
-                    struct cg_lookup *rows_of)
+CG_CLONES void cg_lookup_fill(const float *restrict scale, const float *restrict zero, int offset,
+                              size_t blocks, struct cg_lookup *restrict row)
 {
-    for (size_t b = 0; b < blocks; b++)
-        for (size_t r = 0; r < rows; r++) {
-            uint32_t bits;
-            memcpy(&bits, scale + b * rows + r, sizeof bits);
-            rows_of[r].move[b] = (uint8_t)(ABOVE - offset - (int)zero[b * rows + r]);
-            for (int k = 0; k < 3; k++)
-                rows_of[r].byte[k][b] = (uint8_t)(bits >> 8 * (k + 1));
-        }
+    uint32_t bits[CG_LOOKUP_BLOCKS];
+    memcpy(bits, scale, blocks * sizeof *bits);
+    for (size_t b = 0; b < blocks; b++) {
+        row->move[b] = (uint8_t)(ABOVE - offset - (int)zero[b]);
+        row->byte[0][b] = (uint8_t)(bits[b] >> 8);
+        row->byte[1][b] = (uint8_t)(bits[b] >> 16);
+        row->byte[2][b] = (uint8_t)(bits[b] >> 24);
+    }
 }
 
 #if defined(__x86_64__) && defined(__GNUC__)

@@ -24,9 +24,8 @@ bool cg_lookup_fits(int64_t columns, int64_t blocks);
 /* places[columns]: the blocks of columns, in the order in which cg_lookup_take wants them. */
 void cg_lookup_places(const int32_t *block, size_t columns, uint8_t *places);
 
-/* Of `rows` rows; tables are [blocks][rows]. Zero points and offset are whole numbers, 0 to 16 together. */
-void cg_lookup_fill(const float *scale, const float *zero, int offset, size_t blocks, size_t rows,
-                    struct cg_lookup *rows_of);
+/* Of a row's blocks. Zero points and offset are whole numbers, 0 to 16 together. */
+void cg_lookup_fill(const float *scale, const float *zero, int offset, size_t blocks, struct cg_lookup *row);
 
 /* (code - zero) * scale, in float, of n codes, two a byte, the low one first. */
 void cg_lookup_take(const struct cg_lookup *row, size_t blocks, const uint8_t *codes, const uint8_t *places,

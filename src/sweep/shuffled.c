@@ -9,59 +9,56 @@ enum { COUNTED = 256 }; /* columns of each block are counted up to each such col
 
 /* The first row of the band that a row belongs to, and its end. Bands begin with the first whole row of codes
  * that are held; what is held of the row before is a band of its own. */
-static int64_t begin_of_band(struct cg_dequantiser *d, int64_t row)
+static void find_band(struct cg_dequantiser *d, int64_t row)
 {
     int64_t whole = (d->codes_first + d->columns - 1) / d->columns;
-    int64_t first = row < whole ? row : whole + (row - whole) / CG_BAND * CG_BAND;
-    d->band_end = row < whole ? row + 1 : first + CG_BAND;
-    return first;
+    d->band_at = row < whole ? row : whole + (row - whole) / CG_BAND * CG_BAND;
+    d->band_end = row < whole ? row + 1 : d->band_at + CG_BAND;
 }
 
-static void take_band(struct cg_dequantiser *d, int64_t first)
+/* The scales and zero points of a band, block by block, and its values. */
+static void take_band(struct cg_dequantiser *d)
 {
+    size_t blocks = (size_t)d->padded_blocks, table = CG_BAND * blocks;
+    float *rows = d->tables, *scale = rows + 2 * table, *zero = scale + table;
+    for (size_t r = 0; r < CG_BAND; r++) {
+        cg_find_row(d, d->band_at + (int64_t)r);
+        memcpy(rows + r * blocks, d->row_scale, blocks * sizeof *rows);
+        memcpy(rows + table + r * blocks, d->row_zero, blocks * sizeof *rows);
+    }
+    cg_band_turn(rows, blocks, scale, CG_BAND, blocks);
+    cg_band_turn(rows + table, blocks, zero, CG_BAND, blocks);
     int64_t bits = d->how->bits;
-    struct cg_band band = {d->group, d->tile_scale, d->tile_zero};
-    struct cg_band_codes codes = {d->codes + (first * d->columns - d->codes_first) * bits / 8,
+    struct cg_band band = {d->group, scale, zero};
+    struct cg_band_codes codes = {d->codes + (d->band_at * d->columns - d->codes_first) * bits / 8,
                                   (size_t)(d->columns * bits / 8), d->how->bits, d->how->offset};
     cg_band_take(&band, &codes, (size_t)d->columns, d->band, (size_t)d->band_pitch);
 }
 
-/* The scales and zero points of a band's n rows, block by block. */
-static void load_scales(struct cg_dequantiser *d, int64_t first, int64_t n)
+/* Whether a row's values lie in the band, which takes all of its codes to be held. */
+static bool is_in_band(struct cg_dequantiser *d, int64_t row)
 {
-    struct cg_scales row;
-    for (int64_t b = 0; d->how->scales_by_column && b < d->column_blocks; b++)
-        cg_load_column(d, first, n, b, d->tile_scale + b * CG_BAND, d->tile_zero + b * CG_BAND);
-    for (int64_t r = 0; !d->how->scales_by_column && r < n; r++)
-        for (int64_t b = 0, some; b < d->column_blocks; b += some) {
-            some = d->column_blocks - b < CG_MOST_CODES ? d->column_blocks - b : CG_MOST_CODES;
-            cg_load_row(d, first + r, b, (size_t)some, row.scale, row.zero);
-            for (int64_t k = 0; k < some; k++) {
-                d->tile_scale[(b + k) * CG_BAND + r] = row.scale[k];
-                d->tile_zero[(b + k) * CG_BAND + r] = row.zero[k];
-            }
-        }
+    if (!d->by_band || (d->band_at >= 0 && row >= d->band_at && row < d->band_end))
+        return d->by_band && d->band_held;
+    find_band(d, row);
+    d->band_held = d->band_at * d->columns >= d->codes_first &&
+                   (d->band_at + CG_BAND) * d->columns <= d->codes_end && d->band_end - d->band_at == CG_BAND;
+    if (d->band_held)
+        take_band(d);
+    return d->band_held;
 }
 
-/* What all rows of a band need, and its values, if all of its codes are held and nothing is looked up. */
-static void load_band(struct cg_dequantiser *d, int64_t row)
+/* A row's scales, their squares, and bytes to be looked up. */
+static void load_row(struct cg_dequantiser *d, int64_t row)
 {
-    int64_t first = begin_of_band(d, row), left = d->how->rows - first;
-    d->tile_at = first;
-    load_scales(d, first, left < CG_BAND ? left : CG_BAND);
-    cg_band_squares(d->tile_scale, (size_t)d->padded_blocks, d->square);
-    struct cg_code_blocks blocks = {d->tile_scale, d->tile_zero, 0, 1, 1, false};
-    d->band_low = INFINITY;
-    d->band_high = -INFINITY;
-    cg_code_bounds(d->least_code, d->most_code, &blocks, CG_BAND * (size_t)d->padded_blocks, &d->band_low,
-                   &d->band_high);
+    if (d->row_at != row)
+        cg_find_row(d, row);
+    if (d->squares_at == row)
+        return;
+    d->squares_at = row;
+    cg_band_squares(d->row_scale, (size_t)d->padded_blocks, d->square);
     if (d->looks_up)
-        cg_lookup_fill(d->tile_scale, d->tile_zero, d->how->offset, (size_t)d->column_blocks, CG_BAND,
-                       d->lookup);
-    d->band_held = d->how->codes == CG_CODES_BITS && !d->looks_up && cg_band_fits(d->how->bits, d->columns) &&
-                   first * d->columns >= d->codes_first && (first + CG_BAND) * d->columns <= d->codes_end;
-    if (d->band_held)
-        take_band(d, first);
+        cg_lookup_fill(d->row_scale, d->row_zero, d->how->offset, (size_t)d->column_blocks, &d->lookup);
 }
 
 /* How many columns of a run belong to each block: those before its end, less those before its beginning. */
@@ -75,18 +72,17 @@ static void count_blocks(struct cg_dequantiser *d, int64_t column, int64_t n)
         d->count[d->group[c]]++;
 }
 
-/* A row's part of a band that is not held whole, or whose codes are bytes: these have steps of their own. */
+/* Column by column. Codes that are bytes have steps of their own. */
 static double take_alone(struct cg_dequantiser *d, int64_t row, int64_t column, size_t n, float *values)
 {
     const float one = 1, none = 0;
     float number[CG_MOST_CODES], code[CG_MOST_CODES];
     struct cg_scales scales;
     const int32_t *block = d->group + column;
-    size_t in_band = (size_t)(row - d->tile_at);
     struct cg_code_run run = cg_codes_of(d, row, column, n, number);
     for (size_t i = 0; i < n; i++) {
-        scales.scale[i] = d->tile_scale[CG_BAND * (size_t)block[i] + in_band];
-        scales.zero[i] = d->tile_zero[CG_BAND * (size_t)block[i] + in_band];
+        scales.scale[i] = d->row_scale[block[i]];
+        scales.zero[i] = d->row_zero[block[i]];
     }
     if (d->how->codes == CG_CODES_BYTES)
         return cg_take_codes(&run, &(struct cg_code_blocks){scales.scale, scales.zero, 0, 1, 1, false}, n,
@@ -101,26 +97,24 @@ double cg_dequantise_shuffled(struct cg_dequantiser *d, int64_t row, int64_t col
                               const float **values)
 {
     double sum = 0;
-    if (d->tile_at < 0 || row < d->tile_at || row >= d->band_end)
-        load_band(d, row);
-    int64_t band = d->tile_at;
-    const float *held = d->band + (row - band) * d->band_pitch + column;
+    bool in_band = is_in_band(d, row);
+    const float *held = d->band + (row - d->band_at) * d->band_pitch + column;
+    load_row(d, row);
     if (d->looks_up && (column | (int64_t)n) % CG_LOOKUP_COLUMNS == 0)
-        cg_lookup_take(&d->lookup[row - band], (size_t)d->column_blocks,
+        cg_lookup_take(&d->lookup, (size_t)d->column_blocks,
                        d->codes + (row * d->columns + column - d->codes_first) / 2, d->places + column, n,
                        room);
-    else if (!d->band_held)
+    else if (!in_band)
         sum = take_alone(d, row, column, n, room);
     else if (values)
         *values = held;
     else
         memcpy(room, held, n * sizeof *room);
-    d->low = fminf(d->low, d->band_low);
-    d->high = fmaxf(d->high, d->band_high);
+    d->low = fminf(d->low, d->row_low);
+    d->high = fmaxf(d->high, d->row_high);
     if (d->how->codes != CG_CODES_BYTES) {
         count_blocks(d, column, (int64_t)n);
-        sum =
-            cg_band_rounding(d->square + (row - band) * d->padded_blocks, d->count, (size_t)d->padded_blocks);
+        sum = cg_band_rounding(d->square, d->count, (size_t)d->padded_blocks);
     }
     return sum / 12;
 }
@@ -141,25 +135,32 @@ static int begin_lookups(struct cg_dequantiser *d, struct cg_err *err)
     return 0;
 }
 
-/* Room for a band, and how many columns of each block there are before every COUNTED-th. */
+/* Room for a band's scales and values, where there are bands. */
+static int begin_bands(struct cg_dequantiser *d, struct cg_err *err)
+{
+    d->by_band = !d->looks_up && d->how->codes == CG_CODES_BITS && cg_band_fits(d->how->bits, d->columns);
+    d->band_pitch = d->columns + 2 * CG_BAND; /* rows of a power of two would share few places of the cache */
+    free(d->band);
+    free(d->tables);
+    d->band = d->tables = NULL;
+    if (!d->by_band)
+        return 0;
+    d->band = cg_new_aligned(CG_BAND * (size_t)d->band_pitch, sizeof *d->band, err);
+    d->tables = d->band ? cg_new(4 * CG_BAND * (size_t)d->padded_blocks, sizeof *d->tables, err) : NULL;
+    return d->tables ? 0 : -1;
+}
+
+/* The room that a row takes, and how many columns of each block there are before every COUNTED-th. */
 int cg_shuffled_begin(struct cg_dequantiser *d, struct cg_err *err)
 {
     int64_t blocks = d->padded_blocks;
     assert(d->how->factor == 0);
-    d->band_pitch = d->columns + 2 * CG_BAND; /* rows of a power of two would share few places of the cache */
-    free(d->band);
-    d->band = NULL;
-    if (begin_lookups(d, err) < 0 ||
-        (!d->looks_up &&
-         !(d->band = cg_new_aligned(CG_BAND * (size_t)d->band_pitch, sizeof *d->band, err))) ||
-        cg_grow((void **)&d->square, &d->squares_capacity, CG_BAND * (size_t)blocks, sizeof *d->square, err) <
-            0 ||
+    if (begin_lookups(d, err) < 0 || begin_bands(d, err) < 0 ||
+        cg_grow((void **)&d->square, &d->squares_capacity, (size_t)blocks, sizeof *d->square, err) < 0 ||
         cg_grow((void **)&d->count, &d->counts_capacity, (size_t)blocks, sizeof *d->count, err) < 0 ||
         cg_grow((void **)&d->before, &d->before_capacity, (size_t)((d->columns / COUNTED + 1) * blocks),
                 sizeof *d->before, err) < 0)
         return -1;
-    memset(d->tile_scale, 0, CG_BAND * (size_t)blocks * sizeof *d->tile_scale);
-    memset(d->tile_zero, 0, CG_BAND * (size_t)blocks * sizeof *d->tile_zero);
     memset(d->count, 0, (size_t)blocks * sizeof *d->count);
     for (int64_t c = 0; c <= d->columns; c++) {
         if (c % COUNTED == 0)

@@ -10,13 +10,10 @@ struct cg_scales {
     float scale[CG_MOST_CODES], zero[CG_MOST_CODES];
 };
 
-/* Those of blocks `first` to first + n - 1 of a row; and where they lie by column, those of n rows at a
- * block.
+/* The scales of a row, where they lie by column or the member is by_group: to row_scale and what is beside
+ * it.
  */
-void cg_load_row(const struct cg_dequantiser *d, int64_t row, int64_t first, size_t n, float *scale,
-                 float *zero);
-void cg_load_column(const struct cg_dequantiser *d, int64_t row, int64_t n, int64_t block, float *scale,
-                    float *zero);
+void cg_find_row(struct cg_dequantiser *d, int64_t row);
 
 /* The codes of n columns of a row, from `column` on. Those of two a byte begin with the first of one;
  * where they cannot, and where they have other than 4 or 8 bits, they become numbers here. */
