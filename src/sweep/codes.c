@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+typedef uint8_t sixteen_bytes __attribute__((vector_size(16)));
+
 const uint8_t cg_awq_nibble[8] = {0, 4, 1, 5, 2, 6, 3, 7};
 
 /* Eight codes fill as many bytes as they have bits. */
@@ -42,14 +44,35 @@ void cg_codes_of_bits(const uint8_t *bytes, size_t first, int bits, int offset, 
     any_bits(bytes, first + done * (size_t)bits, bits, offset, n - done, code + done);
 }
 
-CG_CLONES void cg_split_words(const uint8_t *restrict words, size_t n, uint8_t *restrict planes)
+/* Four words at a time: the bytes of each place side by side, as words of a vector. */
+CG_CLONES void cg_split_words(const uint8_t *restrict words, size_t n, uint8_t *restrict planes, size_t pitch)
 {
-    for (size_t i = 0; i < n; i++) {
-        planes[i] = words[4 * i];
-        planes[n + i] = words[4 * i + 1];
-        planes[2 * n + i] = words[4 * i + 2];
-        planes[3 * n + i] = words[4 * i + 3];
+    size_t whole = n - n % 16;
+    for (size_t i = 0; i < whole; i += 16) {
+        sixteen_bytes four[4], mixed[4];
+        for (int k = 0; k < 4; k++) {
+            memcpy(&four[k], words + 4 * i + 16 * (size_t)k, sizeof four[k]);
+            four[k] = __builtin_shufflevector(four[k], four[k], 0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7,
+                                              11, 15);
+        }
+        for (int k = 0; k < 2; k++) { /* places 0 and 1, then 2 and 3, of eight words */
+            mixed[k] = __builtin_shufflevector(four[2 * k], four[2 * k + 1], 0, 1, 2, 3, 16, 17, 18, 19, 4, 5,
+                                               6, 7, 20, 21, 22, 23);
+            mixed[2 + k] = __builtin_shufflevector(four[2 * k], four[2 * k + 1], 8, 9, 10, 11, 24, 25, 26, 27,
+                                                   12, 13, 14, 15, 28, 29, 30, 31);
+        }
+        for (int k = 0; k < 4; k++) {
+            const sixteen_bytes *a = &mixed[k / 2 * 2];
+            four[k] = k % 2 == 0 ? __builtin_shufflevector(a[0], a[1], 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19,
+                                                           20, 21, 22, 23)
+                                 : __builtin_shufflevector(a[0], a[1], 8, 9, 10, 11, 12, 13, 14, 15, 24, 25,
+                                                           26, 27, 28, 29, 30, 31);
+            memcpy(planes + (size_t)k * pitch + i, &four[k], sizeof four[k]);
+        }
     }
+    for (size_t i = whole; i < n; i++)
+        for (size_t k = 0; k < 4; k++)
+            planes[k * pitch + i] = words[4 * i + k];
 }
 
 /* ---- Eight codes at a time. Spelled out as vectors, since of the same loops over elements gcc makes none
@@ -377,7 +400,6 @@ void cg_code_steps_init(struct cg_code_steps *steps, const double squares[16], i
     }
 }
 
-typedef uint8_t sixteen_bytes __attribute__((vector_size(16)));
 typedef uint16_t eight_words __attribute__((vector_size(16)));
 
 /* Adds the digits of both nibbles of 16 bytes, two bytes a word. */

@@ -76,8 +76,8 @@ void cg_code_bounds(float least, float most, const struct cg_code_blocks *blocks
 double cg_take_codes(const struct cg_code_run *run, const struct cg_code_blocks *blocks, size_t n,
                      float *values);
 
-/* The bytes of n words, those in the same place of each side by side: planes[4][n]. */
-void cg_split_words(const uint8_t *words, size_t n, uint8_t *planes);
+/* The bytes of n words, those in the same place of each side by side: planes[4][pitch]. */
+void cg_split_words(const uint8_t *words, size_t n, uint8_t *planes, size_t pitch);
 
 /* Zero points of `bits` each, from number `first` on, `add` added within their bits; or AWQ's: whole words.
  */

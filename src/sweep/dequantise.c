@@ -226,12 +226,19 @@ static struct cg_code_blocks find_blocks(struct cg_dequantiser *d, int64_t row, 
     return blocks;
 }
 
+/* Planes of a power of two would share few places of the cache. */
+static int64_t split_pitch(const struct cg_dequantiser *d)
+{
+    return d->columns + 64;
+}
+
 /* The eight rows of AWQ's words that a row lies in. */
 static void split_band(struct cg_dequantiser *d, int64_t row)
 {
     int64_t first = row - row % 8;
     if (d->split_at != first)
-        cg_split_words(d->codes + (first * d->columns - d->codes_first) / 2, (size_t)d->columns, d->split);
+        cg_split_words(d->codes + (first * d->columns - d->codes_first) / 2, (size_t)d->columns, d->split,
+                       (size_t)split_pitch(d));
     d->split_at = first;
 }
 
@@ -246,7 +253,7 @@ struct cg_code_run cg_codes_of(struct cg_dequantiser *d, int64_t row, int64_t co
     if (run.kind == CG_CODE_HALVES) {
         int nibble = cg_awq_nibble[row % 8];
         split_band(d, row);
-        run.bytes = d->split + nibble / 2 * d->columns + column;
+        run.bytes = d->split + nibble / 2 * split_pitch(d) + column;
         run.shift = nibble % 2 * 4;
     } else if (run.kind == CG_CODE_NUMBERS || bit % 8 != 0) {
         cg_codes_of_bits(d->codes, bit, how->bits, how->offset, n, number);
@@ -504,7 +511,7 @@ static int begin_tile(struct cg_dequantiser *d, struct cg_err *err)
 /* Room for the bytes of AWQ's words, eight rows at a time. */
 static int begin_split(struct cg_dequantiser *d, struct cg_err *err)
 {
-    size_t n = d->how->codes == CG_CODES_AWQ ? 4 * (size_t)d->columns : 0;
+    size_t n = d->how->codes == CG_CODES_AWQ ? 4 * (size_t)split_pitch(d) : 0;
     return cg_grow((void **)&d->split, &d->split_capacity, n, 1, err);
 }
 

@@ -19,7 +19,8 @@ struct cg_dequantiser {
     int64_t padded_blocks;          /* a multiple of eight; scales beyond the blocks are 0 */
     float global;
     enum cg_code_kind code_kind;
-    uint8_t *split; /* [4][columns] AWQ's words of eight rows, byte by byte: two rows' codes in each */
+    uint8_t
+        *split; /* [4][columns and some] AWQ's words of eight rows, byte by byte: two rows' codes in each */
     size_t split_capacity;
     int64_t split_at; /* the first of those rows; -1: none yet */
     bool whole_zeros; /* zero points are small whole numbers */

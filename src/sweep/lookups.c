@@ -4,7 +4,7 @@
 #include <assert.h>
 #include <string.h>
 
-enum { ENTRIES = 16, ABOVE = 16 };
+enum { ENTRIES = 16, ABOVE = 16, MOVE = 31 };
 
 CG_CLONES void cg_lookup_fill(const float *restrict scale, const float *restrict zero, int offset,
                               size_t blocks, struct cg_lookup *restrict row)
@@ -12,8 +12,7 @@ CG_CLONES void cg_lookup_fill(const float *restrict scale, const float *restrict
     uint32_t bits[CG_LOOKUP_BLOCKS];
     memcpy(bits, scale, blocks * sizeof *bits);
     for (size_t b = 0; b < blocks; b++) {
-        row->move[b] = (uint8_t)(ABOVE - offset - (int)zero[b]);
-        row->byte[0][b] = (uint8_t)(bits[b] >> 8);
+        row->byte[0][b] = (uint8_t)(bits[b] >> 8 | (uint32_t)(ABOVE - offset - (int)zero[b]));
         row->byte[1][b] = (uint8_t)(bits[b] >> 16);
         row->byte[2][b] = (uint8_t)(bits[b] >> 24);
     }
@@ -51,23 +50,23 @@ TARGET CG_ALWAYS_INLINE void join(__m256i a, __m256i b, __m256i c, __m256i d, __
 TARGET CG_ALWAYS_INLINE void take(const struct cg_lookup *row, int dictionaries, const uint8_t *codes,
                                   const uint8_t *places, size_t n, float *restrict values)
 {
-    const __m256i none = _mm256_setzero_si256(), last_places = _mm256_set1_epi8(0x70);
+    const __m256i none = _mm256_setzero_si256(), last_places = _mm256_set1_epi8(0x70),
+                  move = _mm256_set1_epi8(MOVE);
     const __m256 base = _mm256_set1_ps((float)((1 << 23) + ABOVE));
     for (size_t i = 0; i < n; i += MANY) {
         __m256i place = _mm256_loadu_si256((const __m256i *)(const void *)(places + i));
-        __m256i move = none, byte[3] = {none, none, none};
+        __m256i byte[3] = {none, none, none};
         __m256 moved[4], scale[4];
         for (int t = 0; t < dictionaries; t++) {
             __m256i own = _mm256_sub_epi8(place, _mm256_set1_epi8((char)(ENTRIES * t)));
             own = _mm256_adds_epu8(own, last_places);
-            move = _mm256_or_si256(move, _mm256_shuffle_epi8(plane_at(row->move + ENTRIES * t), own));
             for (int k = 0; k < 3; k++)
                 byte[k] =
                     _mm256_or_si256(byte[k], _mm256_shuffle_epi8(plane_at(row->byte[k] + ENTRIES * t), own));
         }
-        __m256i code = _mm256_add_epi8(places_of(codes, LOW_FIRST, i), move);
+        __m256i code = _mm256_add_epi8(places_of(codes, LOW_FIRST, i), _mm256_and_si256(byte[0], move));
         join(code, none, none, _mm256_set1_epi8(0x4B), moved);
-        join(none, byte[0], byte[1], byte[2], scale);
+        join(none, _mm256_andnot_si256(move, byte[0]), byte[1], byte[2], scale);
         for (int k = 0; k < 4; k++)
             _mm256_storeu_ps(values + i + 8 * k, _mm256_mul_ps(_mm256_sub_ps(moved[k], base), scale[k]));
     }

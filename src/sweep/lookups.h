@@ -11,10 +11,12 @@
 
 enum { CG_LOOKUP_BLOCKS = 64, CG_LOOKUP_COLUMNS = 32 };
 
-/* Of a row's blocks the upper three bytes of their scales, whose lowest is 0, and what codes are to be moved
- * by to stand 16 above the number that is multiplied. */
+/* Of a row's blocks the upper three bytes of their scales, which were numbers of 16 bits: the lowest 13 are
+ * 0. In the lowest five of these what codes are to be moved by to stand 16 above the number that is
+ * multiplied.
+ */
 struct cg_lookup {
-    uint8_t move[CG_LOOKUP_BLOCKS], byte[3][CG_LOOKUP_BLOCKS];
+    uint8_t byte[3][CG_LOOKUP_BLOCKS];
 };
 
 /* Whether so many blocks can be looked up, on this processor; runs begin and end at multiples of
