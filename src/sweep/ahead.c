@@ -2,9 +2,11 @@
 #include "cognate/mem.h"
 #include "pieces.h"
 #include <stdlib.h>
+#include <string.h>
 
-/* Enough for segments of some KiB of two members; more gains little. */
-enum { MOST_BYTES = 64 << 20 };
+/* Enough for segments of some KiB of two members. Longer ones than LONG_SEGMENT gain little, and pages that
+ * are not touched cost nothing. */
+enum { MOST_BYTES = 64 << 20, LONG_SEGMENT = 32000 };
 
 static bool any_gathered(const struct cg_plan *plan)
 {
@@ -59,14 +61,21 @@ void cg_ahead_release(struct cg_ahead *ahead)
     *ahead = (struct cg_ahead){0};
 }
 
-static uint8_t *held_in(const struct cg_ahead *ahead, const struct cg_window *window)
+/* After how many chunks of a gathered member segments are long enough. */
+static int64_t chunks_of_long_segments(const struct cg_bundle_member *member, int64_t chunk)
 {
-    return window->memory + (window->second ? ahead->bytes / 2 : 0);
+    const struct cg_view *view = member->view;
+    int last = view->axes - 1;
+    if (last == 0 || view->extent[last] == 0)
+        return INT64_MAX;
+    int64_t rows = cg_stored_elements(member->dtype, member->grain, chunk) / view->extent[last];
+    int64_t bytes = cg_dtype_bytes(member->dtype, rows * view->stride[last - 1]);
+    return bytes > 0 ? (LONG_SEGMENT + bytes - 1) / bytes : INT64_MAX;
 }
 
-/* Gathers the chunks from element `first` on that fit half the window, into the other half; whole chunks,
- * since rows are whole in them. */
-static int fill_window(const struct cg_ahead *ahead, struct cg_window *window, struct cg_gather *from,
+/* Gathers the chunks from element `first` on that fit the window; whole chunks, since rows are whole in them.
+ */
+static int fill_window(struct cg_window *window, struct cg_gather *from,
                        const struct cg_bundle_member *member, const struct cg_bundle *bundle, int64_t first,
                        int64_t chunks, struct cg_err *err)
 {
@@ -74,12 +83,10 @@ static int fill_window(const struct cg_ahead *ahead, struct cg_window *window, s
     int64_t end = window->task->end_chunk * chunk, total = bundle->rows * bundle->columns;
     if (window->task->work != CG_WORK_SUMS || end > total)
         end = total;
-    window->second = !window->second;
     window->first = first;
     window->n = end - first < chunks * chunk ? end - first : chunks * chunk;
     return cg_gather(from, cg_stored_elements(member->dtype, member->grain, first),
-                     cg_stored_elements(member->dtype, member->grain, window->n), held_in(ahead, window),
-                     err);
+                     cg_stored_elements(member->dtype, member->grain, window->n), window->memory, err);
 }
 
 int cg_ahead_read(struct cg_ahead *ahead, struct cg_gather *from, const struct cg_bundle_member *member,
@@ -88,8 +95,11 @@ int cg_ahead_read(struct cg_ahead *ahead, struct cg_gather *from, const struct c
 {
     const struct cg_bundle *bundle = &ahead->plan->bundles[piece->task->bundle];
     int64_t chunk = cg_chunk_elements(bundle->rows, bundle->columns), chunks = 0;
-    if (cg_is_gathered(member->view) && piece->elements > 0)
-        chunks = ahead->bytes / 2 / cg_grain_bytes(member->grain, chunk);
+    if (cg_is_gathered(member->view) && piece->elements > 0) {
+        int64_t room = ahead->bytes / cg_grain_bytes(member->grain, chunk);
+        chunks = chunks_of_long_segments(member, chunk);
+        chunks = chunks < room ? chunks : room;
+    }
     *data = out;
     if (chunks * chunk <= piece->elements)
         return cg_gather(from, cg_stored_elements(member->dtype, member->grain, piece->first),
@@ -97,9 +107,13 @@ int cg_ahead_read(struct cg_ahead *ahead, struct cg_gather *from, const struct c
     struct cg_window *window = &ahead->window[gathered_in(ahead->plan, piece->task, m)];
     if (window->task != piece->task || piece->first >= window->first + window->n) {
         window->task = piece->task;
-        if (fill_window(ahead, window, from, member, bundle, piece->first, chunks, err) < 0)
+        if (fill_window(window, from, member, bundle, piece->first, chunks, err) < 0)
             return -1;
     }
-    *data = held_in(ahead, window) + cg_grain_bytes(member->grain, piece->first - window->first);
+    *data = window->memory + cg_grain_bytes(member->grain, piece->first - window->first);
+    if (piece->first + piece->elements == window->first + window->n) { /* the next read fills it anew */
+        memcpy(out, *data, (size_t)cg_grain_bytes(member->grain, piece->elements));
+        *data = out;
+    }
     return 0;
 }

@@ -8,13 +8,12 @@
 #include "gather.h"
 #include "stream.h"
 
-/* What is held of one member. Its memory's halves take turns: while pieces of one are still in use, the other
- * is filled. */
+/* What is held of one member. The last piece of it is copied, so that it can be filled anew while that one is
+ * still in use. */
 struct cg_window {
     const struct cg_task *task;
     int64_t first, n; /* canonical elements */
     uint8_t *memory;
-    bool second; /* which half holds them */
 };
 
 struct cg_ahead {

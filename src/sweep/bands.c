@@ -61,6 +61,19 @@ CG_ALWAYS_INLINE void turn(eight_floats line[CG_BAND])
     memcpy(line, mixed, sizeof mixed);
 }
 
+CG_CLONES void cg_band_turn(const float *restrict from, size_t from_pitch, float *restrict to,
+                            size_t to_pitch, size_t rows)
+{
+    for (size_t first = 0; first < rows; first += CG_BAND) {
+        eight_floats line[CG_BAND];
+        for (size_t k = 0; k < CG_BAND; k++)
+            memcpy(&line[k], from + k * from_pitch + first, sizeof line[k]);
+        turn(line);
+        for (size_t r = 0; r < CG_BAND && first + r < rows; r++)
+            memcpy(to + (first + r) * to_pitch, &line[r], sizeof line[r]);
+    }
+}
+
 CG_ALWAYS_INLINE void take(const struct cg_band *band, const struct cg_band_codes *codes, int bits,
                            size_t columns, float *restrict values, size_t pitch)
 {
@@ -99,13 +112,12 @@ CG_CLONES void cg_band_take(const struct cg_band *band, const struct cg_band_cod
         take(band, codes, 8, columns, values, pitch);
 }
 
-void cg_band_squares(const float *scale, size_t blocks, double *square)
+CG_CLONES void cg_band_squares(const float *restrict scale, size_t blocks, double *restrict square)
 {
-    for (size_t b = 0; b < blocks; b++)
-        for (size_t r = 0; r < CG_BAND; r++) {
-            double of = (double)scale[CG_BAND * b + r];
-            square[r * blocks + b] = isfinite(of) ? of * of : 0;
-        }
+    for (size_t b = 0; b < blocks; b++) {
+        double of = (double)scale[b];
+        square[b] = isfinite(of) ? of * of : 0;
+    }
 }
 
 CG_CLONES void cg_band_count(const int32_t *restrict before, const int32_t *restrict after, size_t blocks,

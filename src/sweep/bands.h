@@ -24,6 +24,10 @@ struct cg_band_codes {
     int bits, offset;
 };
 
+/* Columns become rows: element r of column k, of eight, goes to place k of row r. Columns have room for a
+ * whole number of eights. */
+void cg_band_turn(const float *from, size_t from_pitch, float *to, size_t to_pitch, size_t rows);
+
 /* Whether cg_band_take can: eight columns in whole words, or two rows of them in one. */
 bool cg_band_fits(int bits, int64_t columns);
 
@@ -31,7 +35,7 @@ bool cg_band_fits(int bits, int64_t columns);
 void cg_band_take(const struct cg_band *band, const struct cg_band_codes *codes, size_t columns,
                   float *values, size_t pitch);
 
-/* The squares of scales, [CG_BAND][blocks]; of those that are not finite 0. */
+/* The squares of scales; of those that are not finite 0. */
 void cg_band_squares(const float *scale, size_t blocks, double *square);
 
 /* How many columns of each block there are between two places. */

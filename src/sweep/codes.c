@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+typedef uint8_t sixteen_bytes __attribute__((vector_size(16)));
+
 const uint8_t cg_awq_nibble[8] = {0, 4, 1, 5, 2, 6, 3, 7};
 
 /* Eight codes fill as many bytes as they have bits. */
@@ -42,6 +44,37 @@ void cg_codes_of_bits(const uint8_t *bytes, size_t first, int bits, int offset, 
     any_bits(bytes, first + done * (size_t)bits, bits, offset, n - done, code + done);
 }
 
+/* Four words at a time: the bytes of each place side by side, as words of a vector. */
+CG_CLONES void cg_split_words(const uint8_t *restrict words, size_t n, uint8_t *restrict planes, size_t pitch)
+{
+    size_t whole = n - n % 16;
+    for (size_t i = 0; i < whole; i += 16) {
+        sixteen_bytes four[4], mixed[4];
+        for (int k = 0; k < 4; k++) {
+            memcpy(&four[k], words + 4 * i + 16 * (size_t)k, sizeof four[k]);
+            four[k] = __builtin_shufflevector(four[k], four[k], 0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7,
+                                              11, 15);
+        }
+        for (int k = 0; k < 2; k++) { /* places 0 and 1, then 2 and 3, of eight words */
+            mixed[k] = __builtin_shufflevector(four[2 * k], four[2 * k + 1], 0, 1, 2, 3, 16, 17, 18, 19, 4, 5,
+                                               6, 7, 20, 21, 22, 23);
+            mixed[2 + k] = __builtin_shufflevector(four[2 * k], four[2 * k + 1], 8, 9, 10, 11, 24, 25, 26, 27,
+                                                   12, 13, 14, 15, 28, 29, 30, 31);
+        }
+        for (int k = 0; k < 4; k++) {
+            const sixteen_bytes *a = &mixed[k / 2 * 2];
+            four[k] = k % 2 == 0 ? __builtin_shufflevector(a[0], a[1], 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19,
+                                                           20, 21, 22, 23)
+                                 : __builtin_shufflevector(a[0], a[1], 8, 9, 10, 11, 12, 13, 14, 15, 24, 25,
+                                                           26, 27, 28, 29, 30, 31);
+            memcpy(planes + (size_t)k * pitch + i, &four[k], sizeof four[k]);
+        }
+    }
+    for (size_t i = whole; i < n; i++)
+        for (size_t k = 0; k < 4; k++)
+            planes[k * pitch + i] = words[4 * i + k];
+}
+
 /* ---- Eight codes at a time. Spelled out as vectors, since of the same loops over elements gcc makes none
  * for instructions older than AVX-512. Comparisons of vectors give -1. ---- */
 
@@ -63,6 +96,29 @@ CG_ALWAYS_INLINE void nibbles_of(const uint8_t *bytes, bool high_first, eight_in
     const eight_ints low = {0, 4, 8, 12, 16, 20, 24, 28}, high = {4, 0, 12, 8, 20, 16, 28, 24};
     int32_t w = word_at(bytes);
     *out = (eight_ints){w, w, w, w, w, w, w, w} >> (high_first ? high : low);
+}
+
+/* Whole words of zero points of four bits. */
+CG_CLONES static void zeros_of_words(const uint8_t *bytes, int add, bool awq, size_t n, float *restrict zero)
+{
+    const eight_ints in_order = {0, 4, 8, 12, 16, 20, 24, 28}, by_awq = {0, 16, 4, 20, 8, 24, 12, 28};
+    for (size_t i = 0; i < n; i += EIGHT) {
+        int32_t w = word_at(bytes + i / 2);
+        eight_ints x = (eight_ints){w, w, w, w, w, w, w, w} >> (awq ? by_awq : in_order);
+        eight_floats number = __builtin_convertvector((x + add) & 15, eight_floats);
+        memcpy(zero + i, &number, sizeof number);
+    }
+}
+
+void cg_zeros_of_bits(const uint8_t *bytes, size_t first, int bits, int add, bool awq, size_t n, float *zero)
+{
+    if (bits == 4 && (first | n) % EIGHT == 0) {
+        zeros_of_words(bytes + first / 2, add, awq, n, zero);
+        return;
+    }
+    cg_codes_of_bits(bytes, first * (size_t)bits, bits, -add, n, zero);
+    for (size_t i = 0; i < n; i++)
+        zero[i] = (float)((int)zero[i] & ((1 << bits) - 1));
 }
 
 CG_ALWAYS_INLINE void bytes_of(const uint8_t *b, eight_ints *out)
@@ -169,8 +225,6 @@ CG_ALWAYS_INLINE void eight_codes(enum cg_code_kind kind, const struct cg_code_r
     }
     if (has_nibbles(kind))
         nibbles_of(bytes + i / 2, kind == CG_CODE_TABLE_HIGH, &x);
-    else if (kind == CG_CODE_AWQ)
-        memcpy(&x, bytes + i * sizeof(int32_t), sizeof x);
     else
         bytes_of(bytes + i, &x);
     if (kind == CG_CODE_TABLE_LOW) {
@@ -189,8 +243,8 @@ CG_ALWAYS_INLINE void eight_codes(enum cg_code_kind kind, const struct cg_code_r
             x = (x & 15) - run->offset;
         if (kind == CG_CODE_OCTETS)
             x = x - run->offset;
-        if (kind == CG_CODE_AWQ)
-            x = x >> run->shift & 15;
+        if (kind == CG_CODE_HALVES)
+            x = (x >> run->shift & 15) - run->offset;
         *code = __builtin_convertvector(x, eight_floats);
     }
 }
@@ -200,7 +254,7 @@ CG_ALWAYS_INLINE void one_code(enum cg_code_kind kind, const struct cg_code_run 
                                float *square)
 {
     union {
-        uint8_t bytes[EIGHT * sizeof(int32_t)];
+        uint8_t bytes[EIGHT];
         float number[EIGHT];
     } eight = {{0}};
     struct cg_code_run one = *run;
@@ -208,8 +262,6 @@ CG_ALWAYS_INLINE void one_code(enum cg_code_kind kind, const struct cg_code_run 
     one.number = eight.number;
     if (kind == CG_CODE_NUMBERS)
         eight.number[0] = run->number[i];
-    else if (kind == CG_CODE_AWQ)
-        memcpy(eight.bytes, run->bytes + i * sizeof(int32_t), sizeof(int32_t));
     else if (!has_nibbles(kind))
         eight.bytes[0] = run->bytes[i];
     else /* the second of a byte takes the place of the first */
@@ -323,7 +375,7 @@ TAKER(take_numbers, CG_CODE_NUMBERS)
 TAKER(take_nibbles, CG_CODE_NIBBLES)
 TAKER(take_octets, CG_CODE_OCTETS)
 TAKER(take_integers, CG_CODE_INTEGERS)
-TAKER(take_awq, CG_CODE_AWQ)
+TAKER(take_halves, CG_CODE_HALVES)
 TAKER(take_table_low, CG_CODE_TABLE_LOW)
 TAKER(take_table_high, CG_CODE_TABLE_HIGH)
 TAKER(take_e4m3, CG_CODE_F8_E4M3)
@@ -388,7 +440,6 @@ CG_CLONES double cg_sum_of_blocks(const int64_t (*whole)[2], const float *scale,
     return (lanes[0] + lanes[2]) + (lanes[1] + lanes[3]);
 }
 
-typedef uint8_t sixteen_bytes __attribute__((vector_size(16)));
 typedef uint16_t eight_words __attribute__((vector_size(16)));
 
 /* Adds the digits of both nibbles of 16 bytes, two bytes a word. */
@@ -472,16 +523,11 @@ double cg_take_codes(const struct cg_code_run *run, const struct cg_code_blocks 
 {
     static double (*const takers[CG_CODE_KINDS])(const struct cg_code_run *, const struct cg_code_blocks *,
                                                  size_t, float *restrict) = {
-        [CG_CODE_NUMBERS] = take_numbers,
-        [CG_CODE_NIBBLES] = take_nibbles,
-        [CG_CODE_OCTETS] = take_octets,
-        [CG_CODE_INTEGERS] = take_integers,
-        [CG_CODE_AWQ] = take_awq,
-        [CG_CODE_TABLE_LOW] = take_table_low,
-        [CG_CODE_TABLE_HIGH] = take_table_high,
-        [CG_CODE_F8_E4M3] = take_e4m3,
-        [CG_CODE_F8_E5M2] = take_e5m2,
-        [CG_CODE_F8_E4M3FNUZ] = take_e4m3fnuz,
+        [CG_CODE_NUMBERS] = take_numbers,       [CG_CODE_NIBBLES] = take_nibbles,
+        [CG_CODE_OCTETS] = take_octets,         [CG_CODE_INTEGERS] = take_integers,
+        [CG_CODE_HALVES] = take_halves,         [CG_CODE_TABLE_LOW] = take_table_low,
+        [CG_CODE_TABLE_HIGH] = take_table_high, [CG_CODE_F8_E4M3] = take_e4m3,
+        [CG_CODE_F8_E5M2] = take_e5m2,          [CG_CODE_F8_E4M3FNUZ] = take_e4m3fnuz,
         [CG_CODE_F8_E5M2FNUZ] = take_e5m2fnuz,
     };
     if (cg_nibbles_fit(run, blocks, n))

@@ -4,6 +4,7 @@
 
 #include "cognate/dtype.h"
 #include <math.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,7 +19,7 @@ enum cg_code_kind {
     CG_CODE_NIBBLES,    /* two a byte, the low one first, less `offset` */
     CG_CODE_OCTETS,     /* bytes, less `offset` */
     CG_CODE_INTEGERS,   /* signed bytes */
-    CG_CODE_AWQ,        /* of each word the nibble at bit `shift` */
+    CG_CODE_HALVES,     /* of each byte the nibble at bit `shift`, 0 or 4, less `offset` */
     CG_CODE_TABLE_LOW,  /* two a byte, the low one first: E2M1, by its table, with steps of one digit */
     CG_CODE_TABLE_HIGH, /* the high one first: places of any table, with steps of all digits */
     CG_CODE_F8_E4M3,
@@ -53,6 +54,7 @@ struct cg_code_blocks {
     const float *scale, *zero;
     size_t skip, length;
     float factor;
+    bool whole; /* zero points are whole numbers, and no more than 16 from 0 */
 };
 
 /* What the squared steps of a block count: the square of its scale. */
@@ -78,6 +80,13 @@ void cg_code_bounds(float least, float most, const struct cg_code_blocks *blocks
  * is left of blocks that 32 do not divide. */
 double cg_take_codes(const struct cg_code_run *run, const struct cg_code_blocks *blocks, size_t n,
                      float *values);
+
+/* The bytes of n words, those in the same place of each side by side: planes[4][pitch]. */
+void cg_split_words(const uint8_t *words, size_t n, uint8_t *planes, size_t pitch);
+
+/* Zero points of `bits` each, from number `first` on, `add` added within their bits; or AWQ's: whole words.
+ */
+void cg_zeros_of_bits(const uint8_t *bytes, size_t first, int bits, int add, bool awq, size_t n, float *zero);
 
 /* Unsigned codes of `bits` each, from bit `first` of bytes on, less `offset`, as numbers. */
 void cg_codes_of_bits(const uint8_t *bytes, size_t first, int bits, int offset, size_t n, float *code);

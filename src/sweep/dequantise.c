@@ -1,6 +1,6 @@
-#include "dequantise.h"
 #include "cognate/mem.h"
 #include "cognate/text.h"
+#include "shuffled.h"
 #include <assert.h>
 #include <inttypes.h>
 #include <math.h>
@@ -47,6 +47,11 @@ static void side_numbers(const struct cg_dequantiser *d, enum cg_side_kind kind,
             memcpy(bytes + i * width, from + i * (size_t)step * width, width);
         decode_side(dtype, step == 1 ? from : bytes, some, out + done);
     }
+}
+
+static float factor_of(const struct cg_quantised *how)
+{
+    return how->factor != 0 ? how->factor : 1;
 }
 
 /* Scale b of a row lies at first + b * step. */
@@ -112,45 +117,56 @@ static void load_zeros(const struct cg_dequantiser *d, int64_t row, int64_t firs
                     how->zero_offset);
 }
 
-/* Rows whose scales are loaded at a time. By column, those of one row lie pages apart. */
-enum { TILE = 16, COUNTED = 256 };
-
-/* The zero points of n rows at one block. GPTQ's and AWQ's are codes that wrap within their bits. */
+/* Of n rows the zero points at one block, from number `first` on. */
 static void load_column_of_zeros(const struct cg_dequantiser *d, int64_t first, int64_t n, float *out)
 {
     const struct cg_quantised *how = d->how;
-    const int mask = (1 << how->bits) - 1;
-    float code[TILE];
-    if (how->zeros == CG_ZEROS_NUMBERS) {
+    if (!d->kind[CG_SIDE_ZERO])
+        memset(out, 0, (size_t)n * sizeof *out);
+    else if (how->zeros == CG_ZEROS_NUMBERS)
         side_numbers(d, CG_SIDE_ZERO, first, 1, (size_t)n, out);
-        return;
-    }
-    cg_codes_of_bits(d->side[CG_SIDE_ZERO], (size_t)(first * how->bits), how->bits, -how->zero_offset,
-                     (size_t)n, code);
-    for (int64_t r = 0; r < n; r++) {
-        int64_t at = how->zeros == CG_ZEROS_AWQ ? r / 8 * 8 + cg_awq_nibble[r % 8] : r;
-        out[r] = (float)((int)code[at] & mask);
-    }
+    else
+        cg_zeros_of_bits(d->side[CG_SIDE_ZERO], (size_t)first, how->bits, how->zero_offset,
+                         how->zeros == CG_ZEROS_AWQ, (size_t)n, out);
 }
 
-/* Of n rows from `row` on, column by column as they lie: row r's of block b go to r * by_row + b * by_block.
- */
-static void load_columns(struct cg_dequantiser *d, int64_t row, int64_t n, int64_t by_row, int64_t by_block)
+static void load_column(const struct cg_dequantiser *d, int64_t row, int64_t n, int64_t block, float *scale,
+                        float *zero)
 {
-    float scale[TILE], zero[TILE] = {0};
-    for (int64_t block = 0; block < d->column_blocks; block++) {
-        int64_t first = block * d->how->rows + row;
-        side_numbers(d, CG_SIDE_SCALE, first, 1, (size_t)n, scale);
-        if (d->kind[CG_SIDE_ZERO])
-            load_column_of_zeros(d, first, n, zero);
-        for (int64_t r = 0; r < n; r++) {
-            d->tile_scale[r * by_row + block * by_block] = scale[r];
-            d->tile_zero[r * by_row + block * by_block] = zero[r];
-        }
+    int64_t first = block * d->how->rows + row;
+    side_numbers(d, CG_SIDE_SCALE, first, 1, (size_t)n, scale);
+    load_column_of_zeros(d, first, n, zero);
+}
+
+/* Columns lie too far apart to be foreseen by the processor. */
+static void ask_for_column(const struct cg_dequantiser *d, int64_t row, int64_t block)
+{
+    enum { LINE = 64, LINES = 2 };
+    int64_t first = block * d->how->rows + row;
+    const uint8_t *scale = d->side[CG_SIDE_SCALE] + cg_dtype_bytes(d->kind[CG_SIDE_SCALE]->dtype, first);
+    for (int k = 0; k < LINES; k++)
+        __builtin_prefetch(scale + k * LINE);
+    if (d->kind[CG_SIDE_ZERO] && d->how->zeros != CG_ZEROS_NUMBERS)
+        __builtin_prefetch(d->side[CG_SIDE_ZERO] + first * d->how->bits / 8);
+}
+
+/* Rows whose scales are loaded at a time, and columns. By column, those of one row lie pages apart. */
+enum { TILE = 64, FEW = 8 };
+
+/* The scales and zero points of n rows from `row` on, row by row. */
+static void load_tile(struct cg_dequantiser *d, int64_t row, int64_t n)
+{
+    float scale[FEW * TILE] = {0}, zero[FEW * TILE] = {0};
+    for (int64_t block = 0; block < d->column_blocks; block++)
+        ask_for_column(d, row, block);
+    for (int64_t block = 0; block < d->column_blocks; block += FEW) {
+        for (int64_t b = 0; b < FEW && block + b < d->column_blocks; b++)
+            load_column(d, row, n, block + b, scale + b * TILE, zero + b * TILE);
+        cg_band_turn(scale, TILE, d->tile_scale + block, (size_t)d->padded_blocks, (size_t)n);
+        cg_band_turn(zero, TILE, d->tile_zero + block, (size_t)d->padded_blocks, (size_t)n);
     }
 }
 
-/* Of blocks `first` to first + n - 1 of a row. */
 static void load_row(const struct cg_dequantiser *d, int64_t row, int64_t first, size_t n, float *scale,
                      float *zero)
 {
@@ -161,40 +177,84 @@ static void load_row(const struct cg_dequantiser *d, int64_t row, int64_t first,
         memset(zero, 0, n * sizeof *zero);
 }
 
-/* The scales and zero points of a run's blocks. */
-struct scales {
-    float scale[CG_MOST_CODES], zero[CG_MOST_CODES];
-};
-
-static void find_scales(struct cg_dequantiser *d, int64_t row, int64_t first, size_t n, struct scales *out)
+void cg_find_row(struct cg_dequantiser *d, int64_t row)
 {
-    if (!d->how->scales_by_column) {
-        load_row(d, row, first, n, out->scale, out->zero);
-        return;
+    int64_t tile = row, rows = 1;
+    if (d->how->scales_by_column) {
+        tile = row - row % TILE;
+        rows = d->how->rows - tile < TILE ? d->how->rows - tile : TILE;
     }
-    int64_t tile = row - row % TILE, left = d->how->rows - tile;
-    int64_t at = (row - tile) * d->column_blocks + first;
-    if (d->tile_at != tile)
-        load_columns(d, tile, left < TILE ? left : TILE, d->column_blocks, 1);
+    if (d->tile_at != tile && d->how->scales_by_column)
+        load_tile(d, tile, rows);
+    else if (d->tile_at != tile)
+        load_row(d, row, 0, (size_t)d->column_blocks, d->tile_scale, d->tile_zero);
     d->tile_at = tile;
-    memcpy(out->scale, d->tile_scale + at, n * sizeof *out->scale);
-    memcpy(out->zero, d->tile_zero + at, n * sizeof *out->zero);
+    d->row_at = row;
+    d->row_scale = d->tile_scale + (row - tile) * d->padded_blocks;
+    d->row_zero = d->tile_zero + (row - tile) * d->padded_blocks;
+    d->row_low = INFINITY;
+    d->row_high = -INFINITY;
+    struct cg_code_blocks blocks = {d->row_scale, d->row_zero, 0, 1, factor_of(d->how), false};
+    cg_code_bounds(d->least_code, d->most_code, &blocks, (size_t)d->column_blocks, &d->row_low, &d->row_high);
 }
 
-/* The codes of n elements from `first` on, within a row. Those of two a byte begin with the first of one;
- * where they cannot, and where they have other than 4 or 8 bits, they become numbers here. */
-static struct cg_code_run codes_of(const struct cg_dequantiser *d, int64_t first, size_t n,
-                                   float number[CG_MOST_CODES])
+/* The scales and zero points of a run of n columns, in `room` or where they are, and where its values can
+ * lie.
+ */
+static struct cg_code_blocks find_blocks(struct cg_dequantiser *d, int64_t row, int64_t column, size_t n,
+                                         struct cg_scales *room)
+{
+    const struct cg_quantised *how = d->how;
+    int64_t length = how->block_columns, first = column / length;
+    struct cg_code_blocks blocks = {.scale = room->scale,
+                                    .zero = room->zero,
+                                    .skip = (size_t)(column - first * length),
+                                    .length = (size_t)length,
+                                    .factor = factor_of(how),
+                                    .whole = d->whole_zeros};
+    if (how->scales_by_column) {
+        if (d->row_at != row)
+            cg_find_row(d, row);
+        blocks.scale = d->row_scale + first;
+        blocks.zero = d->row_zero + first;
+        d->low = fminf(d->low, d->row_low);
+        d->high = fmaxf(d->high, d->row_high);
+    } else {
+        load_row(d, row, first, (blocks.skip + n - 1) / blocks.length + 1, room->scale, room->zero);
+        cg_code_bounds(d->least_code, d->most_code, &blocks, n, &d->low, &d->high);
+    }
+    return blocks;
+}
+
+/* Planes of a power of two would share few places of the cache. */
+static int64_t split_pitch(const struct cg_dequantiser *d)
+{
+    return d->columns + 64;
+}
+
+/* The eight rows of AWQ's words that a row lies in. */
+static void split_band(struct cg_dequantiser *d, int64_t row)
+{
+    int64_t first = row - row % 8;
+    if (d->split_at != first)
+        cg_split_words(d->codes + (first * d->columns - d->codes_first) / 2, (size_t)d->columns, d->split,
+                       (size_t)split_pitch(d));
+    d->split_at = first;
+}
+
+struct cg_code_run cg_codes_of(struct cg_dequantiser *d, int64_t row, int64_t column, size_t n,
+                               float number[CG_MOST_CODES])
 {
     const struct cg_quantised *how = d->how;
     struct cg_code_run run = {
         .kind = d->code_kind, .offset = how->offset, .table = d->table, .steps = &d->steps};
-    size_t at = (size_t)(first - d->codes_first), bit = at * (size_t)how->bits;
-    int64_t row = first / d->columns, band = (row - d->codes_first / how->columns) / 8; /* AWQ's */
+    size_t at = (size_t)(row * d->columns + column - d->codes_first), bit = at * (size_t)how->bits;
     run.bytes = d->codes + bit / 8;
-    if (run.kind == CG_CODE_AWQ) {
-        run.bytes = d->codes + 4 * (band * how->columns + first % d->columns);
-        run.shift = 4 * cg_awq_nibble[row % 8];
+    if (run.kind == CG_CODE_HALVES) {
+        int nibble = cg_awq_nibble[row % 8];
+        split_band(d, row);
+        run.bytes = d->split + nibble / 2 * split_pitch(d) + column;
+        run.shift = nibble % 2 * 4;
     } else if (run.kind == CG_CODE_NUMBERS || bit % 8 != 0) {
         cg_codes_of_bits(d->codes, bit, how->bits, how->offset, n, number);
         run.kind = CG_CODE_NUMBERS;
@@ -203,129 +263,25 @@ static struct cg_code_run codes_of(const struct cg_dequantiser *d, int64_t first
     return run;
 }
 
-/* The first row of the band that a row belongs to. Bands begin with the first whole row of codes that are
- * held; what is held of the row before is a band of its own. */
-static int64_t band_of(const struct cg_dequantiser *d, int64_t row)
-{
-    int64_t whole = (d->codes_first + d->columns - 1) / d->columns;
-    return row < whole ? row : whole + (row - whole) / CG_BAND * CG_BAND;
-}
-
-static void take_band(struct cg_dequantiser *d, int64_t first)
-{
-    int64_t bits = d->how->bits;
-    struct cg_band band = {d->group, d->tile_scale, d->tile_zero};
-    struct cg_band_codes codes = {d->codes + (first * d->columns - d->codes_first) * bits / 8,
-                                  (size_t)(d->columns * bits / 8), d->how->bits, d->how->offset};
-    cg_band_take(&band, &codes, (size_t)d->columns, d->band, (size_t)d->band_pitch);
-}
-
-/* The scales of a band, block by block, and its values, if all of its codes are held. */
-static void load_band(struct cg_dequantiser *d, int64_t first)
-{
-    int64_t left = d->how->rows - first, n = left < CG_BAND ? left : CG_BAND;
-    int64_t behind = CG_BAND * d->padded_blocks;
-    float *scale = d->tile_scale + behind, *zero = d->tile_zero + behind;
-    d->tile_at = first;
-    if (d->how->scales_by_column)
-        load_columns(d, first, n, 1, CG_BAND);
-    for (int64_t r = 0; !d->how->scales_by_column && r < n; r++) {
-        load_row(d, first + r, 0, (size_t)d->column_blocks, scale, zero);
-        for (int64_t b = 0; b < d->column_blocks; b++) {
-            d->tile_scale[b * CG_BAND + r] = scale[b];
-            d->tile_zero[b * CG_BAND + r] = zero[b];
-        }
-    }
-    cg_band_squares(d->tile_scale, (size_t)d->padded_blocks, d->square);
-    struct cg_code_blocks blocks = {d->tile_scale, d->tile_zero, 0, 1, 1};
-    d->band_low = INFINITY;
-    d->band_high = -INFINITY;
-    cg_code_bounds(d->least_code, d->most_code, &blocks, (size_t)behind, &d->band_low, &d->band_high);
-    d->band_held = d->how->codes == CG_CODES_BITS && cg_band_fits(d->how->bits, d->columns) &&
-                   first * d->columns >= d->codes_first && (first + CG_BAND) * d->columns <= d->codes_end;
-    if (d->band_held)
-        take_band(d, first);
-}
-
-/* How many columns of a run belong to each block: those before its end, less those before its beginning. */
-static void count_blocks(struct cg_dequantiser *d, int64_t column, int64_t n)
-{
-    int64_t begin = column / COUNTED, end = (column + n) / COUNTED, blocks = d->padded_blocks;
-    cg_band_count(d->before + begin * blocks, d->before + end * blocks, (size_t)blocks, d->count);
-    for (int64_t c = begin * COUNTED; c < column; c++)
-        d->count[d->group[c]]--;
-    for (int64_t c = end * COUNTED; c < column + n; c++)
-        d->count[d->group[c]]++;
-}
-
-/* A row's part of a band that is not held whole, or whose codes are bytes: these have steps of their own. */
-static double take_alone(const struct cg_dequantiser *d, int64_t first, size_t row, size_t n, float *values)
-{
-    const float one = 1, none = 0;
-    float number[CG_MOST_CODES], code[CG_MOST_CODES];
-    struct scales scales;
-    const int32_t *block = d->group + first % d->columns;
-    struct cg_code_run run = codes_of(d, first, n, number);
-    for (size_t i = 0; i < n; i++) {
-        scales.scale[i] = d->tile_scale[CG_BAND * (size_t)block[i] + row];
-        scales.zero[i] = d->tile_zero[CG_BAND * (size_t)block[i] + row];
-    }
-    if (d->how->codes == CG_CODES_BYTES)
-        return cg_take_codes(&run, &(struct cg_code_blocks){scales.scale, scales.zero, 0, 1, 1}, n, values);
-    cg_take_codes(&run, &(struct cg_code_blocks){&one, &none, 0, n, 1}, n, code);
-    for (size_t i = 0; i < n; i++)
-        values[i] = (code[i] - scales.zero[i]) * scales.scale[i];
-    return 0;
-}
-
-/* A run of columns that belong to blocks in no order. Values that lie in the band are left there when
- * `values` asks where they are. */
-static double dequantise_shuffled(struct cg_dequantiser *d, int64_t first, size_t n, float *room,
-                                  const float **values)
-{
-    int64_t column = first % d->columns, row = first / d->columns, band = band_of(d, row);
-    double sum = 0;
-    if (d->tile_at != band)
-        load_band(d, band);
-    const float *held = d->band + (row - band) * d->band_pitch + column;
-    if (!d->band_held)
-        sum = take_alone(d, first, (size_t)(row - band), n, room);
-    else if (values)
-        *values = held;
-    else
-        memcpy(room, held, n * sizeof *room);
-    d->low = fminf(d->low, d->band_low);
-    d->high = fmaxf(d->high, d->band_high);
-    if (d->how->codes != CG_CODES_BYTES) {
-        count_blocks(d, column, (int64_t)n);
-        sum =
-            cg_band_rounding(d->square + (row - band) * d->padded_blocks, d->count, (size_t)d->padded_blocks);
-    }
-    return sum / 12;
-}
-
 /* A run within one row; where two codes share a byte, from the first of one on. */
-static double dequantise_run(struct cg_dequantiser *d, int64_t first, size_t n, float *values)
+static double dequantise_run(struct cg_dequantiser *d, int64_t row, int64_t column, size_t n, float *values)
 {
-    struct scales scales;
-    float number[CG_MOST_CODES], factor = d->how->factor != 0 ? d->how->factor : 1;
-    int64_t row = first / d->columns, column = first % d->columns, length = d->how->block_columns;
+    struct cg_scales room;
+    float number[CG_MOST_CODES];
+    double factor = (double)factor_of(d->how);
     if (d->by_group)
-        return dequantise_shuffled(d, first, n, values, NULL);
-    struct cg_code_run run = codes_of(d, first, n, number);
-    size_t skip = (size_t)(column % length);
-    find_scales(d, row, column / length, (skip + n - 1) / (size_t)length + 1, &scales);
-    struct cg_code_blocks blocks = {scales.scale, scales.zero, skip, (size_t)length, factor};
-    cg_code_bounds(d->least_code, d->most_code, &blocks, n, &d->low, &d->high);
-    return cg_take_codes(&run, &blocks, n, values) * (double)factor * (double)factor / 12;
+        return cg_dequantise_shuffled(d, row, column, n, values, NULL);
+    struct cg_code_run run = cg_codes_of(d, row, column, n, number);
+    struct cg_code_blocks blocks = find_blocks(d, row, column, n, &room);
+    return cg_take_codes(&run, &blocks, n, values) * factor * factor / 12;
 }
 
 /* One value in the second half of a byte. */
-static double dequantise_odd(struct cg_dequantiser *d, int64_t first, float *value)
+static double dequantise_odd(struct cg_dequantiser *d, int64_t row, int64_t column, float *value)
 {
     float both[2];
-    double sum = dequantise_run(d, first - 1, 2, both);
-    sum -= dequantise_run(d, first - 1, 1, value);
+    double sum = dequantise_run(d, row, column - 1, 2, both);
+    sum -= dequantise_run(d, row, column - 1, 1, value);
     *value = both[1];
     return sum;
 }
@@ -336,6 +292,10 @@ void cg_dequantiser_hold(struct cg_dequantiser *d, const uint8_t *codes, int64_t
     d->codes_first = first;
     d->codes_end = first + n;
     d->tile_at = -1;
+    d->row_at = -1;
+    d->squares_at = -1;
+    d->band_at = -1;
+    d->split_at = -1;
 }
 
 double cg_dequantise(struct cg_dequantiser *d, int64_t first, size_t n, float *room, const float **values)
@@ -346,19 +306,22 @@ double cg_dequantise(struct cg_dequantiser *d, int64_t first, size_t n, float *r
     *values = room;
     assert(n <= CG_MOST_CODES);
     bool paired = d->how->codes == CG_CODES_E2M1 || d->how->codes == CG_CODES_TABLE;
-    if (d->by_group && first % d->columns + (int64_t)n <= d->columns)
-        return dequantise_shuffled(d, first, n, room, values);
-    for (size_t done = 0; done < n;) {
-        int64_t at = first + (int64_t)done, left = d->columns - at % d->columns;
-        size_t run = (size_t)left < n - done ? (size_t)left : n - done;
-        if (paired && (at - d->codes_first) % 2 != 0) {
-            run = 1;
-            sum += dequantise_odd(d, at, room + done);
-        } else {
-            sum += dequantise_run(d, at, run, room + done);
+    int64_t row = first / d->columns, column = first - row * d->columns;
+    if (d->by_group && column + (int64_t)n <= d->columns)
+        return cg_dequantise_shuffled(d, row, column, n, room, values);
+    for (size_t done = 0; done < n; row++, column = 0)
+        while (done < n && column < d->columns) {
+            int64_t left = d->columns - column, at = row * d->columns + column;
+            size_t run = (size_t)left < n - done ? (size_t)left : n - done;
+            if (paired && (at - d->codes_first) % 2 != 0) {
+                run = 1;
+                sum += dequantise_odd(d, row, column, room + done);
+            } else {
+                sum += dequantise_run(d, row, column, run, room + done);
+            }
+            done += run;
+            column += (int64_t)run;
         }
-        done += run;
-    }
     return sum;
 }
 
@@ -426,7 +389,7 @@ static enum cg_code_kind kind_of(const struct cg_quantised *how)
     case CG_CODES_BITS:
         return how->bits == 4 ? CG_CODE_NIBBLES : how->bits == 8 ? CG_CODE_OCTETS : CG_CODE_NUMBERS;
     case CG_CODES_AWQ:
-        return CG_CODE_AWQ;
+        return CG_CODE_HALVES;
     case CG_CODES_E2M1:
         return CG_CODE_TABLE_LOW;
     case CG_CODES_TABLE:
@@ -473,6 +436,7 @@ static int begin_tables(struct cg_dequantiser *d, const struct place *place, str
     if (d->kind[CG_SIDE_TABLE] && begin_table(d, place, err) < 0)
         return -1;
     find_outermost(d);
+    d->whole_zeros = !d->kind[CG_SIDE_ZERO] || (d->how->zeros != CG_ZEROS_NUMBERS && d->how->bits <= 4);
     return 0;
 }
 
@@ -504,6 +468,16 @@ static int check_shape(const struct cg_dequantiser *d, const struct place *place
     return refuse(err, place, what);
 }
 
+static int refuse_group(const struct cg_dequantiser *d, const struct place *place, int64_t column,
+                        int64_t group, struct cg_err *err)
+{
+    char what[160];
+    snprintf(what, sizeof what,
+             "column %" PRId64 " belongs to group %" PRId64 ", but there are %" PRId64 " groups", column,
+             group, d->column_blocks);
+    return refuse(err, place, what);
+}
+
 /* Groups that follow each other in order, as most do, are blocks of columns. */
 static int begin_groups(struct cg_dequantiser *d, const struct place *place, struct cg_err *err)
 {
@@ -515,12 +489,8 @@ static int begin_groups(struct cg_dequantiser *d, const struct place *place, str
         return -1;
     for (int64_t c = 0; c < d->columns; c++) {
         int64_t group = side_integer(d, CG_SIDE_GROUP, c);
-        char what[160];
-        snprintf(what, sizeof what,
-                 "column %" PRId64 " belongs to group %" PRId64 ", but there are %" PRId64 " groups", c,
-                 group, d->column_blocks);
         if (group < 0 || group >= d->column_blocks)
-            return refuse(err, place, what);
+            return refuse_group(d, place, c, group, err);
         d->group[c] = (int32_t)group;
         in_order = in_order && group == c / d->how->block_columns;
     }
@@ -530,39 +500,19 @@ static int begin_groups(struct cg_dequantiser *d, const struct place *place, str
 
 static int begin_tile(struct cg_dequantiser *d, struct cg_err *err)
 {
-    size_t n = d->by_group || d->how->scales_by_column ? TILE * (size_t)d->padded_blocks : 0;
+    size_t rows = d->how->scales_by_column ? TILE : d->by_group ? 1 : 0;
+    size_t n = rows * (size_t)d->padded_blocks;
     d->tile_at = -1;
     if (cg_grow((void **)&d->tile_scale, &d->scales_capacity, n, sizeof *d->tile_scale, err) < 0)
         return -1;
     return cg_grow((void **)&d->tile_zero, &d->zeros_capacity, n, sizeof *d->tile_zero, err);
 }
 
-/* Room for a band, and how many columns of each block there are before every COUNTED-th. */
-static int begin_band(struct cg_dequantiser *d, struct cg_err *err)
+/* Room for the bytes of AWQ's words, eight rows at a time. */
+static int begin_split(struct cg_dequantiser *d, struct cg_err *err)
 {
-    int64_t blocks = d->padded_blocks;
-    if (!d->by_group)
-        return 0;
-    assert(d->how->factor == 0);
-    d->band_pitch = d->columns + 2 * CG_BAND; /* rows of a power of two would share few places of the cache */
-    free(d->band);
-    if (!(d->band = cg_new_aligned(CG_BAND * (size_t)d->band_pitch, sizeof *d->band, err)) ||
-        cg_grow((void **)&d->square, &d->squares_capacity, CG_BAND * (size_t)blocks, sizeof *d->square, err) <
-            0 ||
-        cg_grow((void **)&d->count, &d->counts_capacity, (size_t)blocks, sizeof *d->count, err) < 0 ||
-        cg_grow((void **)&d->before, &d->before_capacity, (size_t)((d->columns / COUNTED + 1) * blocks),
-                sizeof *d->before, err) < 0)
-        return -1;
-    memset(d->tile_scale, 0, CG_BAND * (size_t)blocks * sizeof *d->tile_scale);
-    memset(d->tile_zero, 0, CG_BAND * (size_t)blocks * sizeof *d->tile_zero);
-    memset(d->count, 0, (size_t)blocks * sizeof *d->count);
-    for (int64_t c = 0; c <= d->columns; c++) {
-        if (c % COUNTED == 0)
-            memcpy(d->before + c / COUNTED * blocks, d->count, (size_t)blocks * sizeof *d->count);
-        if (c < d->columns)
-            d->count[d->group[c]]++;
-    }
-    return 0;
+    size_t n = d->how->codes == CG_CODES_AWQ ? 4 * (size_t)split_pitch(d) : 0;
+    return cg_grow((void **)&d->split, &d->split_capacity, n, 1, err);
 }
 
 int cg_dequantiser_begin(struct cg_dequantiser *d, const struct cg_quantised *how, const uint8_t *sides,
@@ -584,15 +534,20 @@ int cg_dequantiser_begin(struct cg_dequantiser *d, const struct cg_quantised *ho
     }
     if (begin_tables(d, &place, err) < 0 || check_shape(d, &place, err) < 0)
         return -1;
-    return begin_groups(d, &place, err) < 0 || begin_tile(d, err) < 0 ? -1 : begin_band(d, err);
+    if (begin_groups(d, &place, err) < 0 || begin_tile(d, err) < 0 || begin_split(d, err) < 0)
+        return -1;
+    return d->by_group ? cg_shuffled_begin(d, err) : 0;
 }
 
 void cg_dequantiser_release(struct cg_dequantiser *d)
 {
     free(d->group);
+    free(d->split);
+    free(d->places);
     free(d->tile_scale);
     free(d->tile_zero);
     free(d->band);
+    free(d->tables);
     free(d->square);
     free(d->count);
     free(d->before);

@@ -6,6 +6,7 @@
 #include "codes.h"
 #include "cognate/err.h"
 #include "cognate/quantised.h"
+#include "lookups.h"
 
 /* One member's, for a task and then for another's. All zero to start with. */
 struct cg_dequantiser {
@@ -18,6 +19,11 @@ struct cg_dequantiser {
     int64_t padded_blocks;          /* a multiple of eight; scales beyond the blocks are 0 */
     float global;
     enum cg_code_kind code_kind;
+    uint8_t
+        *split; /* [4][columns and some] AWQ's words of eight rows, byte by byte: two rows' codes in each */
+    size_t split_capacity;
+    int64_t split_at; /* the first of those rows; -1: none yet */
+    bool whole_zeros; /* zero points are small whole numbers */
     float least_code, most_code;
     float table[16]; /* what codes of 4 bits stand for */
     struct cg_code_steps steps;
@@ -25,16 +31,25 @@ struct cg_dequantiser {
     bool by_group;  /* columns belong to blocks in no order */
     int32_t *group; /* [columns] then, the block of each */
     size_t groups_capacity;
-    float *tile_scale, *tile_zero; /* [rows of a tile][column_blocks], where scales are by column; by_group
-                                      [padded_blocks][CG_BAND], and room for a row behind */
+    float *tile_scale,
+        *tile_zero; /* [rows of a tile][padded_blocks], where scales are by column or by_group */
     size_t scales_capacity, zeros_capacity;
-    int64_t tile_at; /* the first row of the tile, or of the band; -1: none yet */
-    float *band;     /* [CG_BAND][band_pitch] by_group, the values of a band when all its codes are held */
-    int64_t band_pitch;
-    double *square; /* [CG_BAND][padded_blocks], of the band's scales */
+    int64_t tile_at; /* the first row of the tile; -1: none yet */
+    int64_t row_at;  /* the row of the tile that was found last; -1: none yet */
+    const float *row_scale, *row_zero;
+    float row_low, row_high;               /* no value of it lies beyond */
+    bool by_band;                          /* eight rows of whole codes become values together */
+    int64_t band_at, band_end, band_pitch; /* its first row, or -1, and the row behind it */
     bool band_held;
-    float band_low, band_high; /* no value of the band lies beyond */
-    int32_t *count, *before;   /* columns of each block: in a run, and before every COUNTED-th */
+    float *band;    /* [CG_BAND][band_pitch] by_band, the values of a band when all its codes are held */
+    float *tables;  /* [4][CG_BAND * padded_blocks] by_band, its scales and zero points by row and by block */
+    double *square; /* [padded_blocks] by_group, of a row's scales */
+    int64_t squares_at; /* of which row; -1: none yet */
+    bool looks_up;      /* the scales of a row by its bytes, when values are wanted */
+    uint8_t *places;    /* [columns] */
+    size_t places_capacity;
+    struct cg_lookup lookup;
+    int32_t *count, *before; /* columns of each block: in a run, and before every COUNTED-th */
     size_t squares_capacity, counts_capacity, before_capacity;
     float low, high; /* no value of the last call lies beyond, but for what is not finite */
 };

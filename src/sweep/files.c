@@ -7,9 +7,10 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
-enum { MOST_OPEN = 64, SHOWN = 200 };
+enum { MOST_OPEN = 64, MOST_LINES = 64, SHOWN = 200 }; /* lines in one call */
 
 struct open_file {
     const struct cg_file *file;
@@ -105,14 +106,28 @@ static int descriptor_of(struct cg_files *files, const struct cg_file *file, con
     return descriptor;
 }
 
-static int read_file(struct cg_files *files, const struct cg_file *file, const char *name, int64_t offset,
-                     uint8_t *out, size_t bytes, struct cg_err *err)
+/* As pread, when the first `done` bytes are there. */
+static ssize_t read_on(int descriptor, const struct cg_lines *lines, size_t done, int64_t offset)
 {
+    struct iovec part[MOST_LINES];
+    size_t line = done / lines->bytes, skip = done % lines->bytes;
+    int n = 0;
+    if (lines->n == 1)
+        return pread(descriptor, lines->out + done, lines->bytes - done, (off_t)offset);
+    for (; n < MOST_LINES && line < lines->n; n++, line++, skip = 0)
+        part[n] = (struct iovec){lines->out + line * lines->pitch + skip, lines->bytes - skip};
+    return preadv(descriptor, part, n, (off_t)offset);
+}
+
+static int read_file(struct cg_files *files, const struct cg_file *file, const char *name, int64_t offset,
+                     const struct cg_lines *lines, struct cg_err *err)
+{
+    size_t bytes = lines->n * lines->bytes;
     int descriptor = descriptor_of(files, file, name, offset, err);
     if (descriptor < 0)
         return -1;
     for (size_t done = 0; done < bytes;) {
-        ssize_t n = pread(descriptor, out + done, bytes - done, (off_t)(offset + (int64_t)done));
+        ssize_t n = read_on(descriptor, lines, done, offset + (int64_t)done);
         if (n > 0) {
             done += (size_t)n;
         } else if (n == 0) {
@@ -128,14 +143,21 @@ static int read_file(struct cg_files *files, const struct cg_file *file, const c
     return 0;
 }
 
+int cg_files_read_lines(struct cg_files *files, const struct cg_file *file, const char *name, int64_t offset,
+                        const struct cg_lines *lines, struct cg_err *err)
+{
+    if (!files->pulse)
+        return read_file(files, file, name, offset, lines, err);
+    if (cg_pulse_begin_read(files->pulse, file->path, offset, err) < 0)
+        return -1;
+    int result = read_file(files, file, name, offset, lines, err);
+    cg_pulse_end_read(files->pulse);
+    return result;
+}
+
 int cg_files_read(struct cg_files *files, const struct cg_file *file, const char *name, int64_t offset,
                   uint8_t *out, size_t bytes, struct cg_err *err)
 {
-    if (!files->pulse)
-        return read_file(files, file, name, offset, out, bytes, err);
-    if (cg_pulse_begin_read(files->pulse, file->path, offset, err) < 0)
-        return -1;
-    int result = read_file(files, file, name, offset, out, bytes, err);
-    cg_pulse_end_read(files->pulse);
-    return result;
+    const struct cg_lines one = {out, bytes, 1, bytes};
+    return cg_files_read_lines(files, file, name, offset, &one, err);
 }

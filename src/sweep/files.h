@@ -23,6 +23,16 @@ void cg_files_destroy(struct cg_files *files);
 int cg_files_read(struct cg_files *files, const struct cg_file *file, const char *name, int64_t offset,
                   uint8_t *out, size_t bytes, struct cg_err *err);
 
+/* Lines that lie one behind the other in the file, written `pitch` bytes apart. */
+struct cg_lines {
+    uint8_t *out;
+    size_t bytes, n, pitch; /* of each */
+};
+
+/* As cg_files_read. */
+int cg_files_read_lines(struct cg_files *files, const struct cg_file *file, const char *name, int64_t offset,
+                        const struct cg_lines *lines, struct cg_err *err);
+
 /* Whether any of the files still open has changed since its header was read. */
 int cg_files_check(const struct cg_files *files, struct cg_err *err);
 

@@ -50,13 +50,19 @@ int64_t cg_gather_offset(const struct cg_gather *from, int64_t first)
                                                    : first + (from->view ? from->view->base : 0));
 }
 
+static int read_lines(struct cg_gather *from, int64_t element, const struct cg_lines *lines,
+                      struct cg_err *err)
+{
+    from->bytes_read += (int64_t)(lines->n * lines->bytes);
+    return cg_files_read_lines(from->files, from->file, from->tensor->name, offset_of(from, element), lines,
+                               err);
+}
+
 /* Reads n elements that lie side by side. */
 static int read_run(struct cg_gather *from, int64_t element, int64_t n, uint8_t *out, struct cg_err *err)
 {
-    int64_t bytes = cg_dtype_bytes(from->tensor->dtype, n);
-    from->bytes_read += bytes;
-    return cg_files_read(from->files, from->file, from->tensor->name, offset_of(from, element), out,
-                         (size_t)bytes, err);
+    size_t bytes = (size_t)cg_dtype_bytes(from->tensor->dtype, n);
+    return read_lines(from, element, &(struct cg_lines){out, bytes, 1, bytes}, err);
 }
 
 static int read_runs(struct cg_gather *from, int64_t first, int64_t n, uint8_t *out, struct cg_err *err)
@@ -98,11 +104,13 @@ static int gather_columns(struct cg_gather *from, const struct core *core, const
     for (int64_t column = part->first_column; column < part->end_column; column += most) {
         int64_t columns = part->end_column - column < most ? part->end_column - column : most;
         int64_t element = core->element + part->first_row * core->row_stride + column * core->column_stride;
-        int64_t reads = together ? 1 : columns, n = together ? (columns - 1) * pitch + span : span;
-        for (int64_t k = 0; k < reads; k++)
-            if (read_run(from, element + k * core->column_stride, n, from->scratch + k * pitch * width, err) <
-                0)
+        int64_t each = together ? (columns - 1) * pitch + span : span, in_read = gap == 0 ? columns : 1;
+        for (int64_t k = 0; k < (together ? 1 : columns); k += in_read) {
+            struct cg_lines lines = {from->scratch + k * pitch * width, (size_t)(each * width),
+                                     together ? 1 : (size_t)in_read, (size_t)(pitch * width)};
+            if (read_lines(from, element + k * core->column_stride, &lines, err) < 0)
                 return -1;
+        }
         struct cg_columns read = {from->scratch, rows, columns, core->row_stride, pitch};
         cg_transpose(out + (part->first_row * core->columns + column - core->first) * width, core->columns,
                      &read, (int)width);

@@ -1,22 +1,31 @@
 #include "nibbles.h"
 #include "cognate/small_float.h"
+#include "nibbles_avx2.h"
 #include <assert.h>
 #include <math.h>
 #include <string.h>
 
-enum { MANY = 32 }; /* codes at a time */
-
 #if defined(__x86_64__) && defined(__GNUC__)
 
-#include <immintrin.h>
-
-#define TARGET __attribute__((target("avx2")))
+/* Whole numbers from LEAST_NUMBER on as floats: the highest byte and the one below it; the others are 0. */
+enum { LEAST_NUMBER = -32, NUMBERS = 64 };
+static const uint8_t highest[NUMBERS] = {
+    0xC2, 0xC1, 0xC1, 0xC1, 0xC1, 0xC1, 0xC1, 0xC1, 0xC1, 0xC1, 0xC1, 0xC1, 0xC1, 0xC1, 0xC1, 0xC1,
+    0xC1, 0xC1, 0xC1, 0xC1, 0xC1, 0xC1, 0xC1, 0xC1, 0xC1, 0xC0, 0xC0, 0xC0, 0xC0, 0xC0, 0xC0, 0xBF,
+    0x00, 0x3F, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x41, 0x41, 0x41, 0x41, 0x41, 0x41, 0x41, 0x41,
+    0x41, 0x41, 0x41, 0x41, 0x41, 0x41, 0x41, 0x41, 0x41, 0x41, 0x41, 0x41, 0x41, 0x41, 0x41, 0x41};
+static const uint8_t second[NUMBERS] = {
+    0x00, 0xF8, 0xF0, 0xE8, 0xE0, 0xD8, 0xD0, 0xC8, 0xC0, 0xB8, 0xB0, 0xA8, 0xA0, 0x98, 0x90, 0x88,
+    0x80, 0x70, 0x60, 0x50, 0x40, 0x30, 0x20, 0x10, 0x00, 0xE0, 0xC0, 0xA0, 0x80, 0x40, 0x00, 0x80,
+    0x00, 0x80, 0x00, 0x40, 0x80, 0xA0, 0xC0, 0xE0, 0x00, 0x10, 0x20, 0x30, 0x40, 0x50, 0x60, 0x70,
+    0x80, 0x88, 0x90, 0x98, 0xA0, 0xA8, 0xB0, 0xB8, 0xC0, 0xC8, 0xD0, 0xD8, 0xE0, 0xE8, 0xF0, 0xF8};
 
 bool cg_nibbles_fit(const struct cg_code_run *run, const struct cg_code_blocks *blocks, size_t n)
 {
     bool paired =
         run->kind == CG_CODE_NIBBLES || run->kind == CG_CODE_TABLE_LOW || run->kind == CG_CODE_TABLE_HIGH;
-    return paired && (blocks->length | blocks->skip | n) % MANY == 0 && __builtin_cpu_supports("avx2");
+    return (paired || (run->kind == CG_CODE_HALVES && blocks->whole)) &&
+           (blocks->length | blocks->skip | n) % MANY == 0 && __builtin_cpu_supports("avx2");
 }
 
 /* A table of 16 floats as the tables of their four bytes, the lowest first, in both halves of a vector: bytes
@@ -39,26 +48,13 @@ TARGET CG_ALWAYS_INLINE void split_table(const float *table, struct planes *out)
     }
 }
 
-/* 32 codes, a byte each. Interleaving works within halves of vectors, so four codes go to the lower half and
- * four to the upper, in turn. */
-TARGET CG_ALWAYS_INLINE __m256i places_of(const uint8_t *bytes, bool high_first)
-{
-    const __m256i spread = _mm256_setr_epi8(0, 0, 1, 1, 4, 4, 5, 5, 8, 8, 9, 9, 12, 12, 13, 13, /* upper */
-                                            2, 2, 3, 3, 6, 6, 7, 7, 10, 10, 11, 11, 14, 14, 15, 15);
-    const __m256i upper_nibble = _mm256_set1_epi16((short)(high_first ? 0x00FF : 0xFF00));
-    __m256i stored = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)bytes));
-    __m256i twice = _mm256_shuffle_epi8(stored, spread);
-    __m256i either = _mm256_blendv_epi8(twice, _mm256_srli_epi16(twice, 4), upper_nibble);
-    return _mm256_and_si256(either, _mm256_set1_epi8(15));
-}
-
-/* Their floats, in order. */
+/* The floats of 32 places, in order. */
 TARGET CG_ALWAYS_INLINE void floats_at(const struct planes *planes, bool wide, __m256i places, __m256 out[4])
 {
-    __m256i second = _mm256_shuffle_epi8(planes->of[2], places);
+    __m256i next = _mm256_shuffle_epi8(planes->of[2], places);
     __m256i first = _mm256_shuffle_epi8(planes->of[3], places);
     __m256i low[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()};
-    __m256i high[2] = {_mm256_unpacklo_epi8(second, first), _mm256_unpackhi_epi8(second, first)};
+    __m256i high[2] = {_mm256_unpacklo_epi8(next, first), _mm256_unpackhi_epi8(next, first)};
     if (wide) {
         __m256i last = _mm256_shuffle_epi8(planes->of[0], places);
         __m256i third = _mm256_shuffle_epi8(planes->of[1], places);
@@ -81,19 +77,24 @@ TARGET CG_ALWAYS_INLINE void put_whole(const __m256i *digit_sum, int digits, int
     _mm_storeu_si128((__m128i *)(void *)whole, two);
 }
 
-/* Numbers have no digits: their steps are 1. */
-TARGET CG_ALWAYS_INLINE double take(const struct cg_code_run *run, const float *table, bool high_first,
-                                    bool wide, int digits, const struct cg_code_blocks *blocks, size_t n,
-                                    float *restrict values)
+/* What the nibbles of a run stand for. */
+enum meaning { NUMBER, WHOLE_NUMBER, PLACE_OF_ONE_DIGIT, PLACE };
+
+/* The digits of tables' squared steps; those of numbers are 1. */
+TARGET CG_ALWAYS_INLINE double take(const struct cg_code_run *run, enum source source, enum meaning meaning,
+                                    const struct cg_code_blocks *blocks, size_t n, float *restrict values)
 {
+    const int digits = meaning < PLACE_OF_ONE_DIGIT ? 0 : meaning == PLACE ? CG_CODE_DIGITS : 1;
     struct planes planes;
     __m256i digit[CG_CODE_DIGITS];
+    float numbers[16];
     double sum = 0;
     int64_t whole[CG_MOST_CODES / MANY][2];
-    split_table(table, &planes);
+    for (int k = 0; k < 16; k++)
+        numbers[k] = (float)(k - run->offset);
+    split_table(digits > 0 ? run->table : numbers, &planes);
     for (int d = 0; d < digits; d++)
-        digit[d] =
-            _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)run->steps->digit[d]));
+        digit[d] = plane_at(run->steps->digit[d]);
     size_t i = 0, b = 0;
     for (size_t end = blocks->length - blocks->skip; i < n; end += blocks->length, b++) {
         float scale = blocks->scale[b];
@@ -102,12 +103,17 @@ TARGET CG_ALWAYS_INLINE double take(const struct cg_code_run *run, const float *
         __m256i digit_sum[CG_CODE_DIGITS] = {_mm256_setzero_si256(), _mm256_setzero_si256(),
                                              _mm256_setzero_si256()};
         if (digits == 0 && isfinite(scale))
-            sum += (double)(stop - i) * ((double)scale * (double)scale);
+            sum += (double)(int)(stop - i) * ((double)scale * (double)scale);
+        if (meaning == WHOLE_NUMBER) {
+            int first = -LEAST_NUMBER - run->offset - (int)blocks->zero[b];
+            planes.of[2] = plane_at(second + first);
+            planes.of[3] = plane_at(highest + first);
+        }
         for (; i < stop; i += MANY) {
-            __m256i places = places_of(run->bytes + i / 2, high_first);
-            floats_at(&planes, wide, places, code);
+            __m256i places = places_of(run->bytes, source, i);
+            floats_at(&planes, meaning == PLACE, places, code);
             for (int k = 0; k < 4; k++) {
-                __m256 number = digits == 0 ? _mm256_sub_ps(code[k], zeros) : code[k];
+                __m256 number = meaning == NUMBER ? _mm256_sub_ps(code[k], zeros) : code[k];
                 _mm256_storeu_ps(values + i + 8 * k, _mm256_mul_ps(number, scales));
             }
             for (int d = 0; d < digits; d++)
@@ -122,33 +128,31 @@ TARGET CG_ALWAYS_INLINE double take(const struct cg_code_run *run, const float *
                       : sum;
 }
 
-TARGET static double take_numbers(const struct cg_code_run *run, const struct cg_code_blocks *blocks,
-                                  size_t n, float *values)
-{
-    float table[16];
-    for (int k = 0; k < 16; k++)
-        table[k] = (float)(k - run->offset);
-    return take(run, table, false, false, 0, blocks, n, values);
-}
+#define TAKER(name, source, meaning)                                                                         \
+    TARGET static double name(const struct cg_code_run *run, const struct cg_code_blocks *blocks, size_t n,  \
+                              float *values)                                                                 \
+    {                                                                                                        \
+        return take(run, source, meaning, blocks, n, values);                                                \
+    }
 
-TARGET static double take_low(const struct cg_code_run *run, const struct cg_code_blocks *blocks, size_t n,
-                              float *values)
-{
-    return take(run, run->table, false, false, 1, blocks, n, values);
-}
-
-TARGET static double take_high(const struct cg_code_run *run, const struct cg_code_blocks *blocks, size_t n,
-                               float *values)
-{
-    return take(run, run->table, true, true, CG_CODE_DIGITS, blocks, n, values);
-}
+TAKER(take_numbers, LOW_FIRST, NUMBER)
+TAKER(take_whole_numbers, LOW_FIRST, WHOLE_NUMBER)
+TAKER(take_low_halves, LOW_ALONE, WHOLE_NUMBER)
+TAKER(take_high_halves, HIGH_ALONE, WHOLE_NUMBER)
+TAKER(take_low, LOW_FIRST, PLACE_OF_ONE_DIGIT)
+TAKER(take_high, HIGH_FIRST, PLACE)
 
 double cg_nibbles_take(const struct cg_code_run *run, const struct cg_code_blocks *blocks, size_t n,
                        float *values)
 {
-    return run->kind == CG_CODE_NIBBLES     ? take_numbers(run, blocks, n, values)
-           : run->kind == CG_CODE_TABLE_LOW ? take_low(run, blocks, n, values)
-                                            : take_high(run, blocks, n, values);
+    if (run->kind == CG_CODE_HALVES)
+        return run->shift == 0 ? take_low_halves(run, blocks, n, values)
+                               : take_high_halves(run, blocks, n, values);
+    if (run->kind == CG_CODE_NIBBLES)
+        return blocks->whole ? take_whole_numbers(run, blocks, n, values)
+                             : take_numbers(run, blocks, n, values);
+    return run->kind == CG_CODE_TABLE_LOW ? take_low(run, blocks, n, values)
+                                          : take_high(run, blocks, n, values);
 }
 
 #else

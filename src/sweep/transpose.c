@@ -13,7 +13,7 @@ typedef uint64_t half __attribute__((vector_size(HALF)));
  * interleaved with its second, element by element, until each element has moved from its row's place to its
  * column's. FIRST and SECOND select the halves of two vectors interleaved, OTHER every other element of two
  * loads that overlap in one. Rows of `to` may lie pages apart: those of the next squares are asked for while
- * these are written. */
+ * these are written, and as much behind it for the columns that come next. */
 #define DEFINE_TRANSPOSE(type, n, FIRST, SECOND, OTHER)                                                      \
     typedef type half_of_##type __attribute__((vector_size(HALF)));                                          \
     typedef type vector_of_##type __attribute__((vector_size(2 * HALF)));                                    \
@@ -54,9 +54,10 @@ typedef uint64_t half __attribute__((vector_size(HALF)));
         const int64_t size = sizeof(type), most = LINES * CG_TRANSPOSE_LINE / size;                          \
         for (int64_t c0 = 0, end; c0 < columns; c0 = end) {                                                  \
             end = columns - c0 < most ? columns : c0 + most;                                                 \
+            int64_t lines = 2 * (end - c0) * size / CG_TRANSPOSE_LINE;                                       \
             for (int64_t r = 0; r < rows; r += n) {                                                          \
                 for (int k = 0; k < n && r + n < rows; k++)                                                  \
-                    for (int line = 0; line < LINES; line++)                                                 \
+                    for (int64_t line = 0; line < lines; line++)                                             \
                         __builtin_prefetch(                                                                  \
                             to + ((r + n + k) * pitch + c0) * size + line * CG_TRANSPOSE_LINE, 1);           \
                 for (int64_t c = c0; c < end; c += 2 * n) {                                                  \

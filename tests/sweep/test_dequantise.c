@@ -25,7 +25,7 @@ static const struct kind {
     enum cg_zeros zeros;
     int offset, zero_offset;
     float factor;
-    bool shuffled, global;
+    bool shuffled, global, short_scales; /* BF16 */
     int64_t nested;
 } kinds[] = {
     {"fp8 in blocks", CG_CODES_BYTES, CG_F8_E4M3, 8, 20, 24, 8, 16, .flat = false},
@@ -56,8 +56,18 @@ static const struct kind {
      .zeros = CG_ZEROS_ACROSS, .offset = 2, .zero_offset = -2, .shuffled = true},
     {"packed 4, shuffled, no whole words", CG_CODES_BITS, CG_I32, 4, 16, 44, 1, 4, .offset = 8,
      .shuffled = true},
+    {"gptq 4, shuffled among a few groups", CG_CODES_BITS, CG_I32, 4, 24, 96, 1, 8, .by_column = true,
+     .zero = CG_SIDE_ZERO, .zeros = CG_ZEROS_ALONG, .zero_offset = 1, .shuffled = true, .short_scales = true},
+    {"gptq 4, shuffled among many groups", CG_CODES_BITS, CG_I32, 4, 16, 256, 1, 4, .by_column = true,
+     .zero = CG_SIDE_ZERO, .zeros = CG_ZEROS_ALONG, .shuffled = true, .short_scales = true},
+    {"packed 4, shuffled among some groups", CG_CODES_BITS, CG_I32, 4, 13, 160, 1, 8, .offset = 8,
+     .shuffled = true, .short_scales = true},
+    {"packed 4 with zero points, shuffled", CG_CODES_BITS, CG_I32, 4, 9, 192, 1, 4, .zero = CG_SIDE_ZERO,
+     .zeros = CG_ZEROS_ACROSS, .offset = 8, .zero_offset = -8, .shuffled = true, .short_scales = true},
     {"fp8, shuffled", CG_CODES_BYTES, CG_F8_E4M3, 8, 17, 40, 1, 8, .shuffled = true},
     {"awq", CG_CODES_AWQ, CG_I32, 4, 24, 40, 1, 8, .by_column = true, .zero = CG_SIDE_ZERO,
+     .zeros = CG_ZEROS_AWQ},
+    {"awq in groups of 32", CG_CODES_AWQ, CG_I32, 4, 72, 32, 1, 32, .by_column = true, .zero = CG_SIDE_ZERO,
      .zeros = CG_ZEROS_AWQ},
     {"packed 4 in groups of 32", CG_CODES_BITS, CG_I32, 4, 8, 96, 1, 32, .offset = 8},
     {"gptq 4 in groups of 64", CG_CODES_BITS, CG_I32, 4, 16, 128, 1, 64, .by_column = true,
@@ -162,10 +172,17 @@ static void pack_scales(struct matrix *m, const struct kind *kind, int64_t row_b
             m->scale[b] = m->nested[(uint8_t)(37 * b)] * m->coarse[b / kind->nested] + 0.125F;
         return;
     }
-    uint8_t *to = add_side(m, CG_SIDE_SCALE, CG_F32, n);
+    int bytes = kind->short_scales ? 2 : 4;
+    uint8_t *to = add_side(m, CG_SIDE_SCALE, kind->short_scales ? CG_BF16 : CG_F32, n);
     for (int64_t r = 0; r < row_blocks; r++)
-        for (int64_t b = 0; b < m->blocks; b++)
-            memcpy(to + 4 * scale_index(m, kind, r, b), &m->scale[r * m->blocks + b], 4);
+        for (int64_t b = 0; b < m->blocks; b++) {
+            float *scale = &m->scale[r * m->blocks + b];
+            uint8_t stored[4];
+            memcpy(stored, scale, 4);
+            memset(stored, 0, (size_t)(4 - bytes)); /* the upper bytes count */
+            memcpy(scale, stored, 4);
+            memcpy(to + bytes * scale_index(m, kind, r, b), stored + 4 - bytes, (size_t)bytes);
+        }
     if (kind->global)
         memcpy(add_side(m, CG_SIDE_GLOBAL_SCALE, CG_F32, 1), &m->global, 4);
 }

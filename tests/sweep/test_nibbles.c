@@ -15,6 +15,8 @@
 #define cg_code_steps_init portable_steps_init
 #define cg_take_codes      portable_take
 #define cg_sum_of_blocks   portable_sum
+#define cg_split_words     portable_split
+#define cg_zeros_of_bits   portable_zeros
 #include "sweep/nibbles.h"
 #define cg_nibbles_fit(...)  false
 #define cg_nibbles_take(...) 0
@@ -51,21 +53,26 @@ static struct cg_code_run run_of(enum cg_code_kind kind, const uint8_t *bytes, s
 static void test_bits(void **state)
 {
     (void)state;
-    static const enum cg_code_kind kinds[] = {CG_CODE_NIBBLES, CG_CODE_TABLE_LOW, CG_CODE_TABLE_HIGH};
+    static const enum cg_code_kind kinds[] = {CG_CODE_NIBBLES, CG_CODE_TABLE_LOW, CG_CODE_TABLE_HIGH,
+                                              CG_CODE_HALVES};
     static const size_t lengths[] = {32, 64, 96, 4096};
     uint64_t seed = 3;
-    uint8_t bytes[CG_MOST_CODES / 2];
+    uint8_t bytes[CG_MOST_CODES];
     float scale[CG_MOST_CODES / 32 + 1], zero[CG_MOST_CODES / 32 + 1];
     float expected[CG_MOST_CODES], found[CG_MOST_CODES];
     for (int turn = 0; turn < 600; turn++) {
         struct cg_code_steps steps;
-        struct cg_code_run run = run_of(kinds[turn % 3], bytes, &steps);
-        size_t length = lengths[turn / 3 % 4], n = 32 * (1 + (size_t)turn % (CG_MOST_CODES / 32));
-        struct cg_code_blocks blocks = {scale, zero, 32 * ((size_t)turn % (length / 32)), length, 1};
+        struct cg_code_run run = run_of(kinds[turn % 4], bytes, &steps);
+        size_t length = lengths[turn / 4 % 4], n = 32 * (1 + (size_t)turn % (CG_MOST_CODES / 32));
+        struct cg_code_blocks blocks = {scale,  zero, 32 * ((size_t)turn % (length / 32)),
+                                        length, 1,    turn % 8 >= 3};
+        run.shift = turn / 8 % 2 * 4;
         fill(&seed, bytes, sizeof bytes);
         for (size_t b = 0; b < sizeof scale / sizeof *scale; b++) {
             scale[b] = b % 7 == 6 && turn % 2 ? INFINITY : (float)noise_bits(&seed) * 1e-21F;
-            zero[b] = run.kind == CG_CODE_NIBBLES ? (float)(noise_bits(&seed) >> 60) + 0.5F : 0;
+            zero[b] = run.kind == CG_CODE_NIBBLES || run.kind == CG_CODE_HALVES
+                          ? (float)(noise_bits(&seed) >> 60) - (float)(turn % 9) + (blocks.whole ? 0 : 0.5F)
+                          : 0;
         }
         double sum = portable_take(&run, &blocks, n, expected);
         if (!cg_nibbles_fit(&run, &blocks, n))
@@ -101,6 +108,8 @@ static void test_what_fits(void **state)
     assert_false(cg_nibbles_fit(&run, &(struct cg_code_blocks){.length = 48}, 64));
     assert_false(cg_nibbles_fit(&run, &(struct cg_code_blocks){.length = 64, .skip = 16}, 64));
     assert_false(cg_nibbles_fit(&run, &(struct cg_code_blocks){.length = 64}, 63));
+    run.kind = CG_CODE_HALVES; /* with zero points that are not whole */
+    assert_false(cg_nibbles_fit(&run, &(struct cg_code_blocks){.length = 64}, 64));
     run.kind = CG_CODE_OCTETS;
     assert_false(cg_nibbles_fit(&run, &(struct cg_code_blocks){.length = 64}, 64));
 }

@@ -1,0 +1,124 @@
+#include "lookups.h"
+#include "cognate/clones.h"
+#include "nibbles_avx2.h"
+#include <assert.h>
+#include <string.h>
+
+enum { ENTRIES = 16, ABOVE = 16, MOVE = 31 };
+
+CG_CLONES void cg_lookup_fill(const float *restrict scale, const float *restrict zero, int offset,
+                              size_t blocks, struct cg_lookup *restrict row)
+{
+    uint32_t bits[CG_LOOKUP_BLOCKS];
+    memcpy(bits, scale, blocks * sizeof *bits);
+    for (size_t b = 0; b < blocks; b++) {
+        row->byte[0][b] = (uint8_t)(bits[b] >> 8 | (uint32_t)(ABOVE - offset - (int)zero[b]));
+        row->byte[1][b] = (uint8_t)(bits[b] >> 16);
+        row->byte[2][b] = (uint8_t)(bits[b] >> 24);
+    }
+}
+
+#if defined(__x86_64__) && defined(__GNUC__)
+
+bool cg_lookup_fits(int64_t columns, int64_t blocks)
+{
+    return columns % CG_LOOKUP_COLUMNS == 0 && blocks <= CG_LOOKUP_BLOCKS && __builtin_cpu_supports("avx2");
+}
+
+/* As places_of lays codes out: by fours, to the lower half of a vector and to the upper in turn. */
+void cg_lookup_places(const int32_t *block, size_t columns, uint8_t *places)
+{
+    for (size_t c = 0; c < columns; c++) {
+        size_t four = c % MANY / 4, to = four % 2 * 16 + four / 2 * 4 + c % 4;
+        places[c - c % MANY + to] = (uint8_t)block[c];
+    }
+}
+
+/* Floats of bytes, the lowest first, in order. */
+TARGET CG_ALWAYS_INLINE void join(__m256i a, __m256i b, __m256i c, __m256i d, __m256 out[4])
+{
+    const __m256i low[2] = {_mm256_unpacklo_epi8(a, b), _mm256_unpackhi_epi8(a, b)};
+    const __m256i high[2] = {_mm256_unpacklo_epi8(c, d), _mm256_unpackhi_epi8(c, d)};
+    for (int k = 0; k < 2; k++) {
+        out[2 * k] = _mm256_castsi256_ps(_mm256_unpacklo_epi16(low[k], high[k]));
+        out[2 * k + 1] = _mm256_castsi256_ps(_mm256_unpackhi_epi16(low[k], high[k]));
+    }
+}
+
+/* A byte looked up is 0 where the place has its highest bit: in all dictionaries but that of its block. What
+ * a code is moved to becomes the last byte of a float of 2^23. */
+TARGET CG_ALWAYS_INLINE void take(const struct cg_lookup *row, int dictionaries, const uint8_t *codes,
+                                  const uint8_t *places, size_t n, float *restrict values)
+{
+    const __m256i none = _mm256_setzero_si256(), last_places = _mm256_set1_epi8(0x70),
+                  move = _mm256_set1_epi8(MOVE);
+    const __m256 base = _mm256_set1_ps((float)((1 << 23) + ABOVE));
+    for (size_t i = 0; i < n; i += MANY) {
+        __m256i place = _mm256_loadu_si256((const __m256i *)(const void *)(places + i));
+        __m256i byte[3] = {none, none, none};
+        __m256 moved[4], scale[4];
+        for (int t = 0; t < dictionaries; t++) {
+            __m256i own = _mm256_sub_epi8(place, _mm256_set1_epi8((char)(ENTRIES * t)));
+            own = _mm256_adds_epu8(own, last_places);
+            for (int k = 0; k < 3; k++)
+                byte[k] =
+                    _mm256_or_si256(byte[k], _mm256_shuffle_epi8(plane_at(row->byte[k] + ENTRIES * t), own));
+        }
+        __m256i code = _mm256_add_epi8(places_of(codes, LOW_FIRST, i), _mm256_and_si256(byte[0], move));
+        join(code, none, none, _mm256_set1_epi8(0x4B), moved);
+        join(none, _mm256_andnot_si256(move, byte[0]), byte[1], byte[2], scale);
+        for (int k = 0; k < 4; k++)
+            _mm256_storeu_ps(values + i + 8 * k, _mm256_mul_ps(_mm256_sub_ps(moved[k], base), scale[k]));
+    }
+}
+
+#define TAKER(dictionaries)                                                                                  \
+    TARGET static void take_##dictionaries(const struct cg_lookup *row, const uint8_t *codes,                \
+                                           const uint8_t *places, size_t n, float *values)                   \
+    {                                                                                                        \
+        take(row, dictionaries, codes, places, n, values);                                                   \
+    }
+
+TAKER(1)
+TAKER(2)
+TAKER(3)
+TAKER(4)
+
+void cg_lookup_take(const struct cg_lookup *row, size_t blocks, const uint8_t *codes, const uint8_t *places,
+                    size_t n, float *values)
+{
+    static void (*const takers[])(const struct cg_lookup *, const uint8_t *, const uint8_t *, size_t,
+                                  float *) = {take_1, take_2, take_3, take_4};
+    takers[(blocks - 1) / ENTRIES](row, codes, places, n, values);
+}
+
+#else
+
+bool cg_lookup_fits(int64_t columns, int64_t blocks)
+{
+    (void)columns;
+    (void)blocks;
+    return false;
+}
+
+void cg_lookup_places(const int32_t *block, size_t columns, uint8_t *places)
+{
+    (void)block;
+    (void)columns;
+    (void)places;
+    assert(!"nothing fits");
+}
+
+void cg_lookup_take(const struct cg_lookup *row, size_t blocks, const uint8_t *codes, const uint8_t *places,
+                    size_t n, float *values)
+{
+    (void)row;
+    (void)blocks;
+    (void)codes;
+    (void)places;
+    (void)n;
+    (void)values;
+    assert(!"nothing fits");
+}
+
+#endif
