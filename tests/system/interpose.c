@@ -1,10 +1,10 @@
 /* Makes one call of the C library fail, for tests: preloaded into the program under test.
  *
- * FAULT="CALL PART K ACTION": at the K-th CALL (pread, write, fsync or rename; K = 0: at every one; a pwrite
- * is a write too, an fdatasync an fsync) on a path that contains PART, do ACTION. FAULT_RANK limits it to one
- * rank, FAULT_FILE is what `replace` puts in place. ACTION: an errno's number; short, half of the bytes;
- * kill, SIGKILL; stop, SIGSTOP; usr1, SIGUSR1; hold, wait until FAULT_FILE, which gets a byte, is gone or a
- * signal was handled; replace, another file takes the place of this one; cut, it loses its last byte.
+ * FAULT="CALL PART K ACTION": at the K-th CALL (pread, preadv, write, fsync or rename; K = 0: at every one; a
+ * pwrite is a write too, an fdatasync an fsync) on a path that contains PART, do ACTION. FAULT_RANK limits it
+ * to one rank, FAULT_FILE is what `replace` puts in place. ACTION: an errno's number; short, half of the
+ * bytes; kill, SIGKILL; stop, SIGSTOP; usr1, SIGUSR1; hold, wait until FAULT_FILE, which gets a byte, is gone
+ * or a signal was handled; replace, another file takes the place of this one; cut, it loses its last byte.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 static int seen;
@@ -98,6 +99,36 @@ ssize_t pread(int descriptor, void *out, size_t bytes, off_t offset)
 ssize_t pread64(int descriptor, void *out, size_t bytes, off64_t offset)
 {
     return fails("pread", descriptor, &bytes) ? -1 : NEXT(pread64)(descriptor, out, bytes, offset);
+}
+
+/* What is to be read is cut where it has more bytes than that. */
+static ssize_t read_parts(int descriptor, const struct iovec *parts, int n, off_t offset,
+                          __typeof__(&preadv) next)
+{
+    struct iovec cut[1024];
+    size_t bytes = 0;
+    int taken = 0;
+    for (int i = 0; i < n; i++)
+        bytes += parts[i].iov_len;
+    if (n > 1024 || fails("preadv", descriptor, &bytes))
+        return -1;
+    for (; taken < n && bytes > 0; taken++) {
+        cut[taken] = parts[taken];
+        if (cut[taken].iov_len > bytes)
+            cut[taken].iov_len = bytes;
+        bytes -= cut[taken].iov_len;
+    }
+    return next(descriptor, cut, taken, offset);
+}
+
+ssize_t preadv(int descriptor, const struct iovec *parts, int n, off_t offset)
+{
+    return read_parts(descriptor, parts, n, offset, NEXT(preadv));
+}
+
+ssize_t preadv64(int descriptor, const struct iovec *parts, int n, off64_t offset)
+{
+    return read_parts(descriptor, parts, n, offset, NEXT(preadv64));
 }
 
 ssize_t pwrite(int descriptor, const void *from, size_t bytes, off_t offset)

@@ -447,6 +447,23 @@ def test_short_and_interrupted_reads_are_gone_on_with(cognate, crumbs, tmp_path,
     assert results.fingerprint(tmp_path / "r.h5") == results.fingerprint(tmp_path / "s.h5")
 
 
+def test_lines_that_one_call_reads(cognate, tmp_path, output, interposed):
+    """Of a matrix stored (in, out) whole lines come by one call: cut short they are gone on with, failed refused."""
+    models = []
+    for seed in (1, 2):
+        rng = np.random.default_rng(seed)
+        tensors = {"h.0.mlp.c_fc.weight": checkpoints.bf16(rng.standard_normal((40, 640)))}
+        config = dict(model_type="gpt2", n_embd=40, n_head=4, n_layer=1, n_inner=640)
+        checkpoints.make(tmp_path / f"gpt2-{seed}", tensors, config)
+        models.append(tmp_path / f"gpt2-{seed}")
+    cognate.compare(tmp_path / "r.h5", *models)
+    cognate.compare(tmp_path / "s.h5", *models, environment=interposed(f"preadv {WEIGHTS} 0 short"))
+    assert results.fingerprint(tmp_path / "r.h5") == results.fingerprint(tmp_path / "s.h5")
+    failed = cognate.run("compare", "-o", output, *models, environment=interposed(f"preadv {WEIGHTS} 2 {errno.EIO}"))
+    check_refused(failed, f"gpt2-2/{WEIGHTS}", "h.0.mlp.c_fc.weight", "Input/output error", alone=False)
+    check_untouched(output)
+
+
 @pytest.mark.parametrize("action, ranks", [("replace", 0), ("replace", 2), ("cut", 0), ("cut", 2)])
 def test_a_shard_that_changes_during_the_run(cognate, small, bad, tmp_path, output, interposed, action, ranks):
     """At the second read of its tensors the file is exchanged for another of the same size, or cut."""
