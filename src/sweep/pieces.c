@@ -69,7 +69,8 @@ bool cg_piece_next(struct cg_piece_cursor *cursor, struct cg_piece *piece)
     if (piece->ends_task) {
         cursor->chunk_done = 0;
         cursor->task++;
-        cursor->done += cursor->done != NULL;
+        if (cursor->done)
+            cursor->done++;
     }
     return true;
 }

@@ -98,7 +98,7 @@ double cg_dequantise_shuffled(struct cg_dequantiser *d, int64_t row, int64_t col
 {
     double sum = 0;
     bool in_band = is_in_band(d, row);
-    const float *held = d->band + (row - d->band_at) * d->band_pitch + column;
+    const float *held = in_band ? d->band + (row - d->band_at) * d->band_pitch + column : NULL;
     load_row(d, row);
     if (d->looks_up && (column | (int64_t)n) % CG_LOOKUP_COLUMNS == 0)
         cg_lookup_take(&d->lookup, (size_t)d->column_blocks,
