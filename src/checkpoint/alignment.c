@@ -120,12 +120,13 @@ static char *printable_token(const struct key *token, struct cg_err *err)
     const char *at = token->bytes, *end = token->bytes + token->length;
     for (;;) {
         char part[TOKEN_TEXT];
-        if (cg_buf_printf(&text, err, "%s", cg_printable(part, sizeof part, at)) < 0)
+        cg_printable(part, sizeof part, at);
+        if (cg_buf_append(&text, part, strlen(part), err) < 0)
             break;
         at += strlen(at);
         if (at >= end)
             return text.data;
-        if (cg_buf_printf(&text, err, "\\x00") < 0)
+        if (cg_buf_append(&text, "\\x00", 4, err) < 0)
             break;
         at++;
     }

@@ -74,9 +74,9 @@ struct sample {
 static int sample_init(struct sample *sample, int64_t n, int64_t ncolumns, struct cg_err *err)
 {
     *sample = (struct sample){.n = n, .ncolumns = ncolumns};
-    if (!(sample->values[0] = cg_new((size_t)(n * ncolumns), sizeof(float), err)) ||
-        !(sample->values[1] = cg_new((size_t)(n * ncolumns), sizeof(float), err)) ||
-        !(sample->room = cg_new((size_t)(n * n + n * ncolumns), sizeof(float), err)))
+    if (!(sample->values[0] = cg_new_aligned((size_t)(n * ncolumns), sizeof(float), err)) ||
+        !(sample->values[1] = cg_new_aligned((size_t)(n * ncolumns), sizeof(float), err)) ||
+        !(sample->room = cg_new_aligned((size_t)(n * n + n * ncolumns), sizeof(float), err)))
         return -1;
     return 0;
 }
@@ -149,7 +149,7 @@ static int compare_token_grams(struct session *session, double *out, struct cg_e
     float *gram[2] = {NULL, NULL};
     int result = 0;
     for (int side = 0; result == 0 && side < 2; side++) {
-        gram[side] = cg_new((size_t)(n * n), sizeof(float), err);
+        gram[side] = cg_new_aligned((size_t)(n * n), sizeof(float), err);
         result = gram[side] ? source->token_gram(source, side, n, gram[side], err) : -1;
     }
     size_t all = (size_t)(n * n);

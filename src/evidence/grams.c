@@ -125,9 +125,9 @@ static int session_init(struct session *session, struct cg_err *err)
     if (!(session->number = cg_new(blocks, sizeof *session->number, err)) ||
         !(session->list = cg_new(blocks, sizeof *session->list, err)) ||
         !(session->panels = cg_new(2 * GROUP, sizeof *session->panels, err)) ||
-        !(session->diagonals = cg_new((size_t)(2 * GROUP * square * square), sizeof(float), err)) ||
+        !(session->diagonals = cg_new_aligned((size_t)(2 * GROUP * square * square), sizeof(float), err)) ||
         !(session->scratch = cg_new_aligned((size_t)most, sizeof(double), err)) ||
-        !(session->null = cg_new(GROUP * GROUP, sizeof *session->null, err)))
+        !(session->null = cg_new_aligned(GROUP * GROUP, sizeof *session->null, err)))
         return -1;
     return 0;
 }

@@ -209,7 +209,7 @@ static int name_fewer(const float *few, int32_t rows, const float *more, int32_t
                       int32_t *name, double *cosine, struct cg_err *err)
 {
     size_t cells = (size_t)rows * (size_t)columns;
-    float *room = cg_new(cells + (size_t)rows * (size_t)length, sizeof *room, err);
+    float *room = cg_new_aligned(cells + (size_t)rows * (size_t)length, sizeof *room, err);
     int result = room ? assign_shuffled(few, rows, more, columns, length, room, name, err) : -1;
     if (result == 0)
         cosines(few, rows, more, columns, length, room);

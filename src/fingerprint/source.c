@@ -26,9 +26,8 @@ static int64_t units_of(const struct cg_source *source, int side, int32_t i)
 }
 
 /* Where the `wanted` that cg_pick picks of `all` stand among the `stored` that it picks; on the heap. */
-static int64_t *positions_of(int64_t all, int64_t stored, int64_t wanted, uint64_t seed, struct cg_err *err)
+static int64_t *find_positions(int64_t all, int64_t stored, int64_t wanted, uint64_t seed, struct cg_err *err)
 {
-    stored = least(stored, all);
     int64_t *out = cg_new((size_t)(wanted + stored), sizeof *out, err), *from = out + wanted;
     for (int64_t i = 0; out && wanted == stored && i < wanted; i++)
         out[i] = i;
@@ -46,6 +45,24 @@ static int64_t *positions_of(int64_t all, int64_t stored, int64_t wanted, uint64
     return out;
 }
 
+/* The same, valid until CG_KNOWN_POSITIONS others were asked for. */
+static const int64_t *positions_of(struct cg_print_source *self, int64_t all, int64_t stored, int64_t wanted,
+                                   uint64_t seed, struct cg_err *err)
+{
+    stored = least(stored, all);
+    for (int k = 0; k < CG_KNOWN_POSITIONS; k++) {
+        const struct cg_positions *known = &self->known[k];
+        if (known->at && known->all == all && known->stored == stored && known->wanted == wanted &&
+            known->seed == seed)
+            return known->at;
+    }
+    struct cg_positions *out = &self->known[self->next];
+    self->next = (self->next + 1) % CG_KNOWN_POSITIONS;
+    free(out->at);
+    *out = (struct cg_positions){all, stored, wanted, seed, find_positions(all, stored, wanted, seed, err)};
+    return out->at;
+}
+
 /* Row `row` of one of the prints' packed arrays, whose rows have `stride` numbers. */
 static void pick(float *out, const int16_t *packed, const float *scale, int64_t row, int64_t stride,
                  const int64_t *columns, int64_t n)
@@ -56,19 +73,18 @@ static void pick(float *out, const int16_t *packed, const float *scale, int64_t 
 static int take_raw(struct cg_source *source, int side, int32_t i, float *out, int64_t half_size,
                     struct cg_err *err)
 {
-    const struct cg_print_source *self = source->self;
+    struct cg_print_source *self = source->self;
     const struct cg_fingerprint *print = self->print[side];
     int64_t k = self->kept[side][i], units = print->root.size_value[CG_PRINT_UNITS_NUMBER];
     int64_t width = block_of(source, side, i)->width, stored = print->size[CG_PRINT_COLUMN];
     int64_t n = units_of(source, side, i), ncolumns = least(width, source->sizes.columns);
-    int64_t *columns = positions_of(width, stored, ncolumns, CG_PICK_COLUMNS, err);
+    const int64_t *columns = positions_of(self, width, stored, ncolumns, CG_PICK_COLUMNS, err);
     for (int half = 0; columns && half < 2; half++) {
         for (int64_t u = 0; u < n; u++)
             pick(out + half * half_size + u * ncolumns, print->blocks.raw, print->blocks.raw_scale,
                  (2 * k + half) * units + u, stored, columns, ncolumns);
         cg_rows_to_units(out + half * half_size, n, ncolumns);
     }
-    free(columns);
     return columns ? 0 : -1;
 }
 
@@ -93,15 +109,14 @@ static void take_probe(struct cg_source *source, int side, int32_t i, float *out
 
 static int take_gram(struct cg_source *source, int side, int32_t i, float *out, struct cg_err *err)
 {
-    const struct cg_print_source *self = source->self;
+    struct cg_print_source *self = source->self;
     const struct cg_fingerprint *print = self->print[side];
     int64_t k = self->kept[side][i], square = print->size[CG_PRINT_PRODUCT_COLUMN];
     int64_t units = block_of(source, side, i)->units, n = least(units, source->sizes.square);
-    int64_t *at = positions_of(units, square, n, CG_PICK_ROWS, err);
+    const int64_t *at = positions_of(self, units, square, n, CG_PICK_ROWS, err);
     for (int64_t u = 0; at && u < n; u++)
         pick(out + u * n, print->blocks.products, print->blocks.products_scale, k * square + at[u], square,
              at, n);
-    free(at);
     if (!at)
         return -1;
     cg_square_to_unit(out, n);
@@ -125,18 +140,17 @@ static int take(struct cg_source *source, enum cg_statistic what, int side, int3
 static int take_rows(struct cg_source *source, int side, int32_t i, int half, int64_t n, int64_t ncolumns,
                      float *out, struct cg_err *err)
 {
-    const struct cg_print_source *self = source->self;
+    struct cg_print_source *self = source->self;
     const struct cg_fingerprint *print = self->print[side];
     const struct cg_ffn_block *block = block_of(source, side, i);
     int64_t k = self->kept[side][i], rows = print->root.size_value[CG_PRINT_EXACT_ROWS_NUMBER];
     int64_t stored = print->size[CG_PRINT_EXACT_COLUMN];
-    int64_t *row_at = positions_of(block->units, rows, n, CG_PICK_ROWS, err);
-    int64_t *column_at = row_at ? positions_of(block->width, stored, ncolumns, CG_PICK_COLUMNS, err) : NULL;
+    const int64_t *row_at = positions_of(self, block->units, rows, n, CG_PICK_ROWS, err);
+    const int64_t *column_at =
+        row_at ? positions_of(self, block->width, stored, ncolumns, CG_PICK_COLUMNS, err) : NULL;
     for (int64_t r = 0; column_at && r < n; r++)
         pick(out + r * ncolumns, print->blocks.exact, print->blocks.exact_scale,
              (2 * k + half) * rows + row_at[r], stored, column_at, ncolumns);
-    free(row_at);
-    free(column_at);
     return column_at ? 0 : -1;
 }
 
@@ -144,10 +158,10 @@ static int take_rows(struct cg_source *source, int side, int32_t i, int half, in
 static int take_token_columns(struct cg_source *source, int side, int64_t n, int64_t ncolumns, float *out,
                               struct cg_err *err)
 {
-    const struct cg_print_source *self = source->self;
+    struct cg_print_source *self = source->self;
     const struct cg_fingerprint *print = self->print[side];
     int64_t stored = print->size[CG_PRINT_SAMPLE_COLUMN];
-    int64_t *columns = positions_of(source->width[side], stored, ncolumns, CG_PICK_ROWS, err);
+    const int64_t *columns = positions_of(self, source->width[side], stored, ncolumns, CG_PICK_ROWS, err);
     for (int64_t first = 0; columns && first < n; first += TOGETHER) {
         int64_t some = least(n - first, TOGETHER);
         for (int64_t c = 0; c < ncolumns; c++)
@@ -157,7 +171,6 @@ static int take_token_columns(struct cg_source *source, int side, int64_t n, int
                     (float)print->tokens.row[row * stored + columns[c]] * print->tokens.row_scale[row];
             }
     }
-    free(columns);
     return columns ? 0 : -1;
 }
 
@@ -354,6 +367,8 @@ void cg_print_source_release(struct cg_print_source *self)
         for (size_t k = 0; k < sizeof samples / sizeof *samples; k++)
             free(samples[k]->at[side]);
     }
+    for (int k = 0; k < CG_KNOWN_POSITIONS; k++)
+        free(self->known[k].at);
     *self = (struct cg_print_source){0};
 }
 

@@ -11,10 +11,20 @@ struct cg_shared_sample {
     int32_t *at[2];
 };
 
+/* Where indices that cg_pick picks stand among more that it picks of as many. */
+struct cg_positions {
+    int64_t all, stored, wanted;
+    uint64_t seed;
+    int64_t *at; /* [wanted]; NULL: none yet */
+};
+enum { CG_KNOWN_POSITIONS = 8 };
+
 struct cg_print_source {
     const struct cg_fingerprint *print[2];
     int32_t *kept[2]; /* [nblocks of a side] the fingerprint's block that it is */
     struct cg_shared_sample all, answered, multiplied; /* with rows, with answers, with products */
+    struct cg_positions known[CG_KNOWN_POSITIONS]; /* the last ones: blocks of one shape ask for the same */
+    int next;
 };
 
 /* Fills *out, which points to *self from then on, for the blocks of `of`: those that kept[side] numbers, on
