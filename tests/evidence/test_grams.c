@@ -1,6 +1,7 @@
 /* Gram matrices under common shifts, against numpy and against plain sums. */
 #include "cognate/comm.h"
 #include "evidence/grams.h"
+#include "noise.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,25 +12,6 @@
 #include <cmocka.h>
 
 enum { SQUARE = 48, CELL = SQUARE * SQUARE, MOST = 40, SHIFTS = 31 };
-
-static uint32_t mixed(uint32_t x)
-{
-    x = (x ^ x >> 16) * 0x45d9f3bu;
-    x = (x ^ x >> 16) * 0x45d9f3bu;
-    return x ^ x >> 16;
-}
-
-static double noise(int seed, int row, int column)
-{
-    return ((int)(mixed((uint32_t)(seed * 1000003 + row * 1009 + column)) % 2001) - 1000) / 1000.0;
-}
-
-static void fill(float *out, int seed, int n, const float *base, double keep)
-{
-    for (int i = 0; i < n; i++)
-        for (int j = 0; j < n; j++)
-            out[i * n + j] = (float)(noise(seed, i, j) + (base ? keep * (double)base[i * n + j] : 0));
-}
 
 /* By numpy, of squares of 40 whose b keeps that much of a. */
 static void against_numpy(void **state)
@@ -49,8 +31,8 @@ static void against_numpy(void **state)
         const struct cg_grams grams = {{squares, squares}, {&first, &second}, UNITS};
         struct cg_err err;
         double t = 0;
-        fill(squares, 6, UNITS, NULL, 0);
-        fill(squares + UNITS * UNITS, 7, UNITS, squares, rows[i][0]);
+        fill(squares, 6, UNITS, UNITS, NULL, 0);
+        fill(squares + UNITS * UNITS, 7, UNITS, UNITS, squares, rows[i][0]);
         assert_int_equal(cg_grams_compare(&comm, &of, &grams, &t, &err), 0);
         assert_true(fabs(t - rows[i][1]) <= 1e-4);
     }
@@ -128,9 +110,9 @@ static void every_cell(void **state)
     of.nblocks[1] = make_blocks(blocks[1], B);
     for (int side = 0, n = 0; side < 2; side++)
         for (int32_t i = 0; i < of.nblocks[side]; i++, n++) {
-            int64_t units = blocks[side][i].units;
+            int size = (int)(blocks[side][i].units < SQUARE ? blocks[side][i].units : SQUARE);
             place[side][i] = n;
-            fill(squares + n * CELL, 10 + n, (int)(units < SQUARE ? units : SQUARE),
+            fill(squares + n * CELL, 10 + n, size, size,
                  side == 1 && wanted(&blocks[0][i], &blocks[1][i]) ? squares + i * CELL : NULL, 0.1);
         }
     for (int32_t b = 0; b < B; b++)

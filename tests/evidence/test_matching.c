@@ -2,6 +2,7 @@
 #include "evidence/assignment.h"
 #include "evidence/matching.h"
 #include "evidence/update.h"
+#include "noise.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -55,26 +56,6 @@ static void test_assignments(void **state)
 }
 
 enum { N = 50, LENGTH = 32 };
-
-static uint32_t mixed(uint32_t x)
-{
-    x = (x ^ x >> 16) * 0x45d9f3bu;
-    x = (x ^ x >> 16) * 0x45d9f3bu;
-    return x ^ x >> 16;
-}
-
-static double noise(int seed, int row, int column)
-{
-    return ((int)(mixed((uint32_t)(seed * 1000003 + row * 1009 + column)) % 2001) - 1000) / 1000.0;
-}
-
-static void fill(float *out, int seed, int n, int length, const float *base, double keep)
-{
-    for (int i = 0; i < n; i++)
-        for (int j = 0; j < length; j++)
-            out[i * length + j] =
-                (float)(noise(seed, i, j) + (base ? keep * (double)base[i * length + j] : 0));
-}
 
 /* Row j of b is row (7 j + 3) mod N of a, times keep, and noise; by the second projection perhaps with its
  * sign turned, and that sign perhaps counts. */
