@@ -2,6 +2,7 @@
 #include "cognate/clones.h"
 #include "cognate/small_float.h"
 #include "nibbles.h"
+#include <assert.h>
 #include <math.h>
 #include <stdbool.h>
 #include <string.h>
@@ -116,6 +117,7 @@ void cg_zeros_of_bits(const uint8_t *bytes, size_t first, int bits, int add, boo
         zeros_of_words(bytes + first / 2, add, awq, n, zero);
         return;
     }
+    assert(!awq); /* else its words would be cut */
     cg_codes_of_bits(bytes, first * (size_t)bits, bits, -add, n, zero);
     for (size_t i = 0; i < n; i++)
         zero[i] = (float)((int)zero[i] & ((1 << bits) - 1));
