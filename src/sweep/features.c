@@ -1,6 +1,5 @@
 #include "features.h"
 #include "cognate/mem.h"
-#include "sketches.h"
 #include <stdlib.h>
 
 bool cg_is_sample(const struct cg_slot *slot, const struct cg_member *member,
@@ -46,13 +45,12 @@ int cg_features_init(struct cg_features *features, const struct cg_samples *samp
     return features->value ? 0 : -1;
 }
 
-void cg_features_take(const struct cg_sweep_options *options, double *row, int64_t first,
-                      struct cg_values values, size_t n)
+void cg_features_take(const struct cg_sweep_options *options, double *row, const struct cg_elements *run)
 {
-    int64_t length = options->feature_length, count = (int64_t)n;
+    int64_t length = options->feature_length;
     if (options->feature_kind == CG_FEATURES_SKETCH)
-        cg_sketch_add(row, length, first, values, count);
+        cg_sketch_add(&(struct cg_sketch){.length = length, .sums = row}, run);
     else
-        for (int64_t i = 0; i < count && first + i < length; i++)
-            row[first + i] = cg_value(values, (size_t)i);
+        for (size_t i = 0; i < run->n && run->first + (int64_t)i < length; i++)
+            row[run->first + (int64_t)i] = cg_value(run->values, i);
 }

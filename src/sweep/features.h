@@ -7,6 +7,7 @@
 #include "cognate/err.h"
 #include "cognate/sweep.h"
 #include "kernels.h"
+#include "sketches.h"
 
 /* Every sample's index: by model, then in canonical order. */
 struct cg_samples {
@@ -22,9 +23,7 @@ void cg_samples_release(struct cg_samples *samples);
 int cg_features_init(struct cg_features *features, const struct cg_samples *samples,
                      const struct cg_sweep_options *options, int64_t local, struct cg_err *err);
 
-/* Takes from a block that begins at element `first` (a multiple of CG_BLOCK from the chunk's start is not
- * needed). `row` is the sample's row of values. */
-void cg_features_take(const struct cg_sweep_options *options, double *row, int64_t first,
-                      struct cg_values values, size_t n);
+/* Takes a run, wherever it begins. `row` is the sample's row of values. */
+void cg_features_take(const struct cg_sweep_options *options, double *row, const struct cg_elements *run);
 
 #endif

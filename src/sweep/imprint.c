@@ -109,18 +109,19 @@ struct cg_panel_shape cg_imprint_shape(const struct cg_imprints *imprints, const
 }
 
 void cg_imprint_take(struct cg_imprints *imprints, int64_t member, const struct cg_panel_shape *shape,
-                     double *sketch, int64_t first, struct cg_values values, size_t n)
+                     struct cg_sketch *sketch, const struct cg_elements *run)
 {
-    imprints->values[member] += cg_block_hash(values, (uint64_t)first, n);
-    cg_sketch_add(sketch, imprints->sketch, first, values, (int64_t)n);
+    imprints->values[member] += cg_block_hash(run->values, (uint64_t)run->first, run->n);
+    cg_sketch_add(sketch, run);
     if (shape->residual > 0)
-        cg_panel_take(shape, imprints->panels + imprints->first[member], first, values, n);
+        cg_panel_take(shape, imprints->panels + imprints->first[member], run->first, run->values, run->n);
 }
 
-void cg_imprint_end(struct cg_imprints *imprints, int64_t member, const double *sketch)
+void cg_imprint_end(struct cg_imprints *imprints, int64_t member, struct cg_sketch *sketch)
 {
+    cg_sketch_end(sketch);
     for (int64_t k = 0; k < imprints->sketch; k++)
-        imprints->sketches[member * imprints->sketch + k] = (float)(sketch[k] + 0.0);
+        imprints->sketches[member * imprints->sketch + k] = (float)(sketch->sums[k] + 0.0);
 }
 
 static void share(const struct cg_comm *comm, void *memory, size_t bytes)

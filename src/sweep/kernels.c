@@ -244,24 +244,41 @@ CG_CLONES CONTRACT double cg_single_pair(const float *restrict a, const float *r
     return fold(product);
 }
 
-/* The bits of a 1 whose sign is the one wanted: whole numbers alone, since turning 64-bit ones into doubles
- * is slow without AVX-512. */
-CG_CLONES void cg_block_signs(const uint64_t *restrict bits, double *restrict signs)
-{
-    uint64_t ones[CG_BLOCK];
-    for (size_t w = 0; w < CG_BLOCK / 64; w++)
-        for (size_t i = 0; i < 64; i++)
-            ones[64 * w + i] = UINT64_C(0x3FF0000000000000) | (bits[w] >> i & 1) << 63;
-    memcpy(signs, ones, sizeof ones);
-}
-
 #define SIGNED_ADD(name, type)                                                                               \
-    CG_CLONES void name(double *restrict sums, const type *restrict x, const double *restrict signs,         \
+    CG_CLONES void name(double *restrict sums, const type *restrict x, const uint64_t *restrict bits,        \
                         size_t n)                                                                            \
     {                                                                                                        \
         for (size_t i = 0; i < n; i++)                                                                       \
-            sums[i] += (double)x[i] * signs[i];                                                              \
+            sums[i] += bits[i / 64] >> i % 64 & 1 ? -(double)x[i] : (double)x[i];                            \
     }
 
 SIGNED_ADD(cg_block_signed_add, double)
 SIGNED_ADD(cg_single_signed_add, float)
+
+/* Half a word at a time: 32 bits are shifted where vectors have no shifts of 64. */
+CG_CLONES void cg_single_signed_add_single(float *restrict sums, const float *restrict x,
+                                           const uint64_t *restrict bits, size_t n)
+{
+    enum { MANY = 32 };
+    size_t whole = n - n % MANY;
+    for (size_t i = 0; i < whole; i += MANY) {
+        uint32_t half = (uint32_t)(bits[i / 64] >> i % 64);
+        for (size_t k = 0; k < MANY; k++) {
+            uint32_t value;
+            float changed;
+            __builtin_memcpy(&value, x + i + k, sizeof value);
+            value ^= half << (MANY - 1 - k) & UINT32_C(1) << 31;
+            __builtin_memcpy(&changed, &value, sizeof changed);
+            sums[i + k] += changed;
+        }
+    }
+    for (size_t i = whole; i < n; i++)
+        sums[i] += bits[i / 64] >> i % 64 & 1 ? -x[i] : x[i];
+}
+
+CG_CLONES void cg_single_join(double *restrict sums, float *restrict x, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        sums[i] += (double)x[i];
+    memset(x, 0, n * sizeof *x);
+}

@@ -61,11 +61,12 @@ double cg_single_difference(const float *a, const float *b, size_t n);
  *     h = b + i 0x9E3779B97F4A7C15,  h = (h ^ h >> 32) 0xD6E8FEB86659FD93,  twice;  h ^ h >> 32. */
 uint64_t cg_block_hash(struct cg_values x, uint64_t first, size_t n);
 
-/* signs[i] is -1 where bit i of bits (bits[i / 64] >> i % 64) is set, else 1; CG_BLOCK of them. */
-void cg_block_signs(const uint64_t *bits, double *signs);
+/* Adds x[i] to sums[i], or takes it away where bit i of bits (bits[i / 64] >> i % 64) is set. */
+void cg_block_signed_add(double *sums, const double *x, const uint64_t *bits, size_t n);
+void cg_single_signed_add(double *sums, const float *x, const uint64_t *bits, size_t n);
+void cg_single_signed_add_single(float *sums, const float *x, const uint64_t *bits, size_t n);
 
-/* sums[i] += x[i] * signs[i]. */
-void cg_block_signed_add(double *sums, const double *x, const double *signs, size_t n);
-void cg_single_signed_add(double *sums, const float *x, const double *signs, size_t n);
+/* Adds each of n floats to the sum in its place, and leaves 0. */
+void cg_single_join(double *sums, float *x, size_t n);
 
 #endif

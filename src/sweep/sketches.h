@@ -15,8 +15,41 @@
 
 enum { CG_MOST_SKETCH = 2048 }; /* buckets that a member is given for maps, at most */
 
-/* Adds n values, of which the first is element `first`, to a sketch of `length` buckets. */
-void cg_sketch_add(double *sketch, int64_t length, int64_t first, struct cg_values values, int64_t n);
+/* The signs of elements that follow each other, a bit each; a set bit is a minus. Zeroed, it holds none. */
+struct cg_signs {
+    int64_t first;
+    size_t n;
+    uint64_t bits[CG_BLOCK / 64 + 1];
+};
+
+/* The values of n elements of a member that follow each other. `signs` are filled as they are wanted, and
+ * serve all members that are taken one after the other. */
+struct cg_elements {
+    int64_t first;
+    size_t n;
+    struct cg_values values;
+    struct cg_signs *signs;
+};
+
+/* A sketch that is being taken. Floats meet as floats first, a few in each bucket: sums in double of a whole
+ * sketch do not stay in the nearest cache. That costs them no more than the last bit of a float. */
+struct cg_sketch {
+    int64_t length; /* 0: none is taken */
+    double *sums;   /* [length] */
+    float *recent;  /* [length] what is still to join the sums; NULL: nothing ever */
+    int64_t n;      /* elements in recent */
+};
+
+/* Room for `most` buckets; zeroed. -1 with err. */
+int cg_sketch_init(struct cg_sketch *sketch, int64_t most, struct cg_err *err);
+void cg_sketch_release(struct cg_sketch *sketch);
+
+/* Begins a sketch of `length` buckets. */
+void cg_sketch_begin(struct cg_sketch *sketch, int64_t length);
+void cg_sketch_add(struct cg_sketch *sketch, const struct cg_elements *run);
+
+/* After the last run: `sums` is the sketch. */
+void cg_sketch_end(struct cg_sketch *sketch);
 
 /* length divides taken; out may be the sketch itself. */
 void cg_sketch_fold(double *out, int64_t length, const double *sketch, int64_t taken);

@@ -71,13 +71,36 @@ static int begin_keeping(struct cg_worker *worker, struct cg_err *err)
     return 0;
 }
 
+/* The longest sketch that a member may be given. */
+static int64_t most_taken(const struct cg_sweep_options *options)
+{
+    return options->feature_length > CG_MOST_SKETCH ? options->feature_length : CG_MOST_SKETCH;
+}
+
+static void free_sketches(struct cg_sketch *sketches, int32_t members)
+{
+    for (int32_t m = 0; sketches && m < members; m++)
+        cg_sketch_release(&sketches[m]);
+    free(sketches);
+}
+
+static struct cg_sketch *new_sketches(int32_t members, int64_t most, struct cg_err *err)
+{
+    struct cg_sketch *sketches = cg_new((size_t)members, sizeof *sketches, err);
+    for (int32_t m = 0; sketches && m < members; m++)
+        if (cg_sketch_init(&sketches[m], most, err) < 0) {
+            free_sketches(sketches, members);
+            return NULL;
+        }
+    return sketches;
+}
+
 int cg_worker_init(struct cg_worker *worker, const struct cg_checkpoint *const *models,
                    const struct cg_anatomy *anatomy, const struct cg_plan *plan, int rank,
                    const struct cg_sweep_options *options, struct cg_err *err)
 {
     *worker = (struct cg_worker){.models = models, .anatomy = anatomy, .plan = plan, .options = options};
     int32_t members = worker->widest = widest_bundle(plan);
-    worker->most_taken = options->feature_length > CG_MOST_SKETCH ? options->feature_length : CG_MOST_SKETCH;
     if (cg_samples_number(&worker->samples, anatomy, models, options, err) < 0 ||
         cg_features_init(&worker->features, &worker->samples, options, count_samples(worker, rank), err) <
             0 ||
@@ -93,12 +116,10 @@ int cg_worker_init(struct cg_worker *worker, const struct cg_checkpoint *const *
         !(worker->panel = cg_new((size_t)members, sizeof *worker->panel, err)) ||
         !(worker->feature = cg_new((size_t)members, sizeof *worker->feature, err)) ||
         !(worker->imprint = cg_new((size_t)members, sizeof *worker->imprint, err)) ||
-        !(worker->gathered =
-              cg_new((size_t)members * (size_t)options->imprint.sketch, sizeof(double), err)) ||
+        !(worker->sketch = new_sketches(members, most_taken(options), err)) ||
+        !(worker->imprinted = new_sketches(members, options->imprint.sketch, err)) ||
         !(worker->compared = cg_new((size_t)members, sizeof *worker->compared, err)) ||
         !(worker->lengths = cg_new((size_t)members, sizeof *worker->lengths, err)) ||
-        !(worker->taken = cg_new((size_t)members, sizeof *worker->taken, err)) ||
-        !(worker->sketch = cg_new((size_t)(members * worker->most_taken), sizeof *worker->sketch, err)) ||
         !(worker->null = cg_new((size_t)cg_pairs(members), sizeof *worker->null, err)) ||
         !(worker->scratch = cg_new_aligned((size_t)cg_panels_room(plan, anatomy), sizeof(double), err)))
         return -1;
@@ -120,15 +141,14 @@ void cg_worker_release(struct cg_worker *worker)
     free(worker->feature);
     free(worker->compared);
     free(worker->imprint);
-    free(worker->gathered);
     cg_imprints_release(&worker->imprints);
-    free(worker->taken);
     for (int32_t m = 0; worker->lengths && m < worker->widest; m++)
         cg_row_lengths_release(&worker->lengths[m]);
     free(worker->lengths);
     cg_longest_release(&worker->longest);
     cg_files_destroy(worker->files);
-    free(worker->sketch);
+    free_sketches(worker->sketch, worker->widest);
+    free_sketches(worker->imprinted, worker->widest);
     free(worker->cells);
     free(worker->null);
     free(worker->scratch);
@@ -249,7 +269,7 @@ static void begin_imprints(struct cg_worker *worker, const struct cg_task *task,
 {
     int64_t length = worker->imprints.sketch;
     for (int32_t m = 0; length > 0 && m < members; m++) {
-        memset(worker->gathered + m * length, 0, (size_t)length * sizeof *worker->gathered);
+        cg_sketch_begin(&worker->imprinted[m], length);
         worker->imprint[m] = cg_imprint_shape(&worker->imprints, worker->plan, worker->anatomy, task->bundle,
                                               member_of(worker, task, m));
     }
@@ -258,8 +278,8 @@ static void begin_imprints(struct cg_worker *worker, const struct cg_task *task,
 /* Whether the PCA's row comes from the sketch that is being taken of member m. */
 static bool is_folded(const struct cg_worker *worker, int32_t m)
 {
-    return worker->options->feature_kind == CG_FEATURES_SKETCH && worker->taken[m] > 0 &&
-           worker->taken[m] % worker->options->feature_length == 0;
+    return worker->options->feature_kind == CG_FEATURES_SKETCH && worker->sketch[m].length > 0 &&
+           worker->sketch[m].length % worker->options->feature_length == 0;
 }
 
 /* How long a sketch to take of member m: the longer of what the maps and the PCA want of it, when that can be
@@ -281,43 +301,41 @@ static int begin_features(struct cg_worker *worker, const struct cg_task *task, 
 {
     int32_t in_bundle = cg_task_first_member(task) + m;
     worker->feature[m] = row_for(worker, sample_of(worker, task->bundle, in_bundle));
-    worker->taken[m] =
-        length_to_take(worker, index_of(worker, task->bundle, in_bundle), worker->feature[m] != NULL);
-    memset(worker->sketch + m * worker->most_taken, 0, (size_t)worker->taken[m] * sizeof *worker->sketch);
     const struct cg_bundle *bundle = &worker->plan->bundles[task->bundle];
     int64_t member = index_of(worker, task->bundle, in_bundle);
+    cg_sketch_begin(&worker->sketch[m], length_to_take(worker, member, worker->feature[m] != NULL));
     return cg_row_lengths_begin(&worker->lengths[m], &worker->longest, worker->files, worker->models,
                                 worker->anatomy, bundle->slot, (int)(member % worker->anatomy->models), err);
 }
 
-static void take_features(struct cg_worker *worker, int32_t m, int64_t first, struct cg_values values,
-                          size_t n)
+static void take_features(struct cg_worker *worker, int32_t m, const struct cg_elements *run)
 {
-    if (worker->taken[m] > 0)
-        cg_sketch_add(worker->sketch + m * worker->most_taken, worker->taken[m], first, values, (int64_t)n);
+    if (worker->sketch[m].length > 0)
+        cg_sketch_add(&worker->sketch[m], run);
     if (worker->feature[m] && !is_folded(worker, m))
-        cg_features_take(worker->options, worker->feature[m], first, values, n);
-    cg_row_lengths_add(&worker->lengths[m], first, values, (int64_t)n);
+        cg_features_take(worker->options, worker->feature[m], run);
+    cg_row_lengths_add(&worker->lengths[m], run->first, run->values, (int64_t)run->n);
 }
 
 /* The sketch of a member that has ended is folded to the lengths that are wanted. */
 static int end_features(struct cg_worker *worker, const struct cg_task *task, int32_t m, struct cg_err *err)
 {
-    double *sketch = worker->sketch + m * worker->most_taken;
-    int64_t member = index_of(worker, task->bundle, cg_task_first_member(task) + m), taken = worker->taken[m];
+    struct cg_sketch *sketch = &worker->sketch[m];
+    int64_t member = index_of(worker, task->bundle, cg_task_first_member(task) + m), taken = sketch->length;
     if (cg_row_lengths_end(&worker->lengths[m], &worker->longest, err) < 0)
         return -1;
     if (taken == 0)
         return 0;
+    cg_sketch_end(sketch);
     if (worker->feature[m] && is_folded(worker, m))
-        cg_sketch_fold(worker->feature[m], worker->options->feature_length, sketch, taken);
+        cg_sketch_fold(worker->feature[m], worker->options->feature_length, sketch->sums, taken);
     int64_t length = cg_sketch_floats(worker->anatomy, member);
     float *out = cg_sketches_append(&worker->sketches, worker->anatomy, member, err);
     if (!out)
         return -1;
-    cg_sketch_fold(sketch, length, sketch, taken);
+    cg_sketch_fold(sketch->sums, length, sketch->sums, taken);
     for (int64_t k = 0; k < length; k++)
-        out[k] = (float)sketch[k];
+        out[k] = (float)sketch->sums[k];
     return 0;
 }
 
@@ -342,7 +360,7 @@ static int begin_task(struct cg_worker *worker, const struct cg_piece *piece, st
     worker->shape = (struct cg_panel_shape){0};
     for (int32_t m = 0; m < piece->members; m++) {
         worker->feature[m] = NULL;
-        worker->taken[m] = 0;
+        worker->sketch[m].length = 0;
         worker->lengths[m].list = -1;
     }
     if (task->work == CG_WORK_SUMS)
@@ -361,7 +379,7 @@ static int begin_task(struct cg_worker *worker, const struct cg_piece *piece, st
 static bool has_features(const struct cg_worker *worker, int32_t members)
 {
     for (int32_t m = 0; m < members; m++)
-        if (worker->feature[m] || worker->taken[m] > 0 || worker->lengths[m].list >= 0)
+        if (worker->feature[m] || worker->sketch[m].length > 0 || worker->lengths[m].list >= 0)
             return true;
     return false;
 }
@@ -397,13 +415,13 @@ static int take_block(struct cg_worker *worker, const struct cg_piece *piece, in
         decode_block(worker, piece, m, first, n);
     cg_block_measure(&worker->block, n);
     for (int32_t m = 0; m < piece->members; m++) {
-        struct cg_values values = worker->block.member[m].values;
+        struct cg_elements run = {first, n, worker->block.member[m].values, &worker->signs};
         if (worker->shape.residual > 0)
-            cg_panel_take(&worker->shape, worker->panel[m], first, values, n);
-        take_features(worker, m, first, values, n);
+            cg_panel_take(&worker->shape, worker->panel[m], first, run.values, n);
+        take_features(worker, m, &run);
         if (worker->imprints.sketch > 0 && task->work != CG_WORK_SUMS)
             cg_imprint_take(&worker->imprints, member_of(worker, task, m), &worker->imprint[m],
-                            worker->gathered + m * worker->imprints.sketch, first, values, n);
+                            &worker->imprinted[m], &run);
     }
     if (task->work == CG_WORK_STREAM)
         return 0;
@@ -506,7 +524,7 @@ static int end_task(struct cg_worker *worker, const struct cg_piece *piece, stru
         cg_digests_end(worker->digests, (size_t)piece->members, worker->table.digest + first, err) < 0)
         return -1;
     for (int32_t m = 0; bundle->real && worker->imprints.sketch > 0 && m < piece->members; m++)
-        cg_imprint_end(&worker->imprints, first + m, worker->gathered + m * worker->imprints.sketch);
+        cg_imprint_end(&worker->imprints, first + m, &worker->imprinted[m]);
     for (int32_t m = 0; m < piece->members; m++)
         if (end_features(worker, task, m, err) < 0)
             return -1;

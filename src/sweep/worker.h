@@ -44,16 +44,15 @@ struct cg_worker {
     const uint8_t **data; /* [members] what the digests take next, and how much */
     size_t *bytes;
     struct cg_panel_shape shape;
-    float **panel;     /* [members]; NULL: the bundle has none */
-    size_t panel_size; /* floats of each */
-    double **feature;  /* [members] row of the sample, NULL for none */
-    int64_t *taken;    /* [members] buckets of the sketch being taken, 0 for none; and these */
-    double *sketch;    /* [members * most_taken] */
-    int64_t most_taken;
+    float **panel;                  /* [members]; NULL: the bundle has none */
+    size_t panel_size;              /* floats of each */
+    double **feature;               /* [members] row of the sample, NULL for none */
+    struct cg_sketch *sketch;       /* [members] for maps and the PCA */
+    struct cg_signs signs;          /* of the block at hand */
     struct cg_row_lengths *lengths; /* [members] */
     double *cells;                  /* chunk after chunk, of a bundle summed whole */
     struct cg_panel_shape *imprint; /* [members] of the imprints' panels */
-    double *gathered;               /* [members * imprints.sketch] */
+    struct cg_sketch *imprinted;    /* [members] the imprints' */
     size_t cells_capacity;
     int64_t chunks; /* in cells so far */
     double *scratch;

@@ -32,7 +32,8 @@ static void feed(enum cg_feature_kind kind, int64_t length, double *row, const d
         }
         struct cg_values given =
             floats ? (struct cg_values){.single = single} : (struct cg_values){.wide = values + at};
-        cg_features_take(&options, row, at, given, some);
+        struct cg_signs signs = {0};
+        cg_features_take(&options, row, &(struct cg_elements){at, some, given, &signs});
     }
 }
 
@@ -111,7 +112,8 @@ static void sketch_of_one(void **state)
         values[e] = 1;
         struct cg_sweep_options options = {.feature_kind = CG_FEATURES_SKETCH, .feature_length = 1};
         row[0] = 0;
-        cg_features_take(&options, row, e, (struct cg_values){.wide = values + e}, 1);
+        struct cg_signs signs = {0};
+        cg_features_take(&options, row, &(struct cg_elements){e, 1, {.wide = values + e}, &signs});
         sign[e] = row[0];
         assert_true(sign[e] == 1 || sign[e] == -1);
         sum += sign[e];

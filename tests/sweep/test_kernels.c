@@ -17,7 +17,6 @@
 #define cg_block_moments(x, n, out) plain_moments(x, n, out) /* the struct keeps its name */
 #define cg_block_product            plain_product
 #define cg_block_difference         plain_difference
-#define cg_block_signs              plain_signs
 #define cg_block_signed_add         plain_signed_add
 #define cg_block_hash               plain_hash
 #define hash_of                     plain_hash_of
@@ -26,6 +25,8 @@
 #define cg_single_pair              plain_single_pair
 #define cg_single_difference        plain_single_difference
 #define cg_single_signed_add        plain_single_signed_add
+#define cg_single_signed_add_single plain_singles_signed_add
+#define cg_single_join              plain_single_join
 #define cg_block_weighted_squares   plain_weighted
 #define cg_single_weighted_squares  plain_single_weighted
 #define fold                        plain_fold
@@ -48,7 +49,6 @@
 #undef cg_block_moments
 #undef cg_block_product
 #undef cg_block_difference
-#undef cg_block_signs
 #undef cg_block_signed_add
 #undef cg_block_hash
 #undef hash_of
@@ -57,6 +57,8 @@
 #undef cg_single_pair
 #undef cg_single_difference
 #undef cg_single_signed_add
+#undef cg_single_signed_add_single
+#undef cg_single_join
 #undef cg_block_weighted_squares
 #undef cg_single_weighted_squares
 #undef fold
@@ -74,7 +76,6 @@
 #define cg_block_moments(x, n, out) wide_moments(x, n, out)
 #define cg_block_product            wide_product
 #define cg_block_difference         wide_difference
-#define cg_block_signs              wide_signs
 #define cg_block_signed_add         wide_signed_add
 #define cg_block_hash               wide_hash
 #define hash_of                     wide_hash_of
@@ -83,6 +84,8 @@
 #define cg_single_pair              wide_single_pair
 #define cg_single_difference        wide_single_difference
 #define cg_single_signed_add        wide_single_signed_add
+#define cg_single_signed_add_single wide_singles_signed_add
+#define cg_single_join              wide_single_join
 #define cg_block_weighted_squares   wide_weighted
 #define cg_single_weighted_squares  wide_single_weighted
 #define fold                        wide_fold
@@ -96,7 +99,6 @@
 #undef cg_block_moments
 #undef cg_block_product
 #undef cg_block_difference
-#undef cg_block_signs
 #undef cg_block_signed_add
 #undef cg_block_hash
 #undef hash_of
@@ -105,6 +107,8 @@
 #undef cg_single_pair
 #undef cg_single_difference
 #undef cg_single_signed_add
+#undef cg_single_signed_add_single
+#undef cg_single_join
 #undef cg_block_weighted_squares
 #undef cg_single_weighted_squares
 #undef fold
@@ -125,14 +129,15 @@ struct copy {
     void (*moments)(const double *x, size_t n, struct cg_block_moments *out);
     double (*product)(const double *a, const double *b, size_t n);
     double (*difference)(const double *a, const double *b, size_t n);
-    void (*signs)(const uint64_t *bits, double *signs);
-    void (*signed_add)(double *sums, const double *x, const double *signs, size_t n);
+    void (*signed_add)(double *sums, const double *x, const uint64_t *bits, size_t n);
     void (*single_moments)(const float *x, size_t n, struct cg_block_moments *out);
     void (*single_extremes)(const float *x, size_t n, struct cg_block_moments *out);
     double (*single_product)(const float *a, const float *b, size_t n);
     double (*single_pair)(const float *a, const float *b, size_t n, struct cg_block_moments *out);
     double (*single_difference)(const float *a, const float *b, size_t n);
-    void (*single_signed_add)(double *sums, const float *x, const double *signs, size_t n);
+    void (*single_signed_add)(double *sums, const float *x, const uint64_t *bits, size_t n);
+    void (*singles_signed_add)(float *sums, const float *x, const uint64_t *bits, size_t n);
+    void (*single_join)(double *sums, float *x, size_t n);
     double (*weighted)(const double *x, const float *weight, size_t n);
     double (*single_weighted)(const float *x, const float *weight, size_t n);
     double (*single_spread)(const float *x, double mean, size_t n);
@@ -140,17 +145,18 @@ struct copy {
 };
 
 static const struct copy copies[] = {
-    {"library", cg_block_moments, cg_block_product, cg_block_difference, cg_block_signs, cg_block_signed_add,
+    {"library", cg_block_moments, cg_block_product, cg_block_difference, cg_block_signed_add,
      cg_single_moments, cg_single_extremes, cg_single_product, cg_single_pair, cg_single_difference,
-     cg_single_signed_add, cg_block_weighted_squares, cg_single_weighted_squares, cg_single_spread,
-     cg_block_hash},
-    {"plain", plain_moments, plain_product, plain_difference, plain_signs, plain_signed_add,
-     plain_single_moments, plain_single_extremes, plain_single_product, plain_single_pair,
-     plain_single_difference, plain_single_signed_add, plain_weighted, plain_single_weighted,
-     plain_single_spread, plain_hash},
-    {"wide", wide_moments, wide_product, wide_difference, wide_signs, wide_signed_add, wide_single_moments,
+     cg_single_signed_add, cg_single_signed_add_single, cg_single_join, cg_block_weighted_squares,
+     cg_single_weighted_squares, cg_single_spread, cg_block_hash},
+    {"plain", plain_moments, plain_product, plain_difference, plain_signed_add, plain_single_moments,
+     plain_single_extremes, plain_single_product, plain_single_pair, plain_single_difference,
+     plain_single_signed_add, plain_singles_signed_add, plain_single_join, plain_weighted,
+     plain_single_weighted, plain_single_spread, plain_hash},
+    {"wide", wide_moments, wide_product, wide_difference, wide_signed_add, wide_single_moments,
      wide_single_extremes, wide_single_product, wide_single_pair, wide_single_difference,
-     wide_single_signed_add, wide_weighted, wide_single_weighted, wide_single_spread, wide_hash},
+     wide_single_signed_add, wide_singles_signed_add, wide_single_join, wide_weighted, wide_single_weighted,
+     wide_single_spread, wide_hash},
 };
 
 static size_t count_copies(void)
@@ -338,31 +344,41 @@ static void signs_of_bits(void **state)
 {
     (void)state;
     uint64_t bits[CG_BLOCK / 64], seed = 7;
-    double signs[CG_BLOCK], x[CG_BLOCK], sums[CG_BLOCK], wanted[CG_BLOCK];
-    float single[CG_BLOCK];
+    double x[CG_BLOCK], sums[CG_BLOCK], wanted[CG_BLOCK];
+    float single[CG_BLOCK], single_sums[CG_BLOCK], single_wanted[CG_BLOCK];
     for (size_t w = 0; w < CG_BLOCK / 64; w++)
         bits[w] = w == 0 ? 0 : w == 1 ? UINT64_MAX : w == 2 ? UINT64_C(1) << 63 | 1 : noise_bits(&seed);
-    for (size_t c = 0; c < count_copies(); c++) {
-        copies[c].signs(bits, signs);
-        for (size_t i = 0; i < CG_BLOCK; i++)
-            assert_true(signs[i] == ((bits[i / 64] >> i % 64 & 1) ? -1.0 : 1.0));
+    for (size_t c = 0; c < count_copies(); c++)
         for (size_t n = 0; n <= CG_BLOCK; n += n < 70 ? 1 : 159) {
             for (size_t i = 0; i < CG_BLOCK; i++) {
                 x[i] = noise(&seed);
                 wanted[i] = sums[i] = noise_wide(&seed);
             }
             for (size_t i = 0; i < n; i++)
-                wanted[i] = signs[i] < 0 ? sums[i] - x[i] : sums[i] + x[i];
-            copies[c].signed_add(sums, x, signs, n);
+                wanted[i] = bits[i / 64] >> i % 64 & 1 ? sums[i] - x[i] : sums[i] + x[i];
+            copies[c].signed_add(sums, x, bits, n);
             assert_memory_equal(sums, wanted, sizeof sums);
             for (size_t i = 0; i < n; i++) {
                 single[i] = (float)x[i];
-                wanted[i] = signs[i] < 0 ? sums[i] - (double)single[i] : sums[i] + (double)single[i];
+                wanted[i] =
+                    bits[i / 64] >> i % 64 & 1 ? sums[i] - (double)single[i] : sums[i] + (double)single[i];
             }
-            copies[c].single_signed_add(sums, single, signs, n);
+            copies[c].single_signed_add(sums, single, bits, n);
             assert_memory_equal(sums, wanted, sizeof sums);
+            for (size_t i = 0; i < CG_BLOCK; i++)
+                single_wanted[i] = single_sums[i] = (float)sums[i];
+            for (size_t i = 0; i < n; i++)
+                single_wanted[i] += bits[i / 64] >> i % 64 & 1 ? -single[i] : single[i];
+            copies[c].singles_signed_add(single_sums, single, bits, n);
+            assert_memory_equal(single_sums, single_wanted, sizeof single_sums);
+            for (size_t i = 0; i < n; i++) {
+                wanted[i] = sums[i] + (double)single_sums[i];
+                single_wanted[i] = 0;
+            }
+            copies[c].single_join(sums, single_sums, n);
+            assert_memory_equal(sums, wanted, sizeof sums);
+            assert_memory_equal(single_sums, single_wanted, sizeof single_sums);
         }
-    }
 }
 
 /* The sum of squares is the alarm: whatever is not finite, wherever it stands, sets it off. */
