@@ -41,7 +41,7 @@ struct cg_row_request {
 struct cg_sweep_options {
     struct cg_journal_options journal;
     struct cg_imprint_options imprint;
-    int64_t buffer;       /* bytes a rank for pieces of files, both halves together */
+    int64_t buffer;       /* bytes a rank for pieces of files, all together */
     double stall_timeout; /* seconds without a read completed, or without a sign of life from a rank */
     enum cg_feature_kind feature_kind;
     int64_t feature_length;                /* the N of head:N or sketch:N */

@@ -6,7 +6,7 @@
 
 /* Enough for segments of some KiB of two members. Longer ones than LONG_SEGMENT gain little, and pages that
  * are not touched cost nothing. */
-enum { MOST_BYTES = 64 << 20, LONG_SEGMENT = 32000 };
+enum { MOST_BYTES = 64 << 20, LONG_SEGMENT = 8000 };
 
 static bool any_gathered(const struct cg_plan *plan)
 {
@@ -46,17 +46,18 @@ int cg_ahead_init(struct cg_ahead *ahead, const struct cg_plan *plan, const stru
     }
     if (gathered == 0)
         return 0;
-    ahead->bytes = bytes / gathered / 128 * 128;
-    ahead->window = cg_new((size_t)gathered, sizeof *ahead->window, err);
-    ahead->memory = ahead->window ? cg_new_aligned((size_t)bytes, 1, err) : NULL;
-    for (int32_t k = 0; ahead->memory && k < gathered; k++)
-        ahead->window[k].memory = ahead->memory + k * ahead->bytes;
+    ahead->bytes = bytes / gathered / 2 / 128 * 128;
+    ahead->windows = cg_new((size_t)gathered, sizeof *ahead->windows, err);
+    ahead->memory = ahead->windows ? cg_new_aligned((size_t)bytes, 1, err) : NULL;
+    for (int32_t k = 0; ahead->memory && k < 2 * gathered; k++)
+        ahead->windows[k / 2].of[k % 2] =
+            (struct cg_window){.last_piece = -1, .memory = ahead->memory + k * ahead->bytes};
     return ahead->memory ? 0 : -1;
 }
 
 void cg_ahead_release(struct cg_ahead *ahead)
 {
-    free(ahead->window);
+    free(ahead->windows);
     free(ahead->memory);
     *ahead = (struct cg_ahead){0};
 }
@@ -89,31 +90,75 @@ static int fill_window(struct cg_window *window, struct cg_gather *from,
                      cg_stored_elements(member->dtype, member->grain, window->n), window->memory, err);
 }
 
+/* How a gathered member's chunks are held: so many at a time, in one window or the memory of both. */
+struct holding {
+    int64_t chunks; /* 0: windows gain nothing */
+    bool both;
+};
+
+static struct holding holding_of(const struct cg_ahead *ahead, const struct cg_bundle_member *member,
+                                 const struct cg_piece *piece)
+{
+    const struct cg_bundle *bundle = &ahead->plan->bundles[piece->task->bundle];
+    int64_t chunk = cg_chunk_elements(bundle->rows, bundle->columns);
+    if (!cg_is_gathered(member->view) || piece->elements == 0)
+        return (struct holding){0};
+    int64_t room = ahead->bytes / cg_grain_bytes(member->grain, chunk);
+    int64_t all = (bundle->rows * bundle->columns + chunk - 1) / chunk;
+    int64_t chunks = chunks_of_long_segments(member, chunk);
+    chunks = chunks < all ? chunks : all;
+    bool both = chunks > room;
+    if (chunks > 2 * room)
+        chunks = 2 * room;
+    return chunks * chunk > piece->elements ? (struct holding){chunks, both} : (struct holding){0};
+}
+
+/* The windows of the member that is number m of the piece's task. */
+static struct cg_windows *windows_of(struct cg_ahead *ahead, const struct cg_piece *piece, int32_t m)
+{
+    return &ahead->windows[gathered_in(ahead->plan, piece->task, m)];
+}
+
+static bool is_in(const struct cg_window *window, const struct cg_piece *piece)
+{
+    return window->task == piece->task && piece->first < window->first + window->n;
+}
+
+int64_t cg_ahead_in_use(struct cg_ahead *ahead, const struct cg_bundle_member *member,
+                        const struct cg_piece *piece, int32_t m)
+{
+    struct holding holding = holding_of(ahead, member, piece);
+    if (holding.chunks == 0)
+        return -1;
+    const struct cg_windows *windows = windows_of(ahead, piece, m);
+    const struct cg_window *last = &windows->of[windows->turn], *next = &windows->of[1 - windows->turn];
+    if (is_in(last, piece))
+        return -1;
+    return holding.both && last->last_piece > next->last_piece ? last->last_piece : next->last_piece;
+}
+
 int cg_ahead_read(struct cg_ahead *ahead, struct cg_gather *from, const struct cg_bundle_member *member,
-                  const struct cg_piece *piece, int32_t m, uint8_t *out, const uint8_t **data,
+                  const struct cg_piece *piece, int32_t m, int64_t n, uint8_t *out, const uint8_t **data,
                   struct cg_err *err)
 {
     const struct cg_bundle *bundle = &ahead->plan->bundles[piece->task->bundle];
-    int64_t chunk = cg_chunk_elements(bundle->rows, bundle->columns), chunks = 0;
-    if (cg_is_gathered(member->view) && piece->elements > 0) {
-        int64_t room = ahead->bytes / cg_grain_bytes(member->grain, chunk);
-        chunks = chunks_of_long_segments(member, chunk);
-        chunks = chunks < room ? chunks : room;
-    }
+    struct holding holding = holding_of(ahead, member, piece);
     *data = out;
-    if (chunks * chunk <= piece->elements)
+    if (holding.chunks == 0)
         return cg_gather(from, cg_stored_elements(member->dtype, member->grain, piece->first),
                          cg_stored_elements(member->dtype, member->grain, piece->elements), out, err);
-    struct cg_window *window = &ahead->window[gathered_in(ahead->plan, piece->task, m)];
-    if (window->task != piece->task || piece->first >= window->first + window->n) {
+    struct cg_windows *windows = windows_of(ahead, piece, m);
+    if (!is_in(&windows->of[windows->turn], piece)) {
+        windows->turn = holding.both ? 0 : 1 - windows->turn;
+        struct cg_window *window = &windows->of[windows->turn];
         window->task = piece->task;
-        if (fill_window(window, from, member, bundle, piece->first, chunks, err) < 0)
+        if (fill_window(window, from, member, bundle, piece->first, holding.chunks, err) < 0)
             return -1;
     }
+    struct cg_window *window = &windows->of[windows->turn];
+    window->last_piece = n;
+    if (holding.both)
+        windows->of[1].last_piece = n;
     *data = window->memory + cg_grain_bytes(member->grain, piece->first - window->first);
-    if (piece->first + piece->elements == window->first + window->n) { /* the next read fills it anew */
-        memcpy(out, *data, (size_t)cg_grain_bytes(member->grain, piece->elements));
-        *data = out;
-    }
     return 0;
 }

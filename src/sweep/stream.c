@@ -13,15 +13,24 @@
 #include <string.h>
 #include <time.h>
 
-enum { HALVES = 2 };
+/* Pieces wait for the caller in a ring of places: as many as AHEAD_BYTES hold, so that the cache does too, or
+ * two that take all of the buffer. */
+enum { LEAST_PLACES = 2, MOST_PLACES = 16, AHEAD_BYTES = 4 << 20, SIDE_TURNS = 2 };
+static const int64_t NEVER = INT64_MAX;
 
-/* One half of the buffer: a piece, and the memory its data lie in. */
-struct half {
+/* A place of the ring: a piece, and the memory its data lie in. */
+struct place {
     struct cg_piece piece;
     uint8_t *memory;
     const uint8_t **data;
     size_t *bytes;
-    bool full;
+};
+
+/* The sides of a task's members, until a later task's take their memory. */
+struct sides {
+    uint8_t *memory;
+    const uint8_t **of; /* [members] */
+    int64_t last_piece; /* the last that they serve, or -1 */
 };
 
 struct cg_stream {
@@ -31,18 +40,19 @@ struct cg_stream {
     struct cg_files *files;
     uint8_t *scratch; /* for members that are gathered */
     struct cg_ahead ahead;
-    struct half half[HALVES];
-    /* Of two tasks: the thread is never further ahead of the caller than at the next one's first piece. */
-    uint8_t *side_memory[2];
-    const uint8_t **sides[2]; /* [members] */
+    struct place place[MOST_PLACES];
+    int64_t places;
+    struct sides sides[SIDE_TURNS], none;
     int sides_turn;
-    int next;     /* the half that the caller takes next */
-    bool holding; /* the caller works on the half before it */
+    int64_t taken; /* pieces that the caller has had; it works on the last of them */
 
     pthread_t thread;
     bool started;
-    pthread_mutex_t lock; /* guards all below, and full */
-    pthread_cond_t changed;
+    pthread_mutex_t lock;       /* guards all below */
+    pthread_cond_t read, freed; /* a piece was; as many pieces as `wanted` were */
+    int64_t filled;             /* pieces read */
+    int64_t released;           /* pieces that the caller has done with */
+    int64_t wanted;             /* what the thread waits for `released` to reach, or NEVER */
     bool stop, ended, failed;
     struct cg_err err;
     const struct cg_file *reading; /* what the thread reads now */
@@ -80,20 +90,33 @@ static int64_t widest_piece(const struct cg_stream *stream, int32_t *members, in
     return widest;
 }
 
-static int allocate_halves(struct cg_stream *stream, struct cg_err *err)
+static int allocate_sides(struct sides *sides, int64_t bytes, int32_t members, struct cg_err *err)
+{
+    sides->last_piece = -1;
+    sides->memory = cg_new_aligned((size_t)bytes, 1, err);
+    sides->of = sides->memory ? cg_new((size_t)members, sizeof *sides->of, err) : NULL;
+    return sides->of ? 0 : -1;
+}
+
+static int allocate_places(struct cg_stream *stream, struct cg_err *err)
 {
     int32_t members;
     int64_t side_bytes, bytes = widest_piece(stream, &members, &side_bytes);
-    for (int i = 0; i < HALVES; i++) {
-        struct half *half = &stream->half[i];
-        if (!(half->memory = cg_new_aligned((size_t)bytes, 1, err)) ||
-            !(half->data = cg_new((size_t)members, sizeof *half->data, err)) ||
-            !(half->bytes = cg_new((size_t)members, sizeof *half->bytes, err)) ||
-            !(stream->side_memory[i] = cg_new_aligned((size_t)side_bytes, 1, err)) ||
-            !(stream->sides[i] = cg_new((size_t)members, sizeof *stream->sides[i], err)))
+    int64_t share = LEAST_PLACES * stream->cursor.half, room = share < AHEAD_BYTES ? share : AHEAD_BYTES;
+    stream->places = room / bytes < MOST_PLACES ? room / bytes : MOST_PLACES;
+    if (stream->places < LEAST_PLACES)
+        stream->places = LEAST_PLACES;
+    for (int i = 0; i < stream->places; i++) {
+        struct place *place = &stream->place[i];
+        if (!(place->memory = cg_new_aligned((size_t)bytes, 1, err)) ||
+            !(place->data = cg_new((size_t)members, sizeof *place->data, err)) ||
+            !(place->bytes = cg_new((size_t)members, sizeof *place->bytes, err)))
             return -1;
     }
-    return 0;
+    for (int i = 0; i < SIDE_TURNS; i++)
+        if (allocate_sides(&stream->sides[i], side_bytes, members, err) < 0)
+            return -1;
+    return allocate_sides(&stream->none, 1, members, err);
 }
 
 /* The members that a piece is of. */
@@ -125,9 +148,9 @@ static int end_reading(struct cg_stream *stream, double start, int64_t bytes, in
     return result;
 }
 
-/* Reads one member's part of a piece, to `out` or to where *data says. */
+/* Reads one member's part of piece n, to `out` or to where *data says. */
 static int read_member(struct cg_stream *stream, const struct cg_piece *piece, int32_t m, uint8_t *out,
-                       const uint8_t **data)
+                       int64_t n, const uint8_t **data)
 {
     const struct cg_bundle_member *member = &members_of(stream, piece)[m];
     const struct cg_checkpoint *model = stream->models[member->model];
@@ -140,19 +163,56 @@ static int read_member(struct cg_stream *stream, const struct cg_piece *piece, i
     int64_t offset = cg_gather_offset(&from, cg_stored_elements(member->dtype, member->grain, piece->first));
     struct cg_err err;
     double start = begin_reading(stream, from.file, offset);
-    int result = cg_ahead_read(&stream->ahead, &from, member, piece, m, out, data, &err);
+    int result = cg_ahead_read(&stream->ahead, &from, member, piece, m, n, out, data, &err);
     return end_reading(stream, start, from.bytes_read, result, &err);
 }
 
+/* Waits until the caller has done with `pieces` pieces; false when it wants no more. */
+static bool wait_for_release(struct cg_stream *stream, int64_t pieces)
+{
+    pthread_mutex_lock(&stream->lock);
+    stream->wanted = pieces;
+    while (stream->released < pieces && !stream->stop)
+        pthread_cond_wait(&stream->freed, &stream->lock);
+    stream->wanted = NEVER;
+    bool go = !stream->stop;
+    pthread_mutex_unlock(&stream->lock);
+    return go;
+}
+
+/* Waits for a place for piece n: where all are full, until half of them are not, since to wake takes time. */
+static bool wait_for_place(struct cg_stream *stream, int64_t n)
+{
+    int64_t least = n - stream->places + 1;
+    pthread_mutex_lock(&stream->lock);
+    bool go = !stream->stop, full = stream->released < least;
+    pthread_mutex_unlock(&stream->lock);
+    return full ? wait_for_release(stream, least + (stream->places - 1) / 2) : go;
+}
+
+static bool any_sides(const struct cg_stream *stream, const struct cg_piece *piece)
+{
+    for (int32_t m = 0; m < piece->members; m++)
+        if (members_of(stream, piece)[m].quantised)
+            return true;
+    return false;
+}
+
+/* What a step of the thread came to. */
+enum outcome { DONE, FAILED, STOPPED };
+
 /* Reads the sides of all members at a task's beginning. */
-static int read_sides(struct cg_stream *stream, const struct cg_piece *piece)
+static enum outcome read_sides(struct cg_stream *stream, const struct cg_piece *piece)
 {
     const struct cg_bundle_member *member = members_of(stream, piece);
-    stream->sides_turn = 1 - stream->sides_turn;
-    uint8_t *to = stream->side_memory[stream->sides_turn];
+    stream->sides_turn = (stream->sides_turn + 1) % SIDE_TURNS;
+    struct sides *sides = &stream->sides[stream->sides_turn];
+    uint8_t *to = sides->memory;
+    if (!wait_for_release(stream, sides->last_piece + 1))
+        return STOPPED;
     for (int32_t m = 0; m < piece->members; m++) {
         const struct cg_quantised *how = member[m].quantised;
-        stream->sides[stream->sides_turn][m] = how ? to : NULL;
+        sides->of[m] = how ? to : NULL;
         if (!how || how->nsides == 0)
             continue;
         const struct cg_checkpoint *model = stream->models[member[m].model];
@@ -162,59 +222,55 @@ static int read_sides(struct cg_stream *stream, const struct cg_piece *piece)
         double start = begin_reading(stream, &model->files[tensor->file], tensor->offset);
         int result = cg_sides_read(stream->files, model, how, stream->scratch, to, &bytes, &err);
         if (end_reading(stream, start, bytes, result, &err) < 0)
-            return -1;
+            return FAILED;
         to += on_lines(how->side_bytes);
     }
-    return 0;
+    return DONE;
 }
 
-static int fill(struct cg_stream *stream, struct half *half)
+/* Reads piece n. */
+static enum outcome fill(struct cg_stream *stream, struct place *place, int64_t n)
 {
-    struct cg_piece *piece = &half->piece;
-    uint8_t *to = half->memory;
-    if (piece->begins_task && read_sides(stream, piece) < 0)
-        return -1;
-    for (int32_t m = 0; m < piece->members; m++) {
-        if (read_member(stream, piece, m, to, &half->data[m]) < 0)
-            return -1;
-        half->bytes[m] = (size_t)cg_grain_bytes(members_of(stream, piece)[m].grain, piece->elements);
-        to += on_lines((int64_t)half->bytes[m]);
+    struct cg_piece *piece = &place->piece;
+    uint8_t *to = place->memory;
+    bool sides = any_sides(stream, piece);
+    enum outcome outcome = sides && piece->begins_task ? read_sides(stream, piece) : DONE;
+    for (int32_t m = 0; outcome == DONE && m < piece->members; m++) {
+        const struct cg_bundle_member *member = &members_of(stream, piece)[m];
+        int64_t in_use = cg_ahead_in_use(&stream->ahead, member, piece, m);
+        if (in_use >= 0 && !wait_for_release(stream, in_use + 1))
+            return STOPPED;
+        if (read_member(stream, piece, m, to, n, &place->data[m]) < 0)
+            return FAILED;
+        place->bytes[m] = (size_t)cg_grain_bytes(member->grain, piece->elements);
+        to += on_lines((int64_t)place->bytes[m]);
     }
-    piece->data = half->data;
-    piece->bytes = half->bytes;
-    piece->sides = stream->sides[stream->sides_turn];
-    return 0;
-}
-
-/* Waits for an empty half; false when the caller wants no more. */
-static bool wait_for_room(struct cg_stream *stream, const struct half *half)
-{
-    pthread_mutex_lock(&stream->lock);
-    while (half->full && !stream->stop)
-        pthread_cond_wait(&stream->changed, &stream->lock);
-    bool go = !stream->stop;
-    pthread_mutex_unlock(&stream->lock);
-    return go;
+    struct sides *of = sides ? &stream->sides[stream->sides_turn] : &stream->none;
+    of->last_piece = n;
+    piece->data = place->data;
+    piece->bytes = place->bytes;
+    piece->sides = of->of;
+    return outcome;
 }
 
 static void *read_all(void *argument)
 {
     struct cg_stream *stream = argument;
-    int result = 0;
-    for (int turn = 0;; turn = (turn + 1) % HALVES) {
-        struct half *half = &stream->half[turn];
-        if (!wait_for_room(stream, half) || !cg_piece_next(&stream->cursor, &half->piece) ||
-            (result = fill(stream, half)) < 0)
+    enum outcome outcome = DONE;
+    for (int64_t n = 0;; n++) {
+        struct place *place = &stream->place[n % stream->places];
+        if (!wait_for_place(stream, n) || !cg_piece_next(&stream->cursor, &place->piece) ||
+            (outcome = fill(stream, place, n)) != DONE)
             break;
         pthread_mutex_lock(&stream->lock);
-        half->full = true;
-        pthread_cond_broadcast(&stream->changed);
+        stream->filled = n + 1;
         pthread_mutex_unlock(&stream->lock);
+        pthread_cond_signal(&stream->read);
     }
     pthread_mutex_lock(&stream->lock);
     stream->ended = true;
-    stream->failed = result < 0;
-    pthread_cond_broadcast(&stream->changed);
+    stream->failed = outcome == FAILED;
+    pthread_cond_signal(&stream->read);
     pthread_mutex_unlock(&stream->lock);
     return NULL;
 }
@@ -225,7 +281,8 @@ static int start_thread(struct cg_stream *stream, struct cg_err *err)
     pthread_mutex_init(&stream->lock, NULL);
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&stream->changed, &attributes);
+    pthread_cond_init(&stream->read, &attributes);
+    pthread_cond_init(&stream->freed, &attributes);
     pthread_condattr_destroy(&attributes);
     int reason = pthread_create(&stream->thread, NULL, read_all, stream);
     stream->started = reason == 0;
@@ -241,16 +298,18 @@ struct cg_stream *cg_stream_create(const struct cg_checkpoint *const *models, co
     int64_t ahead = cg_ahead_share(plan, buffer);
     stream->models = models;
     stream->plan = plan;
-    stream->cursor = (struct cg_piece_cursor){.plan = plan,
-                                              .task = plan->tasks + plan->first_task[rank],
-                                              .end = plan->tasks + plan->first_task[rank + 1],
-                                              .done = done,
-                                              .half = (buffer - cg_gather_scratch(plan) - ahead) / HALVES};
+    stream->cursor =
+        (struct cg_piece_cursor){.plan = plan,
+                                 .task = plan->tasks + plan->first_task[rank],
+                                 .end = plan->tasks + plan->first_task[rank + 1],
+                                 .done = done,
+                                 .half = (buffer - cg_gather_scratch(plan) - ahead) / LEAST_PLACES};
+    stream->wanted = NEVER;
     stream->files = cg_files_create(rank == 0, err);
     stream->scratch = cg_new_aligned((size_t)cg_gather_scratch(plan), 1, err);
     if (stream->files && stream->scratch &&
         cg_ahead_init(&stream->ahead, plan, stream->cursor.task, stream->cursor.end, ahead, err) == 0 &&
-        allocate_halves(stream, err) == 0 && start_thread(stream, err) == 0)
+        allocate_places(stream, err) == 0 && start_thread(stream, err) == 0)
         return stream;
     cg_stream_destroy(stream);
     return NULL;
@@ -281,20 +340,26 @@ static void position_of(const struct cg_stream *stream, char *out, size_t size)
         snprintf(out, size, "nothing read yet");
 }
 
+/* The caller has done with all pieces that it has had. Wakes the thread when that is what it waits for. */
+static void release(struct cg_stream *stream)
+{
+    pthread_mutex_lock(&stream->lock);
+    stream->released = stream->taken;
+    bool enough = stream->released >= stream->wanted;
+    pthread_mutex_unlock(&stream->lock);
+    if (enough)
+        pthread_cond_signal(&stream->freed);
+}
+
 int cg_stream_next(struct cg_stream *stream, double timeout, struct cg_piece *out, struct cg_err *err)
 {
-    struct half *half = &stream->half[stream->next];
     struct timespec until = moment_in(timeout);
+    release(stream);
     pthread_mutex_lock(&stream->lock);
-    if (stream->holding) {
-        stream->half[(stream->next + HALVES - 1) % HALVES].full = false;
-        stream->holding = false;
-        pthread_cond_broadcast(&stream->changed);
-    }
     int waited = 0;
-    while (!half->full && !stream->ended && waited == 0)
-        waited = pthread_cond_timedwait(&stream->changed, &stream->lock, &until);
-    int result = half->full ? 1 : stream->failed ? -1 : stream->ended ? 0 : -2;
+    while (stream->filled == stream->taken && !stream->ended && waited == 0)
+        waited = pthread_cond_timedwait(&stream->read, &stream->lock, &until);
+    int result = stream->filled > stream->taken ? 1 : stream->failed ? -1 : stream->ended ? 0 : -2;
     if (result == -1)
         *err = stream->err;
     if (result == -2) {
@@ -303,11 +368,8 @@ int cg_stream_next(struct cg_stream *stream, double timeout, struct cg_piece *ou
         cg_fail(err, CG_EIO, "no answer to a read for %.0f s: %s", timeout, where);
     }
     pthread_mutex_unlock(&stream->lock);
-    if (result == 1) {
-        *out = half->piece;
-        stream->next = (stream->next + 1) % HALVES;
-        stream->holding = true;
-    }
+    if (result == 1)
+        *out = stream->place[stream->taken++ % stream->places].piece;
     return result;
 }
 
@@ -333,6 +395,12 @@ double cg_stream_read_seconds(const struct cg_stream *stream)
     return stream->seconds;
 }
 
+static void release_sides(struct sides *sides)
+{
+    free(sides->memory);
+    free(sides->of);
+}
+
 void cg_stream_destroy(struct cg_stream *stream)
 {
     if (!stream)
@@ -340,19 +408,21 @@ void cg_stream_destroy(struct cg_stream *stream)
     if (stream->started) {
         pthread_mutex_lock(&stream->lock);
         stream->stop = true;
-        pthread_cond_broadcast(&stream->changed);
+        pthread_cond_signal(&stream->freed);
         pthread_mutex_unlock(&stream->lock);
         pthread_join(stream->thread, NULL);
-        pthread_cond_destroy(&stream->changed);
+        pthread_cond_destroy(&stream->read);
+        pthread_cond_destroy(&stream->freed);
         pthread_mutex_destroy(&stream->lock);
     }
-    for (int i = 0; i < HALVES; i++) {
-        free(stream->half[i].memory);
-        free(stream->half[i].data);
-        free(stream->half[i].bytes);
-        free(stream->side_memory[i]);
-        free(stream->sides[i]);
+    for (int64_t i = 0; i < stream->places; i++) {
+        free(stream->place[i].memory);
+        free(stream->place[i].data);
+        free(stream->place[i].bytes);
     }
+    for (int i = 0; i < SIDE_TURNS; i++)
+        release_sides(&stream->sides[i]);
+    release_sides(&stream->none);
     cg_ahead_release(&stream->ahead);
     cg_files_destroy(stream->files);
     free(stream->scratch);

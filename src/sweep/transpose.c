@@ -5,7 +5,9 @@
 #include <stdbool.h>
 #include <string.h>
 
-enum { HALF = 16, LINES = 2 }; /* bytes of half a vector; lines of a row that are written at a time */
+/* Bytes of half a vector; lines of a row that are written at a time; how many rows ahead they are asked for.
+ */
+enum { HALF = 16, LINES = 2, AHEAD = 32 };
 typedef uint64_t half __attribute__((vector_size(HALF)));
 
 /* For one width. A square of as many rows and columns as half a vector has elements, n, is transposed in
@@ -54,12 +56,11 @@ typedef uint64_t half __attribute__((vector_size(HALF)));
         const int64_t size = sizeof(type), most = LINES * CG_TRANSPOSE_LINE / size;                          \
         for (int64_t c0 = 0, end; c0 < columns; c0 = end) {                                                  \
             end = columns - c0 < most ? columns : c0 + most;                                                 \
-            int64_t lines = 2 * (end - c0) * size / CG_TRANSPOSE_LINE;                                       \
+            int64_t lines = (end - c0) * size / CG_TRANSPOSE_LINE;                                           \
             for (int64_t r = 0; r < rows; r += n) {                                                          \
-                for (int k = 0; k < n && r + n < rows; k++)                                                  \
+                for (int64_t k = r + AHEAD; k < r + AHEAD + n && k < rows; k++)                              \
                     for (int64_t line = 0; line < lines; line++)                                             \
-                        __builtin_prefetch(                                                                  \
-                            to + ((r + n + k) * pitch + c0) * size + line * CG_TRANSPOSE_LINE, 1);           \
+                        __builtin_prefetch(to + (k * pitch + c0) * size + line * CG_TRANSPOSE_LINE, 1);      \
                 for (int64_t c = c0; c < end; c += 2 * n) {                                                  \
                     const uint8_t *corner = from->memory + (r * from->step + c * from->pitch) * size;        \
                     if (from->step == 2)                                                                     \
