@@ -13,18 +13,28 @@
 static const int FIRST = 1;
 static const double ZERO = 0.0, ONE = 1.0;
 
+/* Of few samples the inner products are diagonalised, a smaller matrix than the covariance with the same
+ * eigenvalues: n samples of n times FEWER features or more. Its eigenvectors u give the components as X u of
+ * length 1; they keep ten digits where the variance is no less than SMALL of the largest. */
+enum { FEWER = 2 };
+static const double SMALL = 1e-4;
+
 /* What the stages hand on. The samples are the columns of x, which makes a sample's features one run of
  * memory, and gathers scores and vectors in the order of the result. */
 struct work {
     const struct cg_comm *comm;
     const struct cg_features *features;
     struct cg_grid grid;
-    struct cg_matrix x;          /* (features, samples), centred */
-    struct cg_matrix covariance; /* (features, features), lower triangle */
-    struct cg_matrix vectors;    /* (features, features), a column each, by rising variance */
-    struct cg_matrix scores;     /* (components, samples), by rising variance */
-    double *mean, *eigenvalues;  /* [features] */
-    double total;                /* sum of all eigenvalues */
+    struct cg_matrix x; /* (features, samples), centred */
+    bool by_samples;
+    struct cg_matrix square;  /* covariance (features, features) or inner products (samples, samples) over n -
+                                 1,  lower triangle */
+    struct cg_matrix vectors; /* as large, a column each, by rising variance */
+    struct cg_matrix other;   /* scores (components, samples), or by samples the components (features,
+                                 components), of any length; by rising variance */
+    double *mean;             /* [features] */
+    double *eigenvalues;      /* [square.rows] */
+    double total;             /* sum of all eigenvalues */
 };
 
 static int check_input(const struct cg_features *features, struct cg_err *err)
@@ -73,42 +83,52 @@ done:
 
 static int allocate(struct work *w, int components, struct cg_err *err)
 {
-    int n = (int)w->features->features, samples = (int)w->features->samples;
-    CG_TRY(cg_matrix_init(&w->x, &w->grid, n, samples, err));
-    CG_TRY(cg_matrix_init(&w->covariance, &w->grid, n, n, err));
-    CG_TRY(cg_matrix_init(&w->vectors, &w->grid, n, n, err));
-    CG_TRY(cg_matrix_init(&w->scores, &w->grid, components, samples, err));
-    w->eigenvalues = cg_new((size_t)n, sizeof *w->eigenvalues, err);
+    int n = (int)w->features->features, samples = (int)w->features->samples,
+        side = w->by_samples ? samples : n;
+    CG_TRY(cg_matrix_init(&w->square, &w->grid, side, side, err));
+    CG_TRY(cg_matrix_init(&w->vectors, &w->grid, side, side, err));
+    CG_TRY(w->by_samples ? cg_matrix_init(&w->other, &w->grid, n, components, err)
+                         : cg_matrix_init(&w->other, &w->grid, components, samples, err));
+    w->eigenvalues = cg_new((size_t)side, sizeof *w->eigenvalues, err);
     return w->eigenvalues ? 0 : -1;
 done:
     return -1;
 }
 
+static void release_solution(struct work *w)
+{
+    cg_matrix_release(&w->square);
+    cg_matrix_release(&w->vectors);
+    cg_matrix_release(&w->other);
+    free(w->eigenvalues);
+    w->eigenvalues = NULL;
+    w->total = 0;
+}
+
 static void release(struct work *w)
 {
+    release_solution(w);
     cg_matrix_release(&w->x);
-    cg_matrix_release(&w->covariance);
-    cg_matrix_release(&w->vectors);
-    cg_matrix_release(&w->scores);
     free(w->mean);
-    free(w->eigenvalues);
     cg_grid_release(&w->grid);
 }
 
 /* Collective over the grid. */
-static void take_covariance(struct work *w)
+static void take_square(struct work *w)
 {
     const double scale = 1.0 / (w->x.columns - 1);
-    pdsyrk_("L", "N", &w->x.rows, &w->x.columns, &scale, w->x.local, &FIRST, &FIRST, w->x.descriptor, &ZERO,
-            w->covariance.local, &FIRST, &FIRST, w->covariance.descriptor);
+    const struct cg_matrix *x = &w->x;
+    pdsyrk_("L", w->by_samples ? "T" : "N", &w->square.rows, w->by_samples ? &x->rows : &x->columns, &scale,
+            x->local, &FIRST, &FIRST, x->descriptor, &ZERO, w->square.local, &FIRST, &FIRST,
+            w->square.descriptor);
 }
 
 static int call_eigensolver(struct work *w, double *work, int lwork, int *iwork, int liwork)
 {
     int info = 0;
-    pdsyevd_("V", "L", &w->covariance.rows, w->covariance.local, &FIRST, &FIRST, w->covariance.descriptor,
-             w->eigenvalues, w->vectors.local, &FIRST, &FIRST, w->vectors.descriptor, work, &lwork, iwork,
-             &liwork, &info, 1, 1);
+    pdsyevd_("V", "L", &w->square.rows, w->square.local, &FIRST, &FIRST, w->square.descriptor, w->eigenvalues,
+             w->vectors.local, &FIRST, &FIRST, w->vectors.descriptor, work, &lwork, iwork, &liwork, &info, 1,
+             1);
     return info;
 }
 
@@ -129,8 +149,8 @@ static int diagonalise(struct work *w, struct cg_err *err)
         call_eigensolver(w, &size, -1, &isize, -1);
         size += forgotten_space(&w->vectors);
         if (size > INT_MAX)
-            result = cg_fail(err, CG_EUNSUPPORTED, "PCA: %d features are too many for %d ranks",
-                             w->covariance.rows, w->comm->size);
+            result = cg_fail(err, CG_EUNSUPPORTED, "PCA: %d %s are too many for %d ranks", w->square.rows,
+                             w->by_samples ? "samples" : "features", w->comm->size);
         else if (!(work = cg_new((size_t)size, sizeof *work, err)) ||
                  !(iwork = cg_new((size_t)isize, sizeof *iwork, err)))
             result = -1;
@@ -141,7 +161,7 @@ static int diagonalise(struct work *w, struct cg_err *err)
     if (info != 0)
         result = cg_fail(err, CG_ENUMERIC, "PCA: the eigensolver did not converge (pdsyevd info %d)", info);
     result = cg_agree(w->comm, result, err);
-    for (int f = 0; f < w->covariance.rows; f++)
+    for (int f = 0; f < w->square.rows; f++)
         w->total += w->eigenvalues[f];
 done:
     free(work);
@@ -149,13 +169,19 @@ done:
     return result;
 }
 
-/* Collective over the grid: the last columns of the vectors are the components. */
-static void take_scores(struct work *w)
+/* Collective over the grid: the last columns of the vectors are the components, or by samples lead to them.
+ */
+static void take_other(struct work *w, int components)
 {
-    const int first = w->vectors.columns - w->scores.rows + 1;
-    pdgemm_("T", "N", &w->scores.rows, &w->scores.columns, &w->x.rows, &ONE, w->vectors.local, &FIRST, &first,
-            w->vectors.descriptor, w->x.local, &FIRST, &FIRST, w->x.descriptor, &ZERO, w->scores.local,
-            &FIRST, &FIRST, w->scores.descriptor);
+    const int first = w->vectors.columns - components + 1;
+    if (w->by_samples)
+        pdgemm_("N", "N", &w->other.rows, &w->other.columns, &w->x.columns, &ONE, w->x.local, &FIRST, &FIRST,
+                w->x.descriptor, w->vectors.local, &FIRST, &first, w->vectors.descriptor, &ZERO,
+                w->other.local, &FIRST, &FIRST, w->other.descriptor);
+    else
+        pdgemm_("T", "N", &w->other.rows, &w->other.columns, &w->x.rows, &ONE, w->vectors.local, &FIRST,
+                &first, w->vectors.descriptor, w->x.local, &FIRST, &FIRST, w->x.descriptor, &ZERO,
+                w->other.local, &FIRST, &FIRST, w->other.descriptor);
 }
 
 static int allocate_on_root(struct cg_pca *out, const struct work *w, int components, struct cg_err *err)
@@ -205,7 +231,7 @@ static void finish_on_root(struct cg_pca *out, const struct work *w)
     for (int64_t k = 0; k < components; k++) {
         double *vector = out->vector + k * features;
         reverse(vector, features);
-        out->variance[k] = fmax(w->eigenvalues[features - 1 - k], 0.0);
+        out->variance[k] = fmax(w->eigenvalues[w->square.rows - 1 - k], 0.0);
         out->ratio[k] = w->total > 0.0 ? out->variance[k] / w->total : 0.0;
         double sign = sign_of(vector, features);
         for (int64_t f = 0; f < features; f++)
@@ -215,19 +241,77 @@ static void finish_on_root(struct cg_pca *out, const struct work *w)
     }
 }
 
+/* Collective, agreed. */
+static int solve(struct work *w, int components, struct cg_err *err)
+{
+    int result = cg_agree(w->comm, allocate(w, components, err), err);
+    if (result == 0 && w->grid.inside)
+        take_square(w);
+    return result == 0 ? diagonalise(w, err) : result;
+}
+
+/* Whether inner products give all components well; rank 0, which is in every grid, knows. */
+static bool is_steep(const struct work *w, int components)
+{
+    int n = w->square.rows;
+    bool steep = w->comm->rank == 0 && w->eigenvalues[n - components] > SMALL * w->eigenvalues[n - 1];
+    return cg_max_int(w->comm, steep) > 0;
+}
+
+/* Rank 0. Components of length 1; a sample's score is its part of the eigenvector times the length before. */
+static void scale_on_root(struct cg_pca *out, const double *vectors)
+{
+    for (int64_t k = 0; k < out->components; k++) {
+        double squares = 0, *component = out->vector + k * out->features;
+        for (int64_t f = 0; f < out->features; f++)
+            squares += component[f] * component[f];
+        for (int64_t f = 0; f < out->features; f++)
+            component[f] /= sqrt(squares);
+        for (int64_t i = 0; i < out->samples; i++)
+            out->score[i * out->components + k] = vectors[k * out->samples + i] * sqrt(squares);
+    }
+}
+
+/* Collective, agreed: scores and vectors on rank 0, by rising variance. */
+static int gather(const struct work *w, int components, struct cg_pca *out, struct cg_err *err)
+{
+    const struct cg_comm *comm = w->comm;
+    double *vectors = NULL;
+    int result = 0, first = w->vectors.columns - components;
+    if (!w->by_samples) {
+        CG_TRY(result = cg_gather_columns(comm, &w->grid, &w->vectors, first, out->vector, err));
+        CG_TRY(result = cg_gather_columns(comm, &w->grid, &w->other, 0, out->score, err));
+        return 0;
+    }
+    if (comm->rank == 0)
+        vectors = cg_new((size_t)(out->samples * components), sizeof *vectors, err);
+    CG_TRY(result = cg_agree(comm, comm->rank == 0 && !vectors ? -1 : 0, err));
+    CG_TRY(result = cg_gather_columns(comm, &w->grid, &w->other, 0, out->vector, err));
+    CG_TRY(result = cg_gather_columns(comm, &w->grid, &w->vectors, first, vectors, err));
+    if (comm->rank == 0)
+        scale_on_root(out, vectors);
+done:
+    free(vectors);
+    return result;
+}
+
 static int decompose(struct work *w, int components, struct cg_pca *out, struct cg_err *err)
 {
     const struct cg_comm *comm = w->comm;
-    cg_grid_init(&w->grid, comm, w->features->features);
-    CG_TRY(cg_agree(comm, allocate(w, components, err), err));
+    int64_t n = w->features->features, samples = w->features->samples;
+    cg_grid_init(&w->grid, comm, n);
+    CG_TRY(cg_agree(comm, cg_matrix_init(&w->x, &w->grid, (int)n, (int)samples, err), err));
     CG_TRY(cg_scatter_samples(comm, &w->grid, w->features, w->mean, &w->x, err));
+    w->by_samples = FEWER * samples <= n;
+    CG_TRY(solve(w, components, err));
+    if (w->by_samples && !is_steep(w, components)) {
+        release_solution(w);
+        w->by_samples = false;
+        CG_TRY(solve(w, components, err));
+    }
     if (w->grid.inside)
-        take_covariance(w);
-    CG_TRY(diagonalise(w, err));
-    if (w->grid.inside)
-        take_scores(w);
-    CG_TRY(cg_gather_columns(comm, &w->grid, &w->vectors, w->vectors.columns - components, out->vector, err));
-    CG_TRY(cg_gather_columns(comm, &w->grid, &w->scores, 0, out->score, err));
+        take_other(w, components);
+    CG_TRY(gather(w, components, out, err));
     if (comm->rank == 0)
         finish_on_root(out, w);
     return cg_pca_check(comm, w->features, w->mean, out, w->total, err);

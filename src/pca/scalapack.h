@@ -25,8 +25,8 @@ void Cfree_blacs_system_handle(int handle);
 void Cblacs_gridinit(int *context, const char *order, int rows, int columns);
 void Cblacs_gridexit(int context);
 
-/* C = alpha A A' + beta C for trans "N", only the triangle uplo ("L", "U") of the n by n matrix C is touched;
- * A is n by k. */
+/* C = alpha A A' + beta C for trans "N", A n by k, or alpha A' A + beta C for "T", A k by n; only the
+ * triangle uplo ("L", "U") of the n by n matrix C is touched. */
 void pdsyrk_(const char *uplo, const char *trans, const int *n, const int *k, const double *alpha,
              const double *a, const int *ia, const int *ja, const int *desca, const double *beta, double *c,
              const int *ic, const int *jc, const int *descc);

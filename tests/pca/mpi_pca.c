@@ -188,6 +188,10 @@ static void known_components(void **state)
     (void)state;
     static const struct problem problems[] = {
         {40, 130, 12, 10, 10, EVEN, false},      /* fewer samples than features */
+        {40, 130, 3, 10, 10, EVEN, false},       /* few, and variances that are zero */
+        {65, 130, 12, 10, 10, SCATTERED, false}, /* as few as are few */
+        {66, 130, 12, 10, 10, SCATTERED, false}, /* one more */
+        {30, 1024, 16, 16, 16, LAST_RANK, false},
         {300, 70, 12, 10, 10, EVEN, false},      /* more */
         {300, 70, 12, 10, 10, LAST_RANK, false}, /* the others bring nothing */
         {300, 70, 12, 10, 10, SCATTERED, false},
