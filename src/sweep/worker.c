@@ -290,11 +290,11 @@ static int64_t length_to_take(const struct cg_worker *worker, int64_t member, bo
     const struct cg_anatomy *anatomy = worker->anatomy;
     const struct cg_member *of = &anatomy->members[member];
     const struct cg_slot *slot = &anatomy->slots[member / anatomy->models];
+    int64_t length = cg_sketch_length(slot, of->rows, of->columns);
+    int64_t wanted = sample && options->feature_kind == CG_FEATURES_SKETCH ? options->feature_length : 0;
     if (!options->sketches || !cg_may_be_sketched(slot, of, worker->models[member % anatomy->models]))
-        return 0;
-    int64_t length = cg_sketch_length(slot, of->rows, of->columns), wanted = options->feature_length;
-    bool longer = sample && options->feature_kind == CG_FEATURES_SKETCH && wanted % length == 0;
-    return longer ? wanted : length;
+        return wanted;
+    return wanted % length == 0 && wanted > length ? wanted : length;
 }
 
 static int begin_features(struct cg_worker *worker, const struct cg_task *task, int32_t m, struct cg_err *err)
@@ -329,6 +329,8 @@ static int end_features(struct cg_worker *worker, const struct cg_task *task, in
     cg_sketch_end(sketch);
     if (worker->feature[m] && is_folded(worker, m))
         cg_sketch_fold(worker->feature[m], worker->options->feature_length, sketch->sums, taken);
+    if (!worker->options->sketches)
+        return 0;
     int64_t length = cg_sketch_floats(worker->anatomy, member);
     float *out = cg_sketches_append(&worker->sketches, worker->anatomy, member, err);
     if (!out)
