@@ -273,8 +273,9 @@ def main():
         bench = Bench(program, shlex.split(os.environ.get("MPIRUN") or "mpirun"), folder)
         if options.formats is not None:
             os.environ.update(ENVIRONMENT)
-            programs = {"cognate": bench.mpi(1, program)}
-            programs.update({"against": bench.mpi(1, options.against)} if options.against else {})
+            programs = {"cognate": lambda ranks: bench.mpi(ranks, program)}
+            if options.against:
+                programs["against"] = lambda ranks: bench.mpi(ranks, options.against)
             size, shape = (10**6, SMALL) if options.quick else (options.megabytes * 10**6, SHAPE)
             bench_formats(programs, folder, options.formats, options.rounds, size, shape)
             return

@@ -1,9 +1,9 @@
 """How fast each stored type is swept, by stored byte, against bf16.
 
 For each type two unrelated models of a few large matrices are made with numpy, read once so that they lie in the page
-cache, and compared with each other by the sweep alone on one rank. What counts is the processor's time, user and system,
-beyond that of an all but empty run: it depends less than the clock's on what else the machine does. Types take turns; the
-median of the rounds counts.
+cache, and compared with each other by the sweep alone: on one rank, where the processor's time counts, user and system,
+which depends less than the clock on what else the machine does; and on a rank a core, as on a node, where the clock
+counts, the program's own. Both beyond those of an all but empty run. Types take turns; the median of the rounds counts.
 """
 
 import json
@@ -17,6 +17,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import h5py
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "system"))
@@ -211,30 +212,37 @@ def stored_in(model):
         return stream.tell()
 
 
-def processor_seconds(command):
-    """User and system, of the command and all that it started."""
+def seconds_of(command, output):
+    """(the processor's, user and system, of the command and all that it started; the program's own)."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(list(map(str, command)), check=True, stdout=subprocess.DEVNULL)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    with h5py.File(output, "r") as file:
+        clock = float(file["run"].attrs["wall_seconds"].item())
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, clock
 
 
 def measure(programs, folder, models, rounds):
-    """{(program, type): median seconds beyond those of an all but empty run}."""
-    output = folder / "formats.h5"
+    """{(program, type): median seconds beyond those of an all but empty run: of the processor, of the clock}."""
+    output, cores = folder / "formats.h5", os.cpu_count()
     options = ["compare", "--quiet", "--pca", "none", "--evidence", "quick", "-o", output]
     times = {(program, name): [] for program in programs for name in models}
     for _ in range(rounds):
         for name in models:
-            for program, command in programs.items():
-                times[program, name].append(processor_seconds([*command, *options, *models[name]]))
-    typical = {key: statistics.median(each) for key, each in times.items()}
-    return {(program, name): seconds - typical[program, EMPTY] for (program, name), seconds in typical.items()}
+            for program, on_ranks in programs.items():
+                alone, _ = seconds_of([*on_ranks(1), *options, *models[name]], output)
+                _, clock = seconds_of([*on_ranks(cores), *options, *models[name]], output)
+                times[program, name].append((alone, clock))
+    typical = {key: [statistics.median(kind) for kind in zip(*each)] for key, each in times.items()}
+    return {
+        (program, name): [own - empty for own, empty in zip(seconds, typical[program, EMPTY])]
+        for (program, name), seconds in typical.items()
+    }
 
 
 def bench_formats(programs, folder, names, rounds, size, shape=SHAPE):
-    """programs: {title: command}. Prints a row for each type, and for each program nanoseconds of processor time a stored
-    byte and bf16's over them."""
+    """programs: {title: ranks to command}. Prints a row for each type, and for each program nanoseconds a stored byte, of
+    the processor and of the clock, and bf16's over them."""
     unknown = set(names) - FORMATS.keys() - GGML.keys()
     if unknown:
         sys.exit(f"bench: no such type: {', '.join(sorted(unknown))}; there are {', '.join([*FORMATS, *GGML])}")
@@ -242,12 +250,14 @@ def bench_formats(programs, folder, names, rounds, size, shape=SHAPE):
     models = {name: make_pair(folder, name, size, shape) for name in names} | {EMPTY: make_empty(folder)}
     bytes_of = {name: sum(map(stored_in, pair)) for name, pair in models.items()}  # reads them, too
     seconds = measure(programs, folder, models, rounds)
-    print(f"One rank, the sweep alone, {size / 1e6:.0f} MB a model, warm, median of {rounds}.")
-    print(" " * 14 + "".join(f"{title:>24}" for title in programs))
-    print(f"  {'type':<12}" + f"{'ns/byte':>15}{'of bf16':>9}" * len(programs))
+    print(f"The sweep alone, {size / 1e6:.0f} MB a model, warm, median of {rounds}: ns a stored byte, and bf16's over them.")
+    kinds = ("1 rank, processor", f"{os.cpu_count()} ranks, clock")
+    print(" " * 14 + "".join(f"{title:>44}" for title in programs))
+    print(f"  {'type':<12}" + "".join(f"{kind:>22}" for kind in kinds) * len(programs))
     for name in names:
         row = f"  {name:<12}"
         for program in programs:
-            each, unit = (seconds[program, key] / bytes_of[key] * 1e9 for key in (name, PLAIN))
-            row += f"{each:15.3f}{unit / each:9.2f}"
+            for kind in range(2):
+                each, unit = (seconds[program, key][kind] / bytes_of[key] * 1e9 for key in (name, PLAIN))
+                row += f"{each:15.3f}{unit / each:7.2f}"
         print(row, flush=True)
