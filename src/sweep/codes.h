@@ -77,7 +77,7 @@ void cg_code_bounds(float least, float most, const struct cg_code_blocks *blocks
  * where steps are 1 but for tables and floats. A float's step is that of its power of two; at a power of two
  * itself, where the step below is half of that above, what makes h^2 / 12 the moment of the cell. Codes and
  * scales that are not finite add nothing. Of tables the sum is that of cg_sum_of_blocks, and behind it what
- * is left of blocks that 32 do not divide. */
+ * is left of blocks that 16 do not divide. */
 double cg_take_codes(const struct cg_code_run *run, const struct cg_code_blocks *blocks, size_t n,
                      float *values);
 

@@ -77,15 +77,25 @@ static void load_nested(const struct cg_dequantiser *d, int64_t first, size_t n,
     }
 }
 
+/* Scales of a byte, all 256 of which were made before. */
+static void load_bytes(const struct cg_dequantiser *d, int64_t first, int64_t step, size_t n, float *out)
+{
+    const uint8_t *byte = d->side[CG_SIDE_SCALE] + first;
+    for (size_t i = 0; i < n; i++, byte += step)
+        out[i] = d->byte_scale[*byte];
+}
+
 /* The scales of blocks first to first + n - 1 of a row. */
 static void load_scales(const struct cg_dequantiser *d, int64_t row, int64_t first, size_t n, float *out)
 {
     int64_t step, at = scale_at(d, row, &step);
     if (d->how->nested_block > 0)
         load_nested(d, at + first, n, out);
+    else if (d->scales_are_bytes)
+        load_bytes(d, at + first * step, step, n, out);
     else
         side_numbers(d, CG_SIDE_SCALE, at + first * step, step, n, out);
-    for (size_t i = 0; d->kind[CG_SIDE_GLOBAL_SCALE] && i < n; i++)
+    for (size_t i = 0; d->kind[CG_SIDE_GLOBAL_SCALE] && !d->scales_are_bytes && i < n; i++)
         out[i] /= d->global;
 }
 
@@ -424,6 +434,21 @@ static void find_outermost(struct cg_dequantiser *d)
     }
 }
 
+/* What a byte of scales stands for. */
+static void begin_byte_scales(struct cg_dequantiser *d)
+{
+    const struct cg_side *scale = d->kind[CG_SIDE_SCALE];
+    uint8_t byte[256];
+    d->scales_are_bytes = scale && cg_dtype_bytes(scale->dtype, 1) == 1 && d->how->nested_block == 0;
+    if (!d->scales_are_bytes)
+        return;
+    for (int k = 0; k < 256; k++)
+        byte[k] = (uint8_t)k;
+    decode_side(scale->dtype, byte, 256, d->byte_scale);
+    for (int k = 0; d->kind[CG_SIDE_GLOBAL_SCALE] && k < 256; k++)
+        d->byte_scale[k] /= d->global;
+}
+
 static int begin_tables(struct cg_dequantiser *d, const struct place *place, struct cg_err *err)
 {
     d->code_kind = kind_of(d->how);
@@ -433,6 +458,7 @@ static int begin_tables(struct cg_dequantiser *d, const struct place *place, str
         side_numbers(d, CG_SIDE_NESTED_TABLE, 0, 1, 256, d->nested_table);
     if (d->kind[CG_SIDE_GLOBAL_SCALE])
         side_numbers(d, CG_SIDE_GLOBAL_SCALE, 0, 1, 1, &d->global);
+    begin_byte_scales(d);
     if (d->kind[CG_SIDE_TABLE] && begin_table(d, place, err) < 0)
         return -1;
     find_outermost(d);

@@ -28,8 +28,10 @@ struct cg_dequantiser {
     float table[16]; /* what codes of 4 bits stand for */
     struct cg_code_steps steps;
     float nested_table[256];
-    bool by_group;  /* columns belong to blocks in no order */
-    int32_t *group; /* [columns] then, the block of each */
+    bool scales_are_bytes; /* not nested ones */
+    float byte_scale[256]; /* then, what each stands for, over the global scale */
+    bool by_group;         /* columns belong to blocks in no order */
+    int32_t *group;        /* [columns] then, the block of each */
     size_t groups_capacity;
     float *tile_scale,
         *tile_zero; /* [rows of a tile][padded_blocks], where scales are by column or by_group */

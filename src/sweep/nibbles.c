@@ -20,12 +20,17 @@ static const uint8_t second[NUMBERS] = {
     0x00, 0x80, 0x00, 0x40, 0x80, 0xA0, 0xC0, 0xE0, 0x00, 0x10, 0x20, 0x30, 0x40, 0x50, 0x60, 0x70,
     0x80, 0x88, 0x90, 0x98, 0xA0, 0xA8, 0xB0, 0xB8, 0xC0, 0xC8, 0xD0, 0xD8, 0xE0, 0xE8, 0xF0, 0xF8};
 
+enum { SHORT = MANY / 2 }; /* blocks that go two at a time */
+
 bool cg_nibbles_fit(const struct cg_code_run *run, const struct cg_code_blocks *blocks, size_t n)
 {
     bool paired =
         run->kind == CG_CODE_NIBBLES || run->kind == CG_CODE_TABLE_LOW || run->kind == CG_CODE_TABLE_HIGH;
-    return (paired || (run->kind == CG_CODE_HALVES && blocks->whole)) &&
-           (blocks->length | blocks->skip | n) % MANY == 0 && __builtin_cpu_supports("avx2");
+    bool whole = (blocks->length | blocks->skip | n) % MANY == 0;
+    if (run->kind == CG_CODE_TABLE_LOW && blocks->length == SHORT)
+        whole = (blocks->skip | n % MANY) == 0;
+    return (paired || (run->kind == CG_CODE_HALVES && blocks->whole)) && whole &&
+           __builtin_cpu_supports("avx2");
 }
 
 /* A table of 16 floats as the tables of their four bytes, the lowest first, in both halves of a vector: bytes
@@ -128,6 +133,30 @@ TARGET CG_ALWAYS_INLINE double take(const struct cg_code_run *run, enum source s
                       : sum;
 }
 
+/* Blocks of 16 by a table with steps of one digit, two at a time: of the four places in which digits add up
+ * the first and third are of the first block. */
+TARGET static double take_short(const struct cg_code_run *run, const struct cg_code_blocks *blocks, size_t n,
+                                float *restrict values)
+{
+    const __m256i none = _mm256_setzero_si256(), digit = plane_at(run->steps->digit[0]);
+    struct planes planes;
+    int64_t whole[CG_MOST_CODES / SHORT][2];
+    split_table(run->table, &planes);
+    for (size_t i = 0, b = 0; i < n; i += MANY, b += 2) {
+        __m256i places = places_of(run->bytes, LOW_FIRST, i);
+        __m256i four = _mm256_sad_epu8(_mm256_shuffle_epi8(digit, places), none);
+        __m128i two = _mm_add_epi64(_mm256_castsi256_si128(four), _mm256_extracti128_si256(four, 1));
+        __m256 code[4];
+        floats_at(&planes, false, places, code);
+        for (int k = 0; k < 4; k++)
+            _mm256_storeu_ps(values + i + 8 * k,
+                             _mm256_mul_ps(code[k], _mm256_set1_ps(blocks->scale[b + (size_t)k / 2])));
+        _mm_storeu_si128((__m128i *)(void *)whole[b], _mm_move_epi64(two));
+        _mm_storeu_si128((__m128i *)(void *)whole[b + 1], _mm_unpackhi_epi64(two, _mm_setzero_si128()));
+    }
+    return cg_sum_of_blocks((const int64_t(*)[2])whole, blocks->scale, n / SHORT) * run->steps->unit;
+}
+
 #define TAKER(name, source, meaning)                                                                         \
     TARGET static double name(const struct cg_code_run *run, const struct cg_code_blocks *blocks, size_t n,  \
                               float *values)                                                                 \
@@ -151,6 +180,8 @@ double cg_nibbles_take(const struct cg_code_run *run, const struct cg_code_block
     if (run->kind == CG_CODE_NIBBLES)
         return blocks->whole ? take_whole_numbers(run, blocks, n, values)
                              : take_numbers(run, blocks, n, values);
+    if (blocks->length == SHORT)
+        return take_short(run, blocks, n, values);
     return run->kind == CG_CODE_TABLE_LOW ? take_low(run, blocks, n, values)
                                           : take_high(run, blocks, n, values);
 }

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 
 /* Whether cg_nibbles_take can take a run: two codes a byte, from a whole byte on, 32 at a time in each of its
- * blocks, and a processor that has the instructions. */
+ * blocks, or of E2M1 in two blocks of 16, and a processor that has the instructions. */
 bool cg_nibbles_fit(const struct cg_code_run *run, const struct cg_code_blocks *blocks, size_t n);
 
 /* As cg_take_codes. */

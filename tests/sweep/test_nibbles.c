@@ -82,6 +82,36 @@ static void test_bits(void **state)
     }
 }
 
+/* E2M1 in blocks of 16. */
+static void test_short_blocks(void **state)
+{
+    (void)state;
+    uint64_t seed = 4;
+    uint8_t bytes[CG_MOST_CODES / 2];
+    float scale[CG_MOST_CODES / 16], expected[CG_MOST_CODES], found[CG_MOST_CODES];
+    static const float zero[CG_MOST_CODES / 16];
+    for (size_t n = 32; n <= CG_MOST_CODES; n += 32) {
+        struct cg_code_steps steps;
+        struct cg_code_run run = run_of(CG_CODE_TABLE_LOW, bytes, &steps);
+        struct cg_code_blocks blocks = {.scale = scale, .zero = zero, .length = 16, .factor = 1};
+        double wanted = 0;
+        fill(&seed, bytes, sizeof bytes);
+        for (size_t b = 0; b < n / 16; b++)
+            scale[b] = b % 7 == 6 && n % 64 == 0 ? INFINITY : (float)noise_bits(&seed) * 1e-21F;
+        double sum = portable_take(&run, &blocks, n, expected);
+        for (size_t i = 0; i < n; i++) {
+            int place = bytes[i / 2] >> i % 2 * 4 & 15;
+            wanted += steps.square[place] * (double)cg_code_weight(scale[i / 16]);
+            assert_true(expected[i] == run.table[place] * scale[i / 16] || isnan(expected[i]));
+        }
+        assert_true(fabs(sum - wanted) < 1e-12 * wanted);
+        if (!cg_nibbles_fit(&run, &blocks, n))
+            skip(); /* another processor */
+        assert_true(cg_nibbles_take(&run, &blocks, n, found) == sum);
+        assert_memory_equal(found, expected, n * sizeof *found);
+    }
+}
+
 /* A whole run whose steps are all the greatest is still counted in full. */
 static void test_greatest(void **state)
 {
@@ -108,6 +138,10 @@ static void test_what_fits(void **state)
     assert_false(cg_nibbles_fit(&run, &(struct cg_code_blocks){.length = 48}, 64));
     assert_false(cg_nibbles_fit(&run, &(struct cg_code_blocks){.length = 64, .skip = 16}, 64));
     assert_false(cg_nibbles_fit(&run, &(struct cg_code_blocks){.length = 64}, 63));
+    assert_false(cg_nibbles_fit(&run, &(struct cg_code_blocks){.length = 16}, 64));
+    run.kind = CG_CODE_TABLE_LOW;
+    assert_false(cg_nibbles_fit(&run, &(struct cg_code_blocks){.length = 16, .skip = 8}, 64));
+    assert_false(cg_nibbles_fit(&run, &(struct cg_code_blocks){.length = 16}, 48));
     run.kind = CG_CODE_HALVES; /* with zero points that are not whole */
     assert_false(cg_nibbles_fit(&run, &(struct cg_code_blocks){.length = 64}, 64));
     run.kind = CG_CODE_OCTETS;
@@ -116,7 +150,7 @@ static void test_what_fits(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_bits), cmocka_unit_test(test_greatest),
-                                       cmocka_unit_test(test_what_fits)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_bits), cmocka_unit_test(test_short_blocks),
+                                       cmocka_unit_test(test_greatest), cmocka_unit_test(test_what_fits)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
