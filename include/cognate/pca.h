@@ -2,11 +2,11 @@
  *
  * Samples are the rows of an (n, features) matrix that no rank ever holds whole: every rank brings the rows
  * it owns, in any number and order. Each feature is centred, none is scaled. The covariance matrix C = Xc' Xc
- * / (n - 1) (features, features) is formed and diagonalised block-cyclically; scores are Xc V. Where there are
- * at most half as many samples as features it is Xc Xc' / (n - 1) (n, n), which has the same eigenvalues, and
- * eigenvectors u that give v = Xc' u / |Xc' u| and scores |Xc' u| u, unless a component that is wanted has so
- * little variance that it would come out inexact. The largest loading of every component is positive. Equal
- * to sklearn.decomposition.PCA up to that sign.
+ * / (n - 1) (features, features) is formed and diagonalised block-cyclically; scores are Xc V. Where there
+ * are at most half as many samples as features it is Xc Xc' / (n - 1) (n, n), which has the same eigenvalues,
+ * and eigenvectors u that give v = Xc' u / |Xc' u| and scores |Xc' u| u, unless a component that is wanted
+ * has so little variance that it would come out inexact. The largest loading of every component is positive.
+ * Equal to sklearn.decomposition.PCA up to that sign.
  */
 #ifndef COGNATE_PCA_H
 #define COGNATE_PCA_H

@@ -27,11 +27,10 @@ struct work {
     struct cg_grid grid;
     struct cg_matrix x; /* (features, samples), centred */
     bool by_samples;
-    struct cg_matrix square;  /* covariance (features, features) or inner products (samples, samples) over n -
-                                 1,  lower triangle */
+    struct cg_matrix square;  /* lower triangle of the covariance, or of the inner products over n - 1 */
     struct cg_matrix vectors; /* as large, a column each, by rising variance */
-    struct cg_matrix other;   /* scores (components, samples), or by samples the components (features,
-                                 components), of any length; by rising variance */
+    struct cg_matrix other;   /* by rising variance: scores (components, samples), or by samples the
+                                 components (features, components), of any length */
     double *mean;             /* [features] */
     double *eigenvalues;      /* [square.rows] */
     double total;             /* sum of all eigenvalues */

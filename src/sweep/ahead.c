@@ -6,7 +6,7 @@
 
 /* Enough for segments of some KiB of two members. Longer ones than LONG_SEGMENT gain little, and pages that
  * are not touched cost nothing. */
-enum { MOST_BYTES = 64 << 20, LONG_SEGMENT = 16000 };
+enum { MOST_BYTES = 64 << 20, LONG_SEGMENT = 8000 };
 
 static bool any_gathered(const struct cg_plan *plan)
 {

@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* Bytes of half a vector; lines of a row that are written at a time; how many rows ahead they are asked for.
- */
+/* Bytes of half a vector; lines of a row that are written at a time; rows between those asked for and those
+ * written. */
 enum { HALF = 16, LINES = 2, AHEAD = 32 };
 typedef uint64_t half __attribute__((vector_size(HALF)));
 
@@ -14,8 +14,7 @@ typedef uint64_t half __attribute__((vector_size(HALF)));
  * registers together with the one beside it, each in its half: the first half of a square's columns is
  * interleaved with its second, element by element, until each element has moved from its row's place to its
  * column's. FIRST and SECOND select the halves of two vectors interleaved, OTHER every other element of two
- * loads that overlap in one. Rows of `to` may lie pages apart: those of the next squares are asked for while
- * these are written, and as much behind it for the columns that come next. */
+ * loads that overlap in one. Rows of `to` may lie pages apart: they are asked for AHEAD of being written. */
 #define DEFINE_TRANSPOSE(type, n, FIRST, SECOND, OTHER)                                                      \
     typedef type half_of_##type __attribute__((vector_size(HALF)));                                          \
     typedef type vector_of_##type __attribute__((vector_size(2 * HALF)));                                    \
