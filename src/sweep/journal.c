@@ -3,6 +3,7 @@
 #include "cognate/mem.h"
 #include "digest.h"
 #include "kernels.h"
+#include "sketches.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -42,10 +43,10 @@ int cg_journal_identify(struct cg_sweep_options *options, const struct cg_buf *m
     int result = -1;
     struct cg_digests *digests = cg_digests_create(1, true, err);
     CG_TRY(digests ? 0 : -1);
-    CG_TRY(cg_buf_printf(&text, err,
-                         "%s, %d ranks, sums by %d, features %d of %" PRId64 ", sketches %d, imprints %d\n",
-                         version, ranks, CG_BLOCK, options->feature_kind, options->feature_length,
-                         options->sketches, options->imprint.sketch > 0));
+    CG_TRY(cg_buf_printf(
+        &text, err, "%s, %d ranks, sums by %d and %d, features %d of %" PRId64 ", sketches %d, imprints %d\n",
+        version, ranks, CG_BLOCK, CG_SKETCH_FEW, options->feature_kind, options->feature_length,
+        options->sketches, options->imprint.sketch > 0));
     CG_TRY(cg_buf_append(&text, metadata->data, metadata->size, err));
     CG_TRY(digest_of(digests, text.data, text.size, digest, err));
     memcpy(options->journal.identity, digest[0], CG_SHA256);

@@ -9,8 +9,7 @@ static const uint64_t SKETCH_SEED = UINT64_C(0x636F676E617465); /* "cognate" */
 
 enum { EXPERT_LENGTH = 512 }; /* experts are many, and judged by three matrices together */
 
-/* How many floats meet in a bucket before they join its sum, and the shortest sketch where that gains. */
-enum { FEW = 8, SHORTEST = 512 };
+enum { SHORTEST = 512 }; /* sketch where it gains that floats meet as floats first */
 
 bool cg_may_be_sketched(const struct cg_slot *slot, const struct cg_member *member,
                         const struct cg_checkpoint *model)
@@ -111,7 +110,7 @@ static void add_block(struct cg_sketch *sketch, const struct cg_elements *run, s
                    some);
     }
     sketch->n += (int64_t)(end - begin);
-    if (sketch->n >= FEW * sketch->length)
+    if (sketch->n >= CG_SKETCH_FEW * sketch->length)
         cg_sketch_end(sketch);
 }
 

@@ -15,6 +15,10 @@
 
 enum { CG_MOST_SKETCH = 2048 }; /* buckets that a member is given for maps, at most */
 
+/* How many floats meet in a bucket before they join its sum: part of the order of the sums, which a journal
+ * names. */
+enum { CG_SKETCH_FEW = 8 };
+
 /* The signs of elements that follow each other, a bit each; a set bit is a minus. Zeroed, it holds none. */
 struct cg_signs {
     int64_t first;
