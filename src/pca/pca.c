@@ -27,13 +27,13 @@ struct work {
     struct cg_grid grid;
     struct cg_matrix x; /* (features, samples), centred */
     bool by_samples;
-    struct cg_matrix square;  /* lower triangle of the covariance, or of the inner products over n - 1 */
-    struct cg_matrix vectors; /* as large, a column each, by rising variance */
-    struct cg_matrix other;   /* by rising variance: scores (components, samples), or by samples the
+    struct cg_matrix square;   /* lower triangle of the covariance, or of the inner products over n - 1 */
+    struct cg_matrix vectors;  /* as large, a column each, by rising variance */
+    struct cg_matrix products; /* by rising variance: scores (components, samples), or by samples the
                                  components (features, components), of any length */
-    double *mean;             /* [features] */
-    double *eigenvalues;      /* [square.rows] */
-    double total;             /* sum of all eigenvalues */
+    double *mean;              /* [features] */
+    double *eigenvalues;       /* [square.rows] */
+    double total;              /* sum of all eigenvalues */
 };
 
 static int check_input(const struct cg_features *features, struct cg_err *err)
@@ -86,8 +86,8 @@ static int allocate(struct work *w, int components, struct cg_err *err)
         side = w->by_samples ? samples : n;
     CG_TRY(cg_matrix_init(&w->square, &w->grid, side, side, err));
     CG_TRY(cg_matrix_init(&w->vectors, &w->grid, side, side, err));
-    CG_TRY(w->by_samples ? cg_matrix_init(&w->other, &w->grid, n, components, err)
-                         : cg_matrix_init(&w->other, &w->grid, components, samples, err));
+    CG_TRY(w->by_samples ? cg_matrix_init(&w->products, &w->grid, n, components, err)
+                         : cg_matrix_init(&w->products, &w->grid, components, samples, err));
     w->eigenvalues = cg_new((size_t)side, sizeof *w->eigenvalues, err);
     return w->eigenvalues ? 0 : -1;
 done:
@@ -98,7 +98,7 @@ static void release_solution(struct work *w)
 {
     cg_matrix_release(&w->square);
     cg_matrix_release(&w->vectors);
-    cg_matrix_release(&w->other);
+    cg_matrix_release(&w->products);
     free(w->eigenvalues);
     w->eigenvalues = NULL;
     w->total = 0;
@@ -170,17 +170,17 @@ done:
 
 /* Collective over the grid: the last columns of the vectors are the components, or by samples lead to them.
  */
-static void take_other(struct work *w, int components)
+static void take_products(struct work *w, int components)
 {
     const int first = w->vectors.columns - components + 1;
     if (w->by_samples)
-        pdgemm_("N", "N", &w->other.rows, &w->other.columns, &w->x.columns, &ONE, w->x.local, &FIRST, &FIRST,
-                w->x.descriptor, w->vectors.local, &FIRST, &first, w->vectors.descriptor, &ZERO,
-                w->other.local, &FIRST, &FIRST, w->other.descriptor);
+        pdgemm_("N", "N", &w->products.rows, &w->products.columns, &w->x.columns, &ONE, w->x.local, &FIRST,
+                &FIRST, w->x.descriptor, w->vectors.local, &FIRST, &first, w->vectors.descriptor, &ZERO,
+                w->products.local, &FIRST, &FIRST, w->products.descriptor);
     else
-        pdgemm_("T", "N", &w->other.rows, &w->other.columns, &w->x.rows, &ONE, w->vectors.local, &FIRST,
+        pdgemm_("T", "N", &w->products.rows, &w->products.columns, &w->x.rows, &ONE, w->vectors.local, &FIRST,
                 &first, w->vectors.descriptor, w->x.local, &FIRST, &FIRST, w->x.descriptor, &ZERO,
-                w->other.local, &FIRST, &FIRST, w->other.descriptor);
+                w->products.local, &FIRST, &FIRST, w->products.descriptor);
 }
 
 static int allocate_on_root(struct cg_pca *out, const struct work *w, int components, struct cg_err *err)
@@ -279,13 +279,13 @@ static int gather(const struct work *w, int components, struct cg_pca *out, stru
     int result = 0, first = w->vectors.columns - components;
     if (!w->by_samples) {
         CG_TRY(result = cg_gather_columns(comm, &w->grid, &w->vectors, first, out->vector, err));
-        CG_TRY(result = cg_gather_columns(comm, &w->grid, &w->other, 0, out->score, err));
+        CG_TRY(result = cg_gather_columns(comm, &w->grid, &w->products, 0, out->score, err));
         return 0;
     }
     if (comm->rank == 0)
         vectors = cg_new((size_t)(out->samples * components), sizeof *vectors, err);
     CG_TRY(result = cg_agree(comm, comm->rank == 0 && !vectors ? -1 : 0, err));
-    CG_TRY(result = cg_gather_columns(comm, &w->grid, &w->other, 0, out->vector, err));
+    CG_TRY(result = cg_gather_columns(comm, &w->grid, &w->products, 0, out->vector, err));
     CG_TRY(result = cg_gather_columns(comm, &w->grid, &w->vectors, first, vectors, err));
     if (comm->rank == 0)
         scale_on_root(out, vectors);
@@ -309,7 +309,7 @@ static int decompose(struct work *w, int components, struct cg_pca *out, struct 
         CG_TRY(solve(w, components, err));
     }
     if (w->grid.inside)
-        take_other(w, components);
+        take_products(w, components);
     CG_TRY(gather(w, components, out, err));
     if (comm->rank == 0)
         finish_on_root(out, w);

@@ -8,7 +8,9 @@
 #include "gather.h"
 #include "stream.h"
 
-/* What is held of one member: while the caller works on pieces of one window, the other is filled. */
+/* What is held of one member: while the caller works on pieces of one window, the other is filled. Where a
+ * window is too short for long segments, the first takes the memory of both, and is filled when the caller
+ * has done with all of it. */
 struct cg_window {
     const struct cg_task *task;
     int64_t first, n;   /* canonical elements */

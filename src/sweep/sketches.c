@@ -76,13 +76,14 @@ void cg_sketch_release(struct cg_sketch *sketch)
 void cg_sketch_begin(struct cg_sketch *sketch, int64_t length)
 {
     sketch->length = length;
+    sketch->n = 0;
     memset(sketch->sums, 0, (size_t)length * sizeof *sketch->sums);
     memset(sketch->recent, 0, (size_t)length * sizeof *sketch->recent);
 }
 
 void cg_sketch_end(struct cg_sketch *sketch)
 {
-    if (sketch->recent && sketch->n > 0)
+    if (sketch->n > 0)
         cg_single_join(sketch->sums, sketch->recent, (size_t)sketch->length);
     sketch->n = 0;
 }
@@ -92,10 +93,12 @@ static void add_signed(struct cg_sketch *sketch, int64_t bucket, struct cg_value
 {
     if (values.wide)
         cg_block_signed_add(sketch->sums + bucket, values.wide + at, bits, n);
-    else if (sketch->recent && sketch->length >= SHORTEST)
-        cg_single_signed_add_single(sketch->recent + bucket, values.single + at, bits, n);
-    else
+    else if (!sketch->recent || sketch->length < SHORTEST)
         cg_single_signed_add(sketch->sums + bucket, values.single + at, bits, n);
+    else {
+        cg_single_signed_add_single(sketch->recent + bucket, values.single + at, bits, n);
+        sketch->n += (int64_t)n;
+    }
 }
 
 /* Up to CG_BLOCK elements, as far as buckets follow each other at a time. */
@@ -109,7 +112,6 @@ static void add_block(struct cg_sketch *sketch, const struct cg_elements *run, s
         add_signed(sketch, bucket, run->values, at, bits_from(run->signs->bits, at - begin, some, room),
                    some);
     }
-    sketch->n += (int64_t)(end - begin);
     if (sketch->n >= CG_SKETCH_FEW * sketch->length)
         cg_sketch_end(sketch);
 }

@@ -15,8 +15,8 @@
 
 enum { CG_MOST_SKETCH = 2048 }; /* buckets that a member is given for maps, at most */
 
-/* How many floats meet in a bucket before they join its sum: part of the order of the sums, which a journal
- * names. */
+/* How many floats meet in a bucket, on average, before they join its sum; a block ends first. Part of the
+ * order of the sums, which a journal names. */
 enum { CG_SKETCH_FEW = 8 };
 
 /* The signs of elements that follow each other, a bit each; a set bit is a minus. Zeroed, it holds none. */
@@ -36,7 +36,7 @@ struct cg_elements {
 };
 
 /* A sketch that is being taken. Floats meet as floats first, a few in each bucket: sums in double of a whole
- * sketch do not stay in the nearest cache. That costs them no more than the last bit of a float. */
+ * sketch do not stay in the nearest cache. Each such sum may lose half its last bit. */
 struct cg_sketch {
     int64_t length; /* 0: none is taken */
     double *sums;   /* [length] */

@@ -37,6 +37,42 @@ static void feed(enum cg_feature_kind kind, int64_t length, double *row, const d
     }
 }
 
+/* A sketch that is taken in runs of any length, its floats meeting as floats first: as the same in double,
+ * but for the last digit of a float; begun again it knows nothing of what was before. */
+static void floats_meet(void **state)
+{
+    (void)state;
+    static const int64_t runs[] = {1, 63, 777, 2048, 5000};
+    static float single[MOST];
+    static double values[MOST], wanted[4096], scale[4096];
+    struct cg_sketch sketch;
+    struct cg_err err;
+    uint64_t seed = 11;
+    for (int i = 0; i < MOST; i++)
+        values[i] = (double)(single[i] = (float)noise(&seed));
+    assert_int_equal(cg_sketch_init(&sketch, 4096, &err), 0);
+    for (int64_t length = 256; length <= 4096; length += length < 1024 ? 128 : 1024)
+        for (size_t r = 0; r < sizeof runs / sizeof *runs; r++) {
+            bool exact = r % 2 == 1; /* doubles go to their sums at once */
+            feed(CG_FEATURES_SKETCH, length, wanted, values, MOST, MOST);
+            memset(scale, 0, sizeof scale);
+            for (int i = 0; i < MOST; i++)
+                scale[i % length] += fabs(values[i]);
+            cg_sketch_begin(&sketch, length);
+            for (int64_t at = 0; at < MOST; at += runs[r]) {
+                struct cg_signs signs = {0};
+                size_t n = (size_t)(MOST - at < runs[r] ? MOST - at : runs[r]);
+                struct cg_values given = {exact ? NULL : single + at, exact ? values + at : NULL};
+                cg_sketch_add(&sketch, &(struct cg_elements){at, n, given, &signs});
+            }
+            cg_sketch_end(&sketch);
+            for (int64_t k = 0; k < length; k++)
+                assert_true(fabs(sketch.sums[k] - wanted[k]) <=
+                            (exact ? 1e-14 : 0x1p-24 * (CG_SKETCH_FEW + 4)) * scale[k]);
+        }
+    cg_sketch_release(&sketch);
+}
+
 /* Folding gives what a sketch of that length would be; whole numbers, so that all sums are exact. */
 static void fold(void **state)
 {
@@ -254,6 +290,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(head),
         cmocka_unit_test(sketch_of_one),
+        cmocka_unit_test(floats_meet),
         cmocka_unit_test(fold),
         cmocka_unit_test(ones),
         cmocka_unit_test(sketch_lengths),
