@@ -6,7 +6,7 @@
 
 /* Enough for segments of some KiB of two members. Longer ones than LONG_SEGMENT gain little, and pages that
  * are not touched cost nothing. */
-enum { MOST_BYTES = 64 << 20, LONG_SEGMENT = 8000 };
+enum { MOST_BYTES = 32 << 20, LONG_SEGMENT = 8000 };
 
 static bool any_gathered(const struct cg_plan *plan)
 {
@@ -77,22 +77,19 @@ static int64_t chunks_of_long_segments(const struct cg_bundle_member *member, in
 /* Gathers the chunks from element `first` on that fit the window; whole chunks, since rows are whole in them.
  */
 static int fill_window(struct cg_window *window, struct cg_gather *from,
-                       const struct cg_bundle_member *member, const struct cg_bundle *bundle, int64_t first,
-                       int64_t chunks, struct cg_err *err)
+                       const struct cg_bundle_member *member, const struct cg_plan *plan, int64_t first,
+                       int64_t n, struct cg_err *err)
 {
-    int64_t chunk = cg_chunk_elements(bundle->rows, bundle->columns);
-    int64_t end = window->task->end_chunk * chunk, total = bundle->rows * bundle->columns;
-    if (window->task->work != CG_WORK_SUMS || end > total)
-        end = total;
+    int64_t begin, left = cg_task_elements(plan, window->task, &begin) - (first - begin);
     window->first = first;
-    window->n = end - first < chunks * chunk ? end - first : chunks * chunk;
+    window->n = n < left ? n : left;
     return cg_gather(from, cg_stored_elements(member->dtype, member->grain, first),
                      cg_stored_elements(member->dtype, member->grain, window->n), window->memory, err);
 }
 
-/* How a gathered member's chunks are held: so many at a time, in one window or the memory of both. */
+/* How a gathered member's elements are held: so many at a time, in one window or the memory of both. */
 struct holding {
-    int64_t chunks; /* 0: windows gain nothing */
+    int64_t elements; /* of whole chunks; 0: windows gain nothing */
     bool both;
 };
 
@@ -110,7 +107,7 @@ static struct holding holding_of(const struct cg_ahead *ahead, const struct cg_b
     bool both = chunks > room;
     if (chunks > 2 * room)
         chunks = 2 * room;
-    return chunks * chunk > piece->elements ? (struct holding){chunks, both} : (struct holding){0};
+    return chunks * chunk > piece->elements ? (struct holding){chunks * chunk, both} : (struct holding){0};
 }
 
 /* The windows of the member that is number m of the piece's task. */
@@ -128,7 +125,7 @@ int64_t cg_ahead_in_use(struct cg_ahead *ahead, const struct cg_bundle_member *m
                         const struct cg_piece *piece, int32_t m)
 {
     struct holding holding = holding_of(ahead, member, piece);
-    if (holding.chunks == 0)
+    if (holding.elements == 0)
         return -1;
     const struct cg_windows *windows = windows_of(ahead, piece, m);
     const struct cg_window *last = &windows->of[windows->turn], *next = &windows->of[1 - windows->turn];
@@ -141,10 +138,9 @@ int cg_ahead_read(struct cg_ahead *ahead, struct cg_gather *from, const struct c
                   const struct cg_piece *piece, int32_t m, int64_t n, uint8_t *out, const uint8_t **data,
                   struct cg_err *err)
 {
-    const struct cg_bundle *bundle = &ahead->plan->bundles[piece->task->bundle];
     struct holding holding = holding_of(ahead, member, piece);
     *data = out;
-    if (holding.chunks == 0)
+    if (holding.elements == 0)
         return cg_gather(from, cg_stored_elements(member->dtype, member->grain, piece->first),
                          cg_stored_elements(member->dtype, member->grain, piece->elements), out, err);
     struct cg_windows *windows = windows_of(ahead, piece, m);
@@ -152,7 +148,7 @@ int cg_ahead_read(struct cg_ahead *ahead, struct cg_gather *from, const struct c
         windows->turn = holding.both ? 0 : 1 - windows->turn;
         struct cg_window *window = &windows->of[windows->turn];
         window->task = piece->task;
-        if (fill_window(window, from, member, bundle, piece->first, holding.chunks, err) < 0)
+        if (fill_window(window, from, member, ahead->plan, piece->first, holding.elements, err) < 0)
             return -1;
     }
     struct cg_window *window = &windows->of[windows->turn];

@@ -10,7 +10,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum { MOST_OPEN = 64, MOST_LINES = 64, SHOWN = 200 }; /* lines in one call */
+/* Lines in one call, and bytes announced in one: of more the system may fetch the beginning alone. */
+enum { MOST_OPEN = 64, MOST_LINES = 64, MOST_TOLD = 128 << 10, SHOWN = 200 };
 
 struct open_file {
     const struct cg_file *file;
@@ -160,4 +161,16 @@ int cg_files_read(struct cg_files *files, const struct cg_file *file, const char
 {
     const struct cg_lines one = {out, bytes, 1, bytes};
     return cg_files_read_lines(files, file, name, offset, &one, err);
+}
+
+int cg_files_announce(struct cg_files *files, const struct cg_file *file, const char *name, int64_t offset,
+                      int64_t bytes, struct cg_err *err)
+{
+    int descriptor = descriptor_of(files, file, name, offset, err);
+    if (descriptor < 0)
+        return -1;
+    for (int64_t end = offset + bytes; offset < end; offset += MOST_TOLD)
+        posix_fadvise(descriptor, (off_t)offset, (off_t)(end - offset < MOST_TOLD ? end - offset : MOST_TOLD),
+                      POSIX_FADV_WILLNEED);
+    return 0;
 }

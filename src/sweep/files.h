@@ -33,6 +33,11 @@ struct cg_lines {
 int cg_files_read_lines(struct cg_files *files, const struct cg_file *file, const char *name, int64_t offset,
                         const struct cg_lines *lines, struct cg_err *err);
 
+/* Tells the system that so many bytes at `offset` will be read: it fetches them in their order in the file,
+ * and goes on doing so after the call. Fails as cg_files_read does where the file is not the one. */
+int cg_files_announce(struct cg_files *files, const struct cg_file *file, const char *name, int64_t offset,
+                      int64_t bytes, struct cg_err *err);
+
 /* Whether any of the files still open has changed since its header was read. */
 int cg_files_check(const struct cg_files *files, struct cg_err *err);
 

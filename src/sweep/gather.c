@@ -4,6 +4,9 @@
 /* Segments that are read with what lies between them: how long, and how far apart, in bytes. */
 enum { SHORT_SEGMENT = 1 << 10, SMALL_GAP = 64 };
 
+/* What the system reads at least. */
+enum { PAGE = 4096 };
+
 bool cg_is_gathered(const struct cg_view *view)
 {
     return view && view->stride[view->axes - 1] != 1;
@@ -159,9 +162,9 @@ static int gather_core(struct cg_gather *from, const struct core *core, int64_t 
     return 0;
 }
 
-static int gather_cores(struct cg_gather *from, int64_t first, int64_t n, uint8_t *out, struct cg_err *err)
+/* The core that element `first` of a view lies in, from that element on. */
+static struct core core_at(const struct cg_view *view, int64_t first)
 {
-    const struct cg_view *view = from->view;
     int last = view->axes - 1;
     struct core core = {.rows = view->extent[last], .columns = 1, .row_stride = view->stride[last]};
     if (last > 0)
@@ -169,11 +172,23 @@ static int gather_cores(struct cg_gather *from, int64_t first, int64_t n, uint8_
                              .columns = view->extent[last],
                              .row_stride = view->stride[last - 1],
                              .column_stride = view->stride[last]};
-    int64_t size = core.rows * core.columns;
+    core.first = first % (core.rows * core.columns);
+    core.element = element_of(view, first - core.first);
+    return core;
+}
+
+/* How many of n elements lie in the core that begins with them. */
+static int64_t taken_from(const struct core *core, int64_t n)
+{
+    int64_t left = core->rows * core->columns - core->first;
+    return left < n ? left : n;
+}
+
+static int gather_cores(struct cg_gather *from, int64_t first, int64_t n, uint8_t *out, struct cg_err *err)
+{
     while (n > 0) {
-        core.first = first % size;
-        int64_t take = size - core.first < n ? size - core.first : n;
-        core.element = element_of(view, first - core.first);
+        struct core core = core_at(from->view, first);
+        int64_t take = taken_from(&core, n);
         if (gather_core(from, &core, core.first + take, out, err) < 0)
             return -1;
         out += cg_dtype_bytes(from->tensor->dtype, take);
@@ -190,4 +205,60 @@ int cg_gather(struct cg_gather *from, int64_t first, int64_t n, uint8_t *out, st
         return read_run(from, first + (view ? view->base : 0), n, out, err);
     return cg_is_gathered(view) ? gather_cores(from, first, n, out, err)
                                 : read_runs(from, first, n, out, err);
+}
+
+/* Bytes of a file that are to be announced together. */
+struct stretch {
+    int64_t begin, end;
+};
+
+static int announce_stretch(const struct cg_gather *from, const struct stretch *stretch, struct cg_err *err)
+{
+    return cg_files_announce(from->files, from->file, from->tensor->name, stretch->begin,
+                             stretch->end - stretch->begin, err);
+}
+
+/* Adds n elements that lie side by side to the stretch, or announces it and begins another with them. */
+static int announce_run(const struct cg_gather *from, int64_t element, int64_t n, struct stretch *stretch,
+                        struct cg_err *err)
+{
+    struct stretch run = {offset_of(from, element), offset_of(from, element + n)};
+    if (run.begin >= stretch->begin && run.begin <= stretch->end + PAGE) {
+        stretch->end = run.end > stretch->end ? run.end : stretch->end;
+        return 0;
+    }
+    struct stretch whole = *stretch;
+    *stretch = run;
+    return announce_stretch(from, &whole, err);
+}
+
+/* The rows of n elements of a core, in runs as they are stored: columns, or rows where those lie further
+ * apart. */
+static int announce_core(const struct cg_gather *from, const struct core *core, int64_t n,
+                         struct stretch *stretch, struct cg_err *err)
+{
+    int64_t top = core->first / core->columns, bottom = (core->first + n - 1) / core->columns;
+    int64_t element = core->element + top * core->row_stride, rows = bottom - top + 1;
+    bool by_row = core->columns > 1 && core->row_stride > core->column_stride;
+    int64_t runs = by_row ? rows : core->columns, apart = by_row ? core->row_stride : core->column_stride;
+    int64_t length = by_row ? (core->columns - 1) * core->column_stride : (rows - 1) * core->row_stride;
+    for (int64_t k = 0; k < runs; k++)
+        if (announce_run(from, element + k * apart, length + 1, stretch, err) < 0)
+            return -1;
+    return 0;
+}
+
+int cg_gather_announce(const struct cg_gather *from, int64_t first, int64_t n, struct cg_err *err)
+{
+    int64_t begin = cg_gather_offset(from, first);
+    struct stretch stretch = {begin, begin};
+    while (n > 0) {
+        struct core core = core_at(from->view, first);
+        int64_t take = taken_from(&core, n);
+        if (announce_core(from, &core, take, &stretch, err) < 0)
+            return -1;
+        first += take;
+        n -= take;
+    }
+    return announce_stretch(from, &stretch, err);
 }

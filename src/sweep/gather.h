@@ -45,4 +45,9 @@ int64_t cg_gather_offset(const struct cg_gather *from, int64_t first);
  * does. Types under 8 bits: whole bytes only. */
 int cg_gather(struct cg_gather *from, int64_t first, int64_t n, uint8_t *out, struct cg_err *err);
 
+/* Announces (cg_files_announce) what cg_gather will read of a gathered view's elements: whole lines of it are
+ * fetched in the order they are stored in, though the segments of later pieces lie in them, too. What lies
+ * between two segments within a page is announced with them. */
+int cg_gather_announce(const struct cg_gather *from, int64_t first, int64_t n, struct cg_err *err);
+
 #endif

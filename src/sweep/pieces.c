@@ -14,6 +14,15 @@ int32_t cg_task_members(const struct cg_plan *plan, const struct cg_task *task)
     return task->work == CG_WORK_STREAM && task->member >= 0 ? 1 : plan->bundles[task->bundle].members;
 }
 
+int64_t cg_task_elements(const struct cg_plan *plan, const struct cg_task *task, int64_t *first)
+{
+    const struct cg_bundle *bundle = &plan->bundles[task->bundle];
+    int64_t chunk = cg_chunk_elements(bundle->rows, bundle->columns), total = bundle->rows * bundle->columns;
+    int64_t end = task->end_chunk * chunk < total ? task->end_chunk * chunk : total;
+    *first = task->work == CG_WORK_SUMS ? task->first_chunk * chunk : 0;
+    return (task->work == CG_WORK_SUMS ? end : total) - *first;
+}
+
 bool cg_takes_whole_chunks(const struct cg_bundle_member *member)
 {
     return member->quantised && member->quantised->codes == CG_CODES_AWQ;
@@ -73,4 +82,12 @@ bool cg_piece_next(struct cg_piece_cursor *cursor, struct cg_piece *piece)
             cursor->done++;
     }
     return true;
+}
+
+const struct cg_task *cg_task_after(const struct cg_piece_cursor *cursor, const struct cg_task *task)
+{
+    for (task++; task < cursor->end; task++)
+        if (!cursor->done || !cursor->done[task - cursor->task])
+            return task;
+    return NULL;
 }

@@ -15,6 +15,9 @@ int64_t cg_piece_elements(const struct cg_plan *plan, const struct cg_task *task
 int32_t cg_task_first_member(const struct cg_task *task);
 int32_t cg_task_members(const struct cg_plan *plan, const struct cg_task *task);
 
+/* The elements of the bundle that a task reads of each member: from *first on, so many. */
+int64_t cg_task_elements(const struct cg_plan *plan, const struct cg_task *task, int64_t *first);
+
 /* Walks a rank's pieces: set task, end and half, all else zero. */
 struct cg_piece_cursor {
     const struct cg_plan *plan;
@@ -26,5 +29,8 @@ struct cg_piece_cursor {
 
 /* Fills all of *piece but data and bytes; false after the last. */
 bool cg_piece_next(struct cg_piece_cursor *cursor, struct cg_piece *piece);
+
+/* The task whose pieces follow those of `task`, which the cursor has come to; NULL after the last. */
+const struct cg_task *cg_task_after(const struct cg_piece_cursor *cursor, const struct cg_task *task);
 
 #endif

@@ -16,6 +16,10 @@
 /* Pieces wait for the caller in a ring of places: as many as AHEAD_BYTES hold, so that the cache does too, or
  * two that take all of the buffer. */
 enum { LEAST_PLACES = 2, MOST_PLACES = 16, AHEAD_BYTES = 4 << 20, SIDE_TURNS = 2 };
+
+/* A task's transposed members are announced whole, since each window takes something of all their pages: up
+ * to so many bytes when the task's turn has come, and during the task before it. */
+static const int64_t MOST_ANNOUNCED = INT64_C(1) << 30, MOST_ANNOUNCED_BEFORE = 256 << 20;
 static const int64_t NEVER = INT64_MAX;
 
 /* A place of the ring: a piece, and the memory its data lie in. */
@@ -40,6 +44,7 @@ struct cg_stream {
     struct cg_files *files;
     uint8_t *scratch; /* for members that are gathered */
     struct cg_ahead ahead;
+    const struct cg_task *announced; /* the last task that was, or NULL */
     struct place place[MOST_PLACES];
     int64_t places;
     struct sides sides[SIDE_TURNS], none;
@@ -119,11 +124,17 @@ static int allocate_places(struct cg_stream *stream, struct cg_err *err)
     return allocate_sides(&stream->none, 1, members, err);
 }
 
-/* The members that a piece is of. */
+/* The members that a task reads. */
+static const struct cg_bundle_member *members_of_task(const struct cg_stream *stream,
+                                                      const struct cg_task *task)
+{
+    return &stream->plan
+                ->members[stream->plan->bundles[task->bundle].first_member + cg_task_first_member(task)];
+}
+
 static const struct cg_bundle_member *members_of(const struct cg_stream *stream, const struct cg_piece *piece)
 {
-    const struct cg_bundle *bundle = &stream->plan->bundles[piece->task->bundle];
-    return &stream->plan->members[bundle->first_member + cg_task_first_member(piece->task)];
+    return members_of_task(stream, piece->task);
 }
 
 /* Says where the thread is about to read. */
@@ -148,18 +159,56 @@ static int end_reading(struct cg_stream *stream, double start, int64_t bytes, in
     return result;
 }
 
+/* Where a member is read from. */
+static struct cg_gather source_of(const struct cg_stream *stream, const struct cg_bundle_member *member)
+{
+    const struct cg_checkpoint *model = stream->models[member->model];
+    const struct cg_tensor *tensor = &model->tensors[member->tensor];
+    return (struct cg_gather){.files = stream->files,
+                              .file = &model->files[tensor->file],
+                              .tensor = tensor,
+                              .view = member->view,
+                              .scratch = stream->scratch};
+}
+
+/* Announces what a task gathers, where that is at most so many bytes. */
+static int announce(struct cg_stream *stream, const struct cg_task *task, int64_t most)
+{
+    const struct cg_bundle_member *member = members_of_task(stream, task);
+    int64_t first, n = cg_task_elements(stream->plan, task, &first);
+    if (stream->announced == task || cg_task_bytes(stream->plan, task) > most)
+        return 0;
+    stream->announced = task;
+    for (int32_t m = 0; m < cg_task_members(stream->plan, task); m++) {
+        if (!cg_is_gathered(member[m].view))
+            continue;
+        struct cg_gather from = source_of(stream, &member[m]);
+        int64_t begin = cg_stored_elements(member[m].dtype, member[m].grain, first);
+        struct cg_err err;
+        double start = begin_reading(stream, from.file, cg_gather_offset(&from, begin));
+        int result =
+            cg_gather_announce(&from, begin, cg_stored_elements(member[m].dtype, member[m].grain, n), &err);
+        if (end_reading(stream, start, 0, result, &err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* What the task that begins gathers, and the next, so that it lies in memory when its turn has come. */
+static int announce_ahead(struct cg_stream *stream, const struct cg_task *task)
+{
+    const struct cg_task *next = cg_task_after(&stream->cursor, task);
+    if (announce(stream, task, MOST_ANNOUNCED) < 0)
+        return -1;
+    return next ? announce(stream, next, MOST_ANNOUNCED_BEFORE) : 0;
+}
+
 /* Reads one member's part of piece n, to `out` or to where *data says. */
 static int read_member(struct cg_stream *stream, const struct cg_piece *piece, int32_t m, uint8_t *out,
                        int64_t n, const uint8_t **data)
 {
     const struct cg_bundle_member *member = &members_of(stream, piece)[m];
-    const struct cg_checkpoint *model = stream->models[member->model];
-    const struct cg_tensor *tensor = &model->tensors[member->tensor];
-    struct cg_gather from = {.files = stream->files,
-                             .file = &model->files[tensor->file],
-                             .tensor = tensor,
-                             .view = member->view,
-                             .scratch = stream->scratch};
+    struct cg_gather from = source_of(stream, member);
     int64_t offset = cg_gather_offset(&from, cg_stored_elements(member->dtype, member->grain, piece->first));
     struct cg_err err;
     double start = begin_reading(stream, from.file, offset);
@@ -234,6 +283,8 @@ static enum outcome fill(struct cg_stream *stream, struct place *place, int64_t 
     struct cg_piece *piece = &place->piece;
     uint8_t *to = place->memory;
     bool sides = any_sides(stream, piece);
+    if (piece->begins_task && announce_ahead(stream, piece->task) < 0)
+        return FAILED;
     enum outcome outcome = sides && piece->begins_task ? read_sides(stream, piece) : DONE;
     for (int32_t m = 0; outcome == DONE && m < piece->members; m++) {
         const struct cg_bundle_member *member = &members_of(stream, piece)[m];

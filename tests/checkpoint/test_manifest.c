@@ -257,12 +257,12 @@ static const struct {
     {"", "abcd", ""}, {"a", "bcd", "a"}, {"bd", "ac", "bd"}, {"d", "abc", "d"}, {"abcd", "", "abcd"},
 };
 
-static void check_labels(const struct cg_manifest *manifest, const char *labels)
+static void check_labels(const struct cg_manifest *manifest, const char *wanted)
 {
-    assert_int_equal(manifest->n, strlen(labels));
+    assert_int_equal(manifest->n, strlen(wanted));
     for (size_t i = 0; i < manifest->n; i++) {
-        assert_int_equal(manifest->entries[i].label[0], labels[i]);
-        assert_int_equal(manifest->entries[i].path[1], labels[i]);
+        assert_int_equal(manifest->entries[i].label[0], wanted[i]);
+        assert_int_equal(manifest->entries[i].path[1], wanted[i]);
     }
 }
 

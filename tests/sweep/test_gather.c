@@ -10,11 +10,52 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 /* cmocka wants the above first */
 #include <cmocka.h>
 
-enum { OFFSET = 13, ELEMENTS = 600000, GUARD = 64 };
+enum { OFFSET = 13, ELEMENTS = 600000, GUARD = 64, FILE_BYTES = OFFSET + 8 * ELEMENTS };
+
+/* What became of each byte of the file: the program is linked so that the library's calls are these. */
+enum { READ = 1, ANNOUNCED = 2 };
+static uint8_t mark[FILE_BYTES];
+
+static void mark_bytes(off_t offset, size_t n, uint8_t as)
+{
+    assert_true(offset >= 0 && n > 0);
+    for (size_t i = (size_t)offset; i < (size_t)offset + n && i < FILE_BYTES; i++)
+        mark[i] |= as;
+}
+
+ssize_t __real_pread(int descriptor, void *out, size_t bytes, off_t offset);
+ssize_t __wrap_pread(int descriptor, void *out, size_t bytes, off_t offset);
+ssize_t __real_preadv(int descriptor, const struct iovec *parts, int n, off_t offset);
+ssize_t __wrap_preadv(int descriptor, const struct iovec *parts, int n, off_t offset);
+int __wrap_posix_fadvise(int descriptor, off_t offset, off_t bytes, int advice);
+
+ssize_t __wrap_pread(int descriptor, void *out, size_t bytes, off_t offset)
+{
+    mark_bytes(offset, bytes, READ);
+    return __real_pread(descriptor, out, bytes, offset);
+}
+
+ssize_t __wrap_preadv(int descriptor, const struct iovec *parts, int n, off_t offset)
+{
+    ssize_t bytes = __real_preadv(descriptor, parts, n, offset);
+    if (bytes > 0)
+        mark_bytes(offset, (size_t)bytes, READ);
+    return bytes;
+}
+
+/* One call of the system's reaches no further than this on some. */
+int __wrap_posix_fadvise(int descriptor, off_t offset, off_t bytes, int advice)
+{
+    assert_true(descriptor >= 0 && bytes <= 128 << 10);
+    if (advice == POSIX_FADV_WILLNEED)
+        mark_bytes(offset, (size_t)bytes, ANNOUNCED);
+    return 0;
+}
 
 /* A file of ELEMENTS elements of 8 bytes behind OFFSET bytes, and the same in memory. */
 struct fixture {
@@ -223,6 +264,59 @@ static void bytes_read(void **state)
     free(elements);
 }
 
+/* All that a range's gathering reads is announced before; of a whole view, hardly more than a page beside it.
+ */
+static void check_announced(struct fixture *f, const int64_t *elements, int64_t first, int64_t n)
+{
+    enum { PAGE = 4096 };
+    struct cg_err err;
+    size_t beside = 0;
+    memset(mark, 0, sizeof mark);
+    assert_int_equal(cg_gather_announce(&f->from, first, n, &err), 0);
+    check_range(f, elements, first, n);
+    for (size_t i = 0; i < FILE_BYTES; i++) {
+        if (mark[i] == READ)
+            fail_msg("byte %zu of [%lld, %lld)", i, (long long)first, (long long)(first + n));
+        beside = mark[i] == ANNOUNCED ? beside + 1 : 0;
+        assert_true(beside <= PAGE || n < size_of(f->from.view));
+    }
+}
+
+static void announced(void **state)
+{
+    static const struct cg_view views[] = {
+        {0, 2, {1500, 150}, {1, 1500}},
+        {33, 2, {33, 70}, {1, 99}},
+        {3 * 64 * 192 + 96, 2, {96, 64}, {1, 192}}, /* an expert's half, (in, out) */
+        {1, 2, {96, 64}, {2, 192}},
+        {1, 1, {96}, {2}},
+        {9, 1, {1}, {5}},
+        {2, 4, {3, 4, 5, 6}, {1, 3, 12, 60}},
+        {7, 3, {5, 30, 40}, {2, 10, 300}}, /* lines of several cores in one another */
+        {0, 2, {100, 40}, {1, 14000}},     /* lines too far apart to be announced together */
+        {0, 2, {40, 100}, {14000, 3}},     /* the same of rows */
+        {0, 2, {300000, 2}, {1, 300000}},  /* more than one call takes */
+    };
+    struct fixture *f = *state;
+    for (size_t v = 0; v < sizeof views / sizeof *views; v++) {
+        int64_t *elements = walk(&views[v]), n = size_of(&views[v]);
+        f->from.view = &views[v];
+        f->tensor.dtype = v % 2 == 0 ? CG_F64 : CG_BF16;
+        check_announced(f, elements, 0, n);
+        check_announced(f, elements, n / 3, n - n / 3);
+        check_announced(f, elements, n / 7, (n + 4) / 5);
+        check_announced(f, elements, 0, 0);
+        free(elements);
+    }
+    struct cg_file gone = f->file;
+    struct cg_gather from = f->from;
+    struct cg_err err = {0};
+    gone.path = "/nowhere/at all";
+    from.file = &gone;
+    assert_int_equal(cg_gather_announce(&from, 0, 1, &err), -1);
+    assert_non_null(strstr(err.text, "/nowhere/at all: t: cannot be opened"));
+}
+
 /* Whole tensors, narrow elements, and which views take a scratch. */
 static void plain(void **state)
 {
@@ -364,8 +458,9 @@ static void windows(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(known_views), cmocka_unit_test(random_views), cmocka_unit_test(bytes_read),
-        cmocka_unit_test(plain),       cmocka_unit_test(windows),      cmocka_unit_test(beyond_the_end),
+        cmocka_unit_test(known_views),    cmocka_unit_test(random_views), cmocka_unit_test(bytes_read),
+        cmocka_unit_test(announced),      cmocka_unit_test(plain),        cmocka_unit_test(windows),
+        cmocka_unit_test(beyond_the_end),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }

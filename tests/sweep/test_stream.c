@@ -2,6 +2,7 @@
 #include "sweep/stream.h"
 #include "written.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,12 +23,38 @@ static _Atomic enum mishap mishap;
 static _Atomic long long mishap_offset; /* the first that it befalls */
 static _Atomic int calls;
 
+/* What the thread asked the system for, in turn, where a test wants to know. */
+struct request {
+    bool announced; /* else read */
+    int64_t offset, bytes;
+};
+static struct request request[10000];
+static size_t requests;
+static _Atomic bool noting;
+
+static void note(struct request asked)
+{
+    if (noting && requests < sizeof request / sizeof *request)
+        request[requests++] = asked;
+}
+
+int __wrap_posix_fadvise(int descriptor, off_t offset, off_t bytes, int advice);
+
+int __wrap_posix_fadvise(int descriptor, off_t offset, off_t bytes, int advice)
+{
+    assert_true(descriptor >= 0);
+    if (advice == POSIX_FADV_WILLNEED)
+        note((struct request){true, offset, bytes});
+    return EINVAL; /* which some files answer: that is nothing to the reader */
+}
+
 ssize_t __real_pread(int descriptor, void *out, size_t bytes, off_t offset);
 ssize_t __wrap_pread(int descriptor, void *out, size_t bytes, off_t offset);
 
 ssize_t __wrap_pread(int descriptor, void *out, size_t bytes, off_t offset)
 {
     int call = calls++;
+    note((struct request){false, offset, (int64_t)bytes});
     if (offset + (off_t)bytes <= mishap_offset)
         return __real_pread(descriptor, out, bytes, offset);
     if (mishap == SHORT)
@@ -43,7 +70,7 @@ ssize_t __wrap_pread(int descriptor, void *out, size_t bytes, off_t offset)
     return __real_pread(descriptor, out, bytes, offset);
 }
 
-enum { MODELS = 3, TENSORS = 43 };
+enum { MODELS = 3, EMBEDDING = 0, KEYS = 2, OUTPUT = 3, TENSORS = 44 };
 
 struct fixture {
     struct synthetic made;
@@ -65,7 +92,8 @@ static void begin(struct fixture *f, int ranks, bool apart)
     synthetic_member(&f->made, 0, CG_F4, 100, 1030);
     synthetic_member(&f->made, 1, CG_F64, 100, 1030);
     synthetic_member(&f->made, 2, CG_F6_E2M3, 100, 1030);
-    for (int layer = 0; layer < TENSORS - 3; layer++)
+    synthetic_alike(&f->made, CG_ROLE_ATTN_O, 0, -1, CG_BF16, 700, 300);
+    for (int layer = 0; layer < TENSORS - 4; layer++)
         synthetic_alike(&f->made, CG_ROLE_ATTN_NORM, layer, -1, CG_F32, 1, 33 + layer);
     written_make(&f->written, &f->made, apart);
     for (int m = 0; m < MODELS; m++)
@@ -287,13 +315,61 @@ static void left_early(void **state)
     end(&f);
 }
 
+/* The first request that is announced, or not, of a tensor's bytes in the first model. */
+static size_t first_request(const struct fixture *f, int tensor, bool announced)
+{
+    const struct cg_tensor *t = &f->made.models[0]->tensors[tensor];
+    for (size_t i = 0; i < requests; i++)
+        if (request[i].announced == announced && request[i].offset < t->offset + t->bytes &&
+            request[i].offset + request[i].bytes > t->offset)
+            return i;
+    return requests;
+}
+
+/* Of the first requests. */
+static int64_t announced_bytes(size_t end)
+{
+    int64_t bytes = 0;
+    for (size_t i = 0; i < end; i++)
+        bytes += request[i].announced ? request[i].bytes : 0;
+    return bytes;
+}
+
+/* What is gathered is announced, all of it and nothing else, while the task before it is read; the first as
+ * it begins. */
+static void announced(void **state)
+{
+    (void)state;
+    static const struct cg_view turned[] = {{0, 2, {5000, 500}, {1, 5000}}, {0, 2, {700, 300}, {1, 700}}};
+    struct fixture f;
+    struct cg_err err = {0};
+    struct cg_piece piece;
+    begin(&f, 1, false);
+    for (int64_t i = 0; i < f.plan.nmembers; i++)
+        if (f.plan.members[i].tensor == EMBEDDING || f.plan.members[i].tensor == OUTPUT)
+            f.plan.members[i].view = &turned[f.plan.members[i].tensor == OUTPUT];
+    requests = 0;
+    noting = true;
+    struct cg_stream *stream = cg_stream_create(f.made.models, &f.plan, 0, NULL, 64 << 20, &err);
+    assert_non_null(stream);
+    while (cg_stream_next(stream, 20, &piece, &err) == 1)
+        ;
+    cg_stream_destroy(stream);
+    noting = false;
+    assert_true(requests < sizeof request / sizeof *request);
+    int64_t embedding = INT64_C(2) * 5000 * 500 * MODELS, output = INT64_C(2) * 700 * 300 * MODELS;
+    assert_int_equal(announced_bytes(first_request(&f, EMBEDDING, false)), embedding);
+    assert_int_equal(announced_bytes(first_request(&f, KEYS, false)), embedding + output);
+    assert_true(first_request(&f, OUTPUT, true) > first_request(&f, EMBEDDING, false));
+    assert_int_equal(announced_bytes(requests), embedding + output);
+    end(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(right_bytes),
-        cmocka_unit_test(failures),
-        cmocka_unit_test(changed_afterwards),
-        cmocka_unit_test(left_early),
+        cmocka_unit_test(right_bytes), cmocka_unit_test(failures),  cmocka_unit_test(changed_afterwards),
+        cmocka_unit_test(left_early),  cmocka_unit_test(announced),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
