@@ -1,6 +1,7 @@
 #include "codes.h"
 #include "cognate/clones.h"
 #include "cognate/small_float.h"
+#include "float8.h"
 #include "nibbles.h"
 #include <assert.h>
 #include <math.h>
@@ -546,6 +547,9 @@ double cg_take_codes(const struct cg_code_run *run, const struct cg_code_blocks 
     };
     if (cg_nibbles_fit(run, blocks, n))
         return cg_nibbles_take(run, blocks, n, values);
-    double sum = takers[run->kind](run, blocks, n, values);
+    double sum;
+    if (cg_float8_take(run, blocks, n, values, &sum))
+        return sum;
+    sum = takers[run->kind](run, blocks, n, values);
     return is_table(run->kind) ? sum_steps(run, blocks, n) : sum;
 }

@@ -1,4 +1,5 @@
-/* What AVX2 makes of runs of four-bit codes: the bits that the portable loops make. */
+/* What AVX2 makes of runs of codes of four bits, and of floats of eight: the bits that the portable loops
+ * make. */
 #include "noise.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,12 +18,15 @@
 #define cg_sum_of_blocks   portable_sum
 #define cg_split_words     portable_split
 #define cg_zeros_of_bits   portable_zeros
+#include "sweep/float8.h"
 #include "sweep/nibbles.h"
 #define cg_nibbles_fit(...)  false
 #define cg_nibbles_take(...) 0
+#define cg_float8_take(...)  false
 #include "sweep/codes.c"
 #undef cg_nibbles_fit
 #undef cg_nibbles_take
+#undef cg_float8_take
 #undef cg_take_codes
 
 double cg_take_codes(const struct cg_code_run *run, const struct cg_code_blocks *blocks, size_t n,
@@ -131,6 +135,54 @@ static void test_greatest(void **state)
     }
 }
 
+/* E4M3 of all codes but NaN, in blocks of any length and with any scales; then what is left to the portable
+ * loops. */
+static void test_float8(void **state)
+{
+    (void)state;
+    static const size_t lengths[] = {32, 64, 128, 4096};
+    static float zero[CG_MOST_CODES / 32 + 1];
+    uint64_t seed = 5;
+    uint8_t bytes[CG_MOST_CODES];
+    float scale[CG_MOST_CODES / 32 + 1], expected[CG_MOST_CODES], found[CG_MOST_CODES];
+    struct cg_code_run run = {.kind = CG_CODE_F8_E4M3, .bytes = bytes};
+    double sum = 0;
+    for (int turn = 0; turn < 400; turn++) {
+        size_t length = lengths[turn % 4], n = 32 * (1 + (size_t)(turn * 7) % (CG_MOST_CODES / 32));
+        struct cg_code_blocks blocks = {scale, zero, 32 * ((size_t)turn % (length / 32)), length, 1, false};
+        fill(&seed, bytes, sizeof bytes);
+        for (size_t i = 0; i < sizeof bytes; i++)
+            bytes[i] = (uint8_t)(bytes[i] ^ ((bytes[i] & 0x7F) == 0x7F)) & (turn % 3 == 0 ? 0x8F : 0xFF);
+        for (size_t b = 0; b < sizeof scale / sizeof *scale; b++)
+            scale[b] =
+                b % 7 == 6 && turn % 2 ? -1e-45F : (float)noise_bits(&seed) * (turn % 5 ? 1e-21F : 1e13F);
+        double wanted = portable_take(&run, &blocks, n, expected);
+        if (!cg_float8_take(&run, &blocks, n, found, &sum))
+            skip(); /* another processor */
+        assert_true(sum == wanted && (sum > 0 || turn % 5 == 0));
+        assert_memory_equal(found, expected, n * sizeof *found);
+    }
+    const struct cg_code_blocks whole = {.scale = scale, .zero = zero, .length = 64, .factor = 1};
+    assert_true(cg_float8_take(&run, &whole, 64, found, &sum));
+    assert_false(cg_float8_take(&run, &whole, 63, found, &sum));
+    assert_false(
+        cg_float8_take(&run, &(struct cg_code_blocks){scale, zero, 0, 48, 1, false}, 64, found, &sum));
+    assert_false(
+        cg_float8_take(&run, &(struct cg_code_blocks){scale, zero, 8, 64, 1, false}, 64, found, &sum));
+    assert_false(
+        cg_float8_take(&run, &(struct cg_code_blocks){scale, scale, 0, 64, 1, false}, 64, found, &sum));
+    scale[0] = INFINITY;
+    assert_false(cg_float8_take(&run, &whole, 64, found, &sum));
+    scale[0] = 1;
+    for (int sign = 0; sign < 2; sign++) {
+        bytes[37] = (uint8_t)(0x7F | sign << 7);
+        assert_false(cg_float8_take(&run, &whole, 64, found, &sum));
+    }
+    bytes[37] = 0x7E;
+    run.kind = CG_CODE_F8_E5M2;
+    assert_false(cg_float8_take(&run, &whole, 64, found, &sum));
+}
+
 static void test_what_fits(void **state)
 {
     (void)state;
@@ -151,6 +203,7 @@ static void test_what_fits(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_bits), cmocka_unit_test(test_short_blocks),
-                                       cmocka_unit_test(test_greatest), cmocka_unit_test(test_what_fits)};
+                                       cmocka_unit_test(test_greatest), cmocka_unit_test(test_float8),
+                                       cmocka_unit_test(test_what_fits)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
