@@ -5,5 +5,6 @@
 AC_DEFUN([CG_OPENBLAS], [
   CG_LIB([OpenBLAS], [OPENBLAS], [openblas], [-lopenblas], [libopenblas-dev],
     [[#include <cblas.h>]],
-    [[double x = 1; openblas_set_num_threads(1); return cblas_ddot(1, &x, 1, &x, 1) == 0;]])
+    [[double x = 1; openblas_set_num_threads(1);
+      return cblas_ddot(1, &x, 1, &x, 1) == 0 || !openblas_get_corename();]])
 ])

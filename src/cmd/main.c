@@ -1,4 +1,5 @@
 /* cognate: the commands by name. */
+#include "cognate/blas.h"
 #include "cognate/log.h"
 #include "commands.h"
 #include <locale.h>
@@ -82,8 +83,10 @@ int main(int argc, char **argv)
     setlocale(LC_CTYPE, "");
     const char *command = argc > 1 ? argv[1] : "";
     for (size_t i = 0; i < sizeof parallel_commands / sizeof *parallel_commands; i++)
-        if (strcmp(command, parallel_commands[i].name) == 0)
+        if (strcmp(command, parallel_commands[i].name) == 0) {
+            cg_blas_suit_processor(argv);
             return run_with_mpi(parallel_commands[i].run, argc - 1, argv + 1);
+        }
     if (!is_first_process())
         return 0;
     for (size_t i = 0; i < sizeof local_commands / sizeof *local_commands; i++)
@@ -94,7 +97,8 @@ int main(int argc, char **argv)
         return 0;
     }
     if (strcmp(command, "--version") == 0 || strcmp(command, "-V") == 0) {
-        puts("cognate " PACKAGE_VERSION);
+        cg_blas_suit_processor(argv);
+        printf("cognate %s\nOpenBLAS has kernels for %s\n", PACKAGE_VERSION, cg_blas_kernels());
         return 0;
     }
     return refuse(command);

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -52,8 +53,21 @@ def test_compare_help_lists_its_options(cognate):
         assert option in text, option
 
 
+def kernels(cognate, **environment):
+    return re.search(r"^OpenBLAS has kernels for (\S+)$", good(cognate.run("--version", environment=environment)), re.M)[1]
+
+
 def test_version(cognate):
-    assert re.fullmatch(r"cognate \d+\.\d+\S*\n(.*\n)*", good(cognate.run("--version")))
+    assert re.fullmatch(r"cognate \d+\.\d+\S*\nOpenBLAS has kernels for \S+\n", good(cognate.run("--version")))
+
+
+def test_openblas_takes_kernels_that_suit_the_processor(cognate):
+    """Of one that it does not know it would take the oldest."""
+    flags = Path("/proc/cpuinfo").read_text().split()
+    if "OPENBLAS_CORETYPE" in os.environ or not {"avx2", "fma"} <= set(flags):
+        pytest.skip("told which, or a processor without AVX2 and FMA")
+    assert kernels(cognate) not in ("Prescott", "Barcelona", "Nehalem", "Sandybridge")
+    assert kernels(cognate, OPENBLAS_CORETYPE="Prescott") == "Prescott"  # what the user says holds
 
 
 def test_help_under_the_launcher_is_said_once(cognate):
