@@ -32,9 +32,20 @@ static bool has_fma(void)
 #endif
 }
 
+/* By its path, whose last part is what the system shows as the process's name. */
+static void start_again(char **argv)
+{
+    char path[4096];
+    ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
+    if (length < 0)
+        return;
+    path[length] = '\0';
+    execv(path, argv);
+}
+
 void cg_blas_suit_processor(char **argv)
 {
     const char *better = cg_blas_better(cg_blas_kernels(), has_fma(), getenv(TOLD));
     if (better && setenv(TOLD, better, 1) == 0)
-        execv("/proc/self/exe", argv);
+        start_again(argv);
 }
