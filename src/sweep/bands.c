@@ -15,22 +15,23 @@ typedef float eight_floats __attribute__((vector_size(CG_BAND * sizeof(float))))
 
 bool cg_band_fits(int bits, int64_t columns)
 {
-    return (bits == 2 || bits == 4 || bits == 8) && columns % CG_BAND == 0;
+    return bits >= 2 && bits <= 8 && columns % CG_BAND == 0;
 }
 
+/* Four bytes, or as many as eight codes fill where that is less. */
 CG_ALWAYS_INLINE int32_t word_at(const uint8_t *bytes, int bits)
 {
     uint16_t half;
     int32_t whole;
-    if (bits > 2) {
+    if (bits >= 4) {
         memcpy(&whole, bytes, sizeof whole);
         return whole;
     }
     memcpy(&half, bytes, sizeof half);
-    return half;
+    return bits == 2 ? half : half | bytes[2] << 16;
 }
 
-/* Of each row the codes of eight columns, or of four. */
+/* Of each row such a word. */
 CG_ALWAYS_INLINE void words_of(const uint8_t *b, size_t row, int bits, eight_ints *out)
 {
     *out = (eight_ints){word_at(b, bits),           word_at(b + row, bits),     word_at(b + 2 * row, bits),
@@ -74,25 +75,28 @@ CG_CLONES void cg_band_turn(const float *restrict from, size_t from_pitch, float
     }
 }
 
+/* Of codes wider than four bits the first four are in a row's first word, the others at the top of its last.
+ */
 CG_ALWAYS_INLINE void take(const struct cg_band *band, const struct cg_band_codes *codes, int bits,
                            size_t columns, float *restrict values, size_t pitch)
 {
-    const int mask = (1 << bits) - 1, in_word = bits == 8 ? 4 : 8, offset = codes->offset;
+    const int mask = (1 << bits) - 1, in_word = bits > 4 ? 4 : 8, last = 32 - 4 * bits,
+              offset = codes->offset;
     for (size_t c = 0; c < columns; c += CG_BAND) {
         eight_floats line[CG_BAND];
         eight_ints word, second = {0};
         size_t at = c * (size_t)bits / 8;
         words_of(codes->bytes + at, codes->row_bytes, bits, &word);
-        if (bits == 8)
-            words_of(codes->bytes + at + 4, codes->row_bytes, bits, &second);
+        if (bits > 4)
+            words_of(codes->bytes + at + bits - 4, codes->row_bytes, bits, &second);
         EIGHT_TIMES
         for (int k = 0; k < CG_BAND; k++) {
             eight_floats scale, zero;
             size_t table = CG_BAND * (size_t)band->block[c + (size_t)k];
             memcpy(&scale, band->scale + table, sizeof scale);
             memcpy(&zero, band->zero + table, sizeof zero);
-            eight_ints code = ((k < in_word ? word : second) >> k % in_word * bits & mask) - offset;
-            line[k] = (__builtin_convertvector(code, eight_floats) - zero) * scale;
+            eight_ints code = k < in_word ? word >> k * bits : second >> (last + (k - 4) * bits);
+            line[k] = (__builtin_convertvector((code & mask) - offset, eight_floats) - zero) * scale;
         }
         turn(line);
         EIGHT_TIMES
@@ -101,15 +105,27 @@ CG_ALWAYS_INLINE void take(const struct cg_band *band, const struct cg_band_code
     }
 }
 
-CG_CLONES void cg_band_take(const struct cg_band *band, const struct cg_band_codes *codes, size_t columns,
-                            float *values, size_t pitch)
+#define TAKER(bits)                                                                                          \
+    CG_CLONES static void take_##bits(const struct cg_band *band, const struct cg_band_codes *codes,         \
+                                      size_t columns, float *values, size_t pitch)                           \
+    {                                                                                                        \
+        take(band, codes, bits, columns, values, pitch);                                                     \
+    }
+
+TAKER(2)
+TAKER(3)
+TAKER(4)
+TAKER(5)
+TAKER(6)
+TAKER(7)
+TAKER(8)
+
+void cg_band_take(const struct cg_band *band, const struct cg_band_codes *codes, size_t columns,
+                  float *values, size_t pitch)
 {
-    if (codes->bits == 2)
-        take(band, codes, 2, columns, values, pitch);
-    else if (codes->bits == 4)
-        take(band, codes, 4, columns, values, pitch);
-    else
-        take(band, codes, 8, columns, values, pitch);
+    static void (*const takers[])(const struct cg_band *, const struct cg_band_codes *, size_t, float *,
+                                  size_t) = {take_2, take_3, take_4, take_5, take_6, take_7, take_8};
+    takers[codes->bits - 2](band, codes, columns, values, pitch);
 }
 
 CG_CLONES void cg_band_squares(const float *restrict scale, size_t blocks, double *restrict square)

@@ -28,7 +28,7 @@ struct cg_band_codes {
  * whole number of eights. */
 void cg_band_turn(const float *from, size_t from_pitch, float *to, size_t to_pitch, size_t rows);
 
-/* Whether cg_band_take can: eight columns in whole words, or two rows of them in one. */
+/* Whether cg_band_take can: eight columns in whole bytes, of codes of 2 to 8 bits. */
 bool cg_band_fits(int bits, int64_t columns);
 
 /* (code - zero) * scale of all eight rows, in float; rows of `values` lie `pitch` apart. */

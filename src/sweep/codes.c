@@ -3,6 +3,7 @@
 #include "cognate/small_float.h"
 #include "float8.h"
 #include "nibbles.h"
+#include "spread.h"
 #include <assert.h>
 #include <math.h>
 #include <stdbool.h>
@@ -11,40 +12,6 @@
 typedef uint8_t sixteen_bytes __attribute__((vector_size(16)));
 
 const uint8_t cg_awq_nibble[8] = {0, 4, 1, 5, 2, 6, 3, 7};
-
-/* Eight codes fill as many bytes as they have bits. */
-CG_CLONES static void eights(const uint8_t *restrict bytes, int bits, int offset, size_t n,
-                             float *restrict code)
-{
-    for (size_t i = 0; i + 8 <= n; i += 8, bytes += bits) {
-        uint64_t word = 0;
-        for (int b = 0; b < bits; b++)
-            word |= (uint64_t)bytes[b] << 8 * b;
-        for (int k = 0; k < 8; k++)
-            code[i + (size_t)k] = (float)((int)(word >> k * bits & ((1u << bits) - 1)) - offset);
-    }
-}
-
-/* Codes that may lie across two bytes; the second is touched only when they do. */
-static void any_bits(const uint8_t *bytes, size_t first, int bits, int offset, size_t n, float *code)
-{
-    for (size_t i = 0; i < n; i++, first += (size_t)bits) {
-        size_t at = first / 8, shift = first % 8;
-        unsigned high = shift + (size_t)bits > 8 ? bytes[at + 1] : 0;
-        unsigned both = (bytes[at] | high << 8) >> shift;
-        code[i] = (float)((int)(both & ((1u << bits) - 1)) - offset);
-    }
-}
-
-void cg_codes_of_bits(const uint8_t *bytes, size_t first, int bits, int offset, size_t n, float *code)
-{
-    size_t done = 0;
-    if (first % 8 == 0) {
-        eights(bytes + first / 8, bits, offset, n, code);
-        done = n - n % 8;
-    }
-    any_bits(bytes, first + done * (size_t)bits, bits, offset, n - done, code + done);
-}
 
 /* Four words at a time: the bytes of each place side by side, as words of a vector. */
 CG_CLONES void cg_split_words(const uint8_t *restrict words, size_t n, uint8_t *restrict planes, size_t pitch)
@@ -118,10 +85,11 @@ void cg_zeros_of_bits(const uint8_t *bytes, size_t first, int bits, int add, boo
         zeros_of_words(bytes + first / 2, add, awq, n, zero);
         return;
     }
-    assert(!awq); /* else its words would be cut */
-    cg_codes_of_bits(bytes, first * (size_t)bits, bits, -add, n, zero);
+    uint8_t code[CG_MOST_CODES];
+    assert(!awq && n <= CG_MOST_CODES); /* else its words would be cut */
+    cg_spread_bits(bytes, first * (size_t)bits, bits, n, code);
     for (size_t i = 0; i < n; i++)
-        zero[i] = (float)((int)zero[i] & ((1 << bits) - 1));
+        zero[i] = (float)((code[i] + add) & ((1 << bits) - 1));
 }
 
 CG_ALWAYS_INLINE void bytes_of(const uint8_t *b, eight_ints *out)
@@ -222,10 +190,6 @@ CG_ALWAYS_INLINE void eight_codes(enum cg_code_kind kind, const struct cg_code_r
 {
     const uint8_t *bytes = run->bytes;
     eight_ints x, value, square;
-    if (kind == CG_CODE_NUMBERS) {
-        memcpy(code, run->number + i, sizeof *code);
-        return;
-    }
     if (has_nibbles(kind))
         nibbles_of(bytes + i / 2, kind == CG_CODE_TABLE_HIGH, &x);
     else
@@ -256,21 +220,15 @@ CG_ALWAYS_INLINE void eight_codes(enum cg_code_kind kind, const struct cg_code_r
 CG_ALWAYS_INLINE void one_code(enum cg_code_kind kind, const struct cg_code_run *run, size_t i, float *code,
                                float *square)
 {
-    union {
-        uint8_t bytes[EIGHT];
-        float number[EIGHT];
-    } eight = {{0}};
+    uint8_t eight[EIGHT] = {0};
     struct cg_code_run one = *run;
-    one.bytes = eight.bytes;
-    one.number = eight.number;
-    if (kind == CG_CODE_NUMBERS)
-        eight.number[0] = run->number[i];
-    else if (!has_nibbles(kind))
-        eight.bytes[0] = run->bytes[i];
+    one.bytes = eight;
+    if (!has_nibbles(kind))
+        eight[0] = run->bytes[i];
     else /* the second of a byte takes the place of the first */
-        eight.bytes[0] = i % 2 == 0                   ? run->bytes[i / 2]
-                         : kind == CG_CODE_TABLE_HIGH ? (uint8_t)(run->bytes[i / 2] << 4)
-                                                      : run->bytes[i / 2] >> 4;
+        eight[0] = i % 2 == 0                   ? run->bytes[i / 2]
+                   : kind == CG_CODE_TABLE_HIGH ? (uint8_t)(run->bytes[i / 2] << 4)
+                                                : run->bytes[i / 2] >> 4;
     eight_floats codes, squares = {0};
     eight_codes(kind, &one, 0, &codes, &squares);
     *code = codes[0];
@@ -374,7 +332,6 @@ CG_ALWAYS_INLINE double take(enum cg_code_kind kind, const struct cg_code_run *r
         return take(kind, run, blocks, n, values);                                                           \
     }
 
-TAKER(take_numbers, CG_CODE_NUMBERS)
 TAKER(take_nibbles, CG_CODE_NIBBLES)
 TAKER(take_octets, CG_CODE_OCTETS)
 TAKER(take_integers, CG_CODE_INTEGERS)
@@ -538,12 +495,11 @@ double cg_take_codes(const struct cg_code_run *run, const struct cg_code_blocks 
 {
     static double (*const takers[CG_CODE_KINDS])(const struct cg_code_run *, const struct cg_code_blocks *,
                                                  size_t, float *restrict) = {
-        [CG_CODE_NUMBERS] = take_numbers,       [CG_CODE_NIBBLES] = take_nibbles,
-        [CG_CODE_OCTETS] = take_octets,         [CG_CODE_INTEGERS] = take_integers,
-        [CG_CODE_HALVES] = take_halves,         [CG_CODE_TABLE_LOW] = take_table_low,
-        [CG_CODE_TABLE_HIGH] = take_table_high, [CG_CODE_F8_E4M3] = take_e4m3,
-        [CG_CODE_F8_E5M2] = take_e5m2,          [CG_CODE_F8_E4M3FNUZ] = take_e4m3fnuz,
-        [CG_CODE_F8_E5M2FNUZ] = take_e5m2fnuz,
+        [CG_CODE_NIBBLES] = take_nibbles,      [CG_CODE_OCTETS] = take_octets,
+        [CG_CODE_INTEGERS] = take_integers,    [CG_CODE_HALVES] = take_halves,
+        [CG_CODE_TABLE_LOW] = take_table_low,  [CG_CODE_TABLE_HIGH] = take_table_high,
+        [CG_CODE_F8_E4M3] = take_e4m3,         [CG_CODE_F8_E5M2] = take_e5m2,
+        [CG_CODE_F8_E4M3FNUZ] = take_e4m3fnuz, [CG_CODE_F8_E5M2FNUZ] = take_e5m2fnuz,
     };
     if (cg_nibbles_fit(run, blocks, n))
         return cg_nibbles_take(run, blocks, n, values);

@@ -15,7 +15,6 @@ extern const uint8_t cg_awq_nibble[8];
 
 /* How the codes of a run lie, and what they stand for. */
 enum cg_code_kind {
-    CG_CODE_NUMBERS,    /* numbers already */
     CG_CODE_NIBBLES,    /* two a byte, the low one first, less `offset` */
     CG_CODE_OCTETS,     /* bytes, less `offset` */
     CG_CODE_INTEGERS,   /* signed bytes */
@@ -42,7 +41,6 @@ void cg_code_steps_init(struct cg_code_steps *steps, const double squares[16], i
 struct cg_code_run {
     enum cg_code_kind kind;
     const uint8_t *bytes; /* where the first code begins */
-    const float *number;
     int offset, shift;
     const float *table; /* [16] */
     const struct cg_code_steps *steps;
@@ -87,8 +85,5 @@ void cg_split_words(const uint8_t *words, size_t n, uint8_t *planes, size_t pitc
 /* Zero points of `bits` each, from number `first` on, `add` added within their bits; or AWQ's: whole words.
  */
 void cg_zeros_of_bits(const uint8_t *bytes, size_t first, int bits, int add, bool awq, size_t n, float *zero);
-
-/* Unsigned codes of `bits` each, from bit `first` of bytes on, less `offset`, as numbers. */
-void cg_codes_of_bits(const uint8_t *bytes, size_t first, int bits, int offset, size_t n, float *code);
 
 #endif

@@ -1,6 +1,7 @@
 #include "cognate/mem.h"
 #include "cognate/text.h"
 #include "shuffled.h"
+#include "spread.h"
 #include <assert.h>
 #include <inttypes.h>
 #include <math.h>
@@ -253,7 +254,7 @@ static void split_band(struct cg_dequantiser *d, int64_t row)
 }
 
 struct cg_code_run cg_codes_of(struct cg_dequantiser *d, int64_t row, int64_t column, size_t n,
-                               float number[CG_MOST_CODES])
+                               uint8_t code[CG_MOST_CODES])
 {
     const struct cg_quantised *how = d->how;
     struct cg_code_run run = {
@@ -265,10 +266,10 @@ struct cg_code_run cg_codes_of(struct cg_dequantiser *d, int64_t row, int64_t co
         split_band(d, row);
         run.bytes = d->split + nibble / 2 * split_pitch(d) + column;
         run.shift = nibble % 2 * 4;
-    } else if (run.kind == CG_CODE_NUMBERS || bit % 8 != 0) {
-        cg_codes_of_bits(d->codes, bit, how->bits, how->offset, n, number);
-        run.kind = CG_CODE_NUMBERS;
-        run.number = number;
+    } else if ((how->codes == CG_CODES_BITS && how->bits != 4 && how->bits != 8) || bit % 8 != 0) {
+        cg_spread_bits(d->codes, bit, how->bits, n, code);
+        run.kind = how->bits <= 4 ? CG_CODE_HALVES : CG_CODE_OCTETS;
+        run.bytes = code;
     }
     return run;
 }
@@ -277,11 +278,11 @@ struct cg_code_run cg_codes_of(struct cg_dequantiser *d, int64_t row, int64_t co
 static double dequantise_run(struct cg_dequantiser *d, int64_t row, int64_t column, size_t n, float *values)
 {
     struct cg_scales room;
-    float number[CG_MOST_CODES];
+    uint8_t code[CG_MOST_CODES];
     double factor = (double)factor_of(d->how);
     if (d->by_group)
         return cg_dequantise_shuffled(d, row, column, n, values, NULL);
-    struct cg_code_run run = cg_codes_of(d, row, column, n, number);
+    struct cg_code_run run = cg_codes_of(d, row, column, n, code);
     struct cg_code_blocks blocks = find_blocks(d, row, column, n, &room);
     return cg_take_codes(&run, &blocks, n, values) * factor * factor / 12;
 }
@@ -397,7 +398,7 @@ static enum cg_code_kind kind_of(const struct cg_quantised *how)
 {
     switch (how->codes) {
     case CG_CODES_BITS:
-        return how->bits == 4 ? CG_CODE_NIBBLES : how->bits == 8 ? CG_CODE_OCTETS : CG_CODE_NUMBERS;
+        return how->bits == 4 ? CG_CODE_NIBBLES : CG_CODE_OCTETS;
     case CG_CODES_AWQ:
         return CG_CODE_HALVES;
     case CG_CODES_E2M1:

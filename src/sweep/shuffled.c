@@ -76,10 +76,11 @@ static void count_blocks(struct cg_dequantiser *d, int64_t column, int64_t n)
 static double take_alone(struct cg_dequantiser *d, int64_t row, int64_t column, size_t n, float *values)
 {
     const float one = 1, none = 0;
-    float number[CG_MOST_CODES], code[CG_MOST_CODES];
+    uint8_t bytes[CG_MOST_CODES];
+    float code[CG_MOST_CODES];
     struct cg_scales scales;
     const int32_t *block = d->group + column;
-    struct cg_code_run run = cg_codes_of(d, row, column, n, number);
+    struct cg_code_run run = cg_codes_of(d, row, column, n, bytes);
     for (size_t i = 0; i < n; i++) {
         scales.scale[i] = d->row_scale[block[i]];
         scales.zero[i] = d->row_zero[block[i]];

@@ -16,9 +16,9 @@ struct cg_scales {
 void cg_find_row(struct cg_dequantiser *d, int64_t row);
 
 /* The codes of n columns of a row, from `column` on. Those of two a byte begin with the first of one;
- * where they cannot, and where they have other than 4 or 8 bits, they become numbers here. */
+ * where they cannot, and where they have other than 4 or 8 bits, they become bytes in `code`. */
 struct cg_code_run cg_codes_of(struct cg_dequantiser *d, int64_t row, int64_t column, size_t n,
-                               float number[CG_MOST_CODES]);
+                               uint8_t code[CG_MOST_CODES]);
 
 /* For a member that is by_group. */
 int cg_shuffled_begin(struct cg_dequantiser *d, struct cg_err *err);

@@ -67,11 +67,9 @@ def compressed(form, **weights):
 
 
 FP8 = {"quant_method": "fp8", "weight_block_size": [128, 128]}
-INT4 = compressed("pack-quantized", num_bits=4, type="int", symmetric=True, group_size=128)
 INT8 = compressed("int-quantized", num_bits=8, type="int", strategy="channel", symmetric=False)
 MXFP4 = compressed("mxfp4-pack-quantized", num_bits=4, type="float", group_size=32)
 NVFP4 = compressed("nvfp4-pack-quantized", num_bits=4, type="float", group_size=16)
-GPTQ = {"quant_method": "gptq", "bits": 4, "group_size": 128, "checkpoint_format": "gptq"}
 AWQ = {"quant_method": "awq", "bits": 4, "group_size": 128, "version": "gemm", "zero_point": True}
 BNB = {"quant_method": "bitsandbytes", "load_in_4bit": True}
 
@@ -97,6 +95,17 @@ def scheme(make, quantization):
     return make, lambda rows, columns: llama(rows, columns, quantization_config=quantization), GATE
 
 
+def packed(bits):
+    """compressed-tensors' integers."""
+    scheme_of = compressed("pack-quantized", num_bits=bits, type="int", symmetric=True, group_size=128)
+    return scheme(quantised.packed(bits, 128, True), scheme_of)
+
+
+def gptq(bits, order=False):
+    scheme_of = {"quant_method": "gptq", "bits": bits, "group_size": 128, "checkpoint_format": "gptq"}
+    return scheme(quantised.gptq(bits, 128, 1, order=order), scheme_of)
+
+
 # How a matrix is made, config.json, and the matrix's name in a layer.
 FORMATS = {
     "bf16": (plain("bf16"), llama, GATE),
@@ -107,14 +116,22 @@ FORMATS = {
     "experts": (packed_experts, llama4, "model.layers.{}.feed_forward.experts.gate_up_proj"),
     "fp8": scheme(quantised.fp8_block, FP8),
     "int8": scheme(quantised.int8_rows, INT8),
-    "int4": scheme(quantised.packed(4, 128, True), INT4),
+    "int2": packed(2),
+    "int3": packed(3),
+    "int4": packed(4),
+    "int6": packed(6),
     "nvfp4": scheme(quantised.nvfp4, NVFP4),
     "mxfp4": scheme(quantised.mxfp4, MXFP4),
-    "gptq": scheme(quantised.gptq(4, 128, 1), GPTQ),
-    "gptq-order": scheme(quantised.gptq(4, 128, 1, order=True), GPTQ),
+    "gptq": gptq(4),
+    "gptq-order": gptq(4, order=True),
+    "gptq2": gptq(2),
+    "gptq3": gptq(3),
+    "gptq3-order": gptq(3, order=True),
+    "gptq8": gptq(8),
     "awq": scheme(quantised.awq(128), AWQ),
     "nf4": scheme(quantised.bnb_4bit("nf4", False), BNB),
     "nf4-nested": scheme(quantised.bnb_4bit("nf4", True), BNB),
+    "bnb-int8": scheme(quantised.bnb_int8, {"quant_method": "bitsandbytes", "load_in_8bit": True}),
 }
 
 # ggml's number of a type, elements and bytes of a block, and where in it scales of 16 bits stand.

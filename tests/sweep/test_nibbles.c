@@ -11,7 +11,6 @@
 #include <cmocka.h>
 /* The portable loops by names of their own. */
 #define cg_awq_nibble      portable_awq_nibble
-#define cg_codes_of_bits   portable_codes_of_bits
 #define cg_code_bounds     portable_code_bounds
 #define cg_code_steps_init portable_steps_init
 #define cg_take_codes      portable_take
