@@ -16,4 +16,12 @@
 /* A part of such a function, compiled for each of its copies. */
 #define CG_ALWAYS_INLINE static inline __attribute__((always_inline))
 
+/* Before a loop: the compiler writes its body out n times, n a plain number. clang decides for itself. */
+#define CG_PRAGMA(text) _Pragma(#text)
+#ifdef __clang__
+#define CG_UNROLL(n)
+#else
+#define CG_UNROLL(n) CG_PRAGMA(GCC unroll n)
+#endif
+
 #endif

@@ -170,12 +170,6 @@ static struct cg_outline outline_of(float scale, float most, double squares, dou
     return (struct cg_outline){squares * GROUP * (box_by_codes * box_by_codes / 12), -high, high};
 }
 
-#ifdef __clang__
-#define ALL_FOUR
-#else
-#define ALL_FOUR _Pragma("GCC unroll 4")
-#endif
-
 #define TYPE(name, size, own_scale, bits, most, box_by_codes)                                                \
     CG_CLONES struct cg_outline cg_decode_##name(bytes *restrict stored, int n, float *restrict values)      \
     {                                                                                                        \
@@ -184,7 +178,7 @@ static struct cg_outline outline_of(float scale, float most, double squares, dou
         for (int at = 0; at < n; at += LARGE, stored += (size)) {                                            \
             float own = own_scale(stored);                                                                   \
             for (int four = 0; four < FOURS; four++)                                                         \
-                ALL_FOUR for (int k = 0; k < FOUR; k++)                                                      \
+                CG_UNROLL(4) for (int k = 0; k < FOUR; k++)                                                  \
                 {                                                                                            \
                     struct group group = {0};                                                                \
                     group_##name(&group, stored, own, four, k);                                              \

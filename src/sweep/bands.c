@@ -4,12 +4,6 @@
 #include <math.h>
 #include <string.h>
 
-#ifdef __clang__
-#define EIGHT_TIMES
-#else
-#define EIGHT_TIMES _Pragma("GCC unroll 8")
-#endif
-
 typedef int32_t eight_ints __attribute__((vector_size(CG_BAND * sizeof(int32_t))));
 typedef float eight_floats __attribute__((vector_size(CG_BAND * sizeof(float))));
 
@@ -89,7 +83,7 @@ CG_ALWAYS_INLINE void take(const struct cg_band *band, const struct cg_band_code
         words_of(codes->bytes + at, codes->row_bytes, bits, &word);
         if (bits > 4)
             words_of(codes->bytes + at + bits - 4, codes->row_bytes, bits, &second);
-        EIGHT_TIMES
+        CG_UNROLL(8)
         for (int k = 0; k < CG_BAND; k++) {
             eight_floats scale, zero;
             size_t table = CG_BAND * (size_t)band->block[c + (size_t)k];
@@ -99,7 +93,7 @@ CG_ALWAYS_INLINE void take(const struct cg_band *band, const struct cg_band_code
             line[k] = (__builtin_convertvector((code & mask) - offset, eight_floats) - zero) * scale;
         }
         turn(line);
-        EIGHT_TIMES
+        CG_UNROLL(8)
         for (size_t r = 0; r < CG_BAND; r++)
             memcpy(values + r * pitch + c, &line[r], sizeof line[r]);
     }

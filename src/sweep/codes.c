@@ -284,12 +284,6 @@ CG_CLONES void cg_code_bounds(float least, float most, const struct cg_code_bloc
     }
 }
 
-#ifdef __clang__
-#define FOUR_TIMES
-#else
-#define FOUR_TIMES _Pragma("GCC unroll 4")
-#endif
-
 /* Block after block: eight codes at a time as far as they go, where nibbles from whole bytes on. */
 CG_ALWAYS_INLINE double take(enum cg_code_kind kind, const struct cg_code_run *run,
                              const struct cg_code_blocks *blocks, size_t n, float *restrict values)
@@ -304,7 +298,7 @@ CG_ALWAYS_INLINE double take(enum cg_code_kind kind, const struct cg_code_run *r
         if (!is_f8(kind) && !is_table(kind))
             sum += isfinite(scale) ? (double)(stop - i) * ((double)scale * (double)scale) : 0;
         size_t eights = has_nibbles(kind) && i % 2 != 0 ? 0 : (stop - i) / EIGHT;
-        FOUR_TIMES
+        CG_UNROLL(4)
         for (size_t k = 0; k < eights; k++, i += EIGHT) {
             eight_floats code, squares;
             eight_codes(kind, run, i, &code, &squares);
