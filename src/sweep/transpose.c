@@ -4,17 +4,55 @@
 #include <assert.h>
 #include <stdbool.h>
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
-/* Bytes of half a vector; lines of a row that are written at a time; rows between those asked for and those
- * written. */
-enum { HALF = 16, LINES = 2, AHEAD = 32 };
+/* Bytes of half a vector; lines of a row that are written at a time. */
+enum { HALF = 16, LINES = 2 };
 typedef uint64_t half __attribute__((vector_size(HALF)));
+
+/* Rows as they are transposed, before they are written: as many as half a vector has elements. */
+struct tile {
+    _Alignas(CG_TRANSPOSE_LINE) uint8_t row[HALF][LINES * CG_TRANSPOSE_LINE];
+};
+
+/* A line of memory as a whole and past the cache: nothing needs to be read for that, and the line is wanted
+ * again only after many others. */
+CG_ALWAYS_INLINE void put_line(uint8_t *to, const uint8_t *line)
+{
+#ifdef __SSE2__
+    for (int k = 0; k < CG_TRANSPOSE_LINE; k += HALF)
+        _mm_stream_si128((__m128i *)(void *)(to + k),
+                         _mm_load_si128((const __m128i *)(const void *)(line + k)));
+#else
+    memcpy(to, line, CG_TRANSPOSE_LINE);
+#endif
+}
+
+CG_ALWAYS_INLINE void put_rows(uint8_t *to, int64_t to_bytes, const struct tile *tile, int rows,
+                               int64_t bytes, bool lines)
+{
+    int64_t whole = lines ? bytes - bytes % CG_TRANSPOSE_LINE : 0;
+    for (int r = 0; r < rows; r++) {
+        for (int64_t k = 0; k < whole; k += CG_TRANSPOSE_LINE)
+            put_line(to + r * to_bytes + k, tile->row[r] + k);
+        if (whole < bytes)
+            memcpy(to + r * to_bytes + whole, tile->row[r] + whole, (size_t)(bytes - whole));
+    }
+}
+
+/* Whether rows begin where lines of memory do. */
+static bool on_lines(const uint8_t *to, int64_t to_bytes)
+{
+    return ((uintptr_t)to | (uintptr_t)to_bytes) % CG_TRANSPOSE_LINE == 0;
+}
 
 /* For one width. A square of as many rows and columns as half a vector has elements, n, is transposed in
  * registers together with the one beside it, each in its half: the first half of a square's columns is
  * interleaved with its second, element by element, until each element has moved from its row's place to its
  * column's. FIRST and SECOND select the halves of two vectors interleaved, OTHER every other element of two
- * loads that overlap in one. Rows of `to` may lie pages apart: they are asked for AHEAD of being written. */
+ * loads that overlap in one. */
 #define DEFINE_TRANSPOSE(type, n, FIRST, SECOND, OTHER)                                                      \
     typedef type half_of_##type __attribute__((vector_size(HALF)));                                          \
     typedef type vector_of_##type __attribute__((vector_size(2 * HALF)));                                    \
@@ -28,8 +66,7 @@ typedef uint64_t half __attribute__((vector_size(HALF)));
         *out = (half)(apart ? __builtin_shufflevector(a, b, OTHER) : a);                                     \
     }                                                                                                        \
                                                                                                              \
-    CG_ALWAYS_INLINE void squares_##type(uint8_t *to, int64_t to_bytes, const uint8_t *from,                 \
-                                         int64_t from_bytes, bool apart)                                     \
+    CG_ALWAYS_INLINE void squares_##type(uint8_t *to, const uint8_t *from, int64_t from_bytes, bool apart)   \
     {                                                                                                        \
         vector_of_##type line[n], mixed[n];                                                                  \
         for (int k = 0; k < n; k++) {                                                                        \
@@ -46,29 +83,26 @@ typedef uint64_t half __attribute__((vector_size(HALF)));
             memcpy(line, mixed, sizeof line);                                                                \
         }                                                                                                    \
         for (int k = 0; k < n; k++)                                                                          \
-            memcpy(to + k * to_bytes, &line[k], sizeof line[k]);                                             \
+            memcpy(to + k * LINES * CG_TRANSPOSE_LINE, &line[k], sizeof line[k]);                            \
     }                                                                                                        \
                                                                                                              \
     CG_CLONES static void transpose_##type(uint8_t *to, int64_t pitch, const struct cg_columns *from,        \
                                            int64_t rows, int64_t columns)                                    \
     {                                                                                                        \
         const int64_t size = sizeof(type), most = LINES * CG_TRANSPOSE_LINE / size;                          \
+        const bool lines = on_lines(to, pitch * size);                                                       \
+        struct tile tile;                                                                                    \
         for (int64_t c0 = 0, end; c0 < columns; c0 = end) {                                                  \
             end = columns - c0 < most ? columns : c0 + most;                                                 \
-            int64_t lines = (end - c0) * size / CG_TRANSPOSE_LINE;                                           \
             for (int64_t r = 0; r < rows; r += n) {                                                          \
-                for (int64_t k = r + AHEAD; k < r + AHEAD + n && k < rows; k++)                              \
-                    for (int64_t line = 0; line < lines; line++)                                             \
-                        __builtin_prefetch(to + (k * pitch + c0) * size + line * CG_TRANSPOSE_LINE, 1);      \
                 for (int64_t c = c0; c < end; c += 2 * n) {                                                  \
                     const uint8_t *corner = from->memory + (r * from->step + c * from->pitch) * size;        \
                     if (from->step == 2)                                                                     \
-                        squares_##type(to + (r * pitch + c) * size, pitch * size, corner,                    \
-                                       from->pitch * size, true);                                            \
+                        squares_##type(tile.row[0] + (c - c0) * size, corner, from->pitch * size, true);     \
                     else                                                                                     \
-                        squares_##type(to + (r * pitch + c) * size, pitch * size, corner,                    \
-                                       from->pitch * size, false);                                           \
+                        squares_##type(tile.row[0] + (c - c0) * size, corner, from->pitch * size, false);    \
                 }                                                                                            \
+                put_rows(to + (r * pitch + c0) * size, pitch * size, &tile, n, (end - c0) * size, lines);    \
             }                                                                                                \
         }                                                                                                    \
     }
@@ -116,6 +150,9 @@ void cg_transpose(uint8_t *to, int64_t pitch, const struct cg_columns *from, int
         assert(width == 8);
         transpose_uint64_t(to, pitch, from, rows, columns);
     }
+#ifdef __SSE2__
+    _mm_sfence(); /* before another thread is told of it */
+#endif
     copy_elements(to, pitch, from, 0, rows, columns, width);
     copy_elements(to, pitch, from, rows, from->rows, 0, width);
 }

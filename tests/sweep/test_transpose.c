@@ -11,13 +11,15 @@
 enum { BLANK = 0xEE };
 
 /* The memory of both matrices ends where they end. */
-static void check(int width, int64_t rows, int64_t columns, int64_t step, int64_t gap, int64_t margin)
+static void check(int width, int64_t rows, int64_t columns, int64_t step, int64_t gap, int64_t margin,
+                  size_t shift)
 {
     int64_t pitch = (rows - 1) * step + 1 + gap, to_pitch = columns + margin;
     size_t size = (size_t)(((columns - 1) * pitch + (rows - 1) * step + 1) * width);
     size_t to_size = (size_t)(((rows - 1) * to_pitch + columns) * width);
-    uint8_t *memory = malloc(size), *to = malloc(to_size);
-    assert_true(memory && to);
+    uint8_t *memory = malloc(size), *room = aligned_alloc(64, (shift + to_size + 63) / 64 * 64);
+    assert_true(memory && room);
+    uint8_t *to = room + shift;
     for (size_t i = 0; i < size; i++)
         memory[i] = (uint8_t)(i * 151 + i / 256 * 7);
     memset(to, BLANK, to_size);
@@ -31,7 +33,7 @@ static void check(int width, int64_t rows, int64_t columns, int64_t step, int64_
             assert_int_equal(to[r * to_pitch * width + i], BLANK);
     }
     free(memory);
-    free(to);
+    free(room);
 }
 
 static void test_sizes(void **state)
@@ -43,11 +45,27 @@ static void test_sizes(void **state)
         for (int64_t step = 1; step <= 3; step++)
             for (int r = 0; r < SIZES; r++)
                 for (int c = 0; c < SIZES; c++)
-                    check(width, sizes[r], sizes[c], step, (r + c) % 3, (r + 2 * c) % 4);
+                    check(width, sizes[r], sizes[c], step, (r + c) % 3, (r + 2 * c) % 4, 8);
+}
+
+/* Rows that begin on lines of memory, whole lines of them or not, and rows that begin a little behind. */
+static void test_lines(void **state)
+{
+    (void)state;
+    static const int64_t bytes[] = {32, 64, 96, 128, 192, 256, 320};
+    enum { SIZES = sizeof bytes / sizeof *bytes };
+    for (int width = 1; width <= 8; width *= 2)
+        for (int64_t step = 1; step <= 2; step++)
+            for (int64_t rows = 1; rows <= 40; rows += 13)
+                for (int k = 0; k < SIZES; k++) {
+                    int64_t pitch = (bytes[k] + 127) / 64 * 64, margin = (pitch - bytes[k]) / width;
+                    check(width, rows, bytes[k] / width, step, k % 2, margin, 0);
+                    check(width, rows, bytes[k] / width, step, k % 2, margin, 32);
+                }
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_sizes)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_sizes), cmocka_unit_test(test_lines)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
