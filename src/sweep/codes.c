@@ -3,6 +3,7 @@
 #include "cognate/small_float.h"
 #include "float8.h"
 #include "nibbles.h"
+#include "permute.h"
 #include "spread.h"
 #include <assert.h>
 #include <math.h>
@@ -12,37 +13,6 @@
 typedef uint8_t sixteen_bytes __attribute__((vector_size(16)));
 
 const uint8_t cg_awq_nibble[8] = {0, 4, 1, 5, 2, 6, 3, 7};
-
-/* Four words at a time: the bytes of each place side by side, as words of a vector. */
-CG_CLONES void cg_split_words(const uint8_t *restrict words, size_t n, uint8_t *restrict planes, size_t pitch)
-{
-    size_t whole = n - n % 16;
-    for (size_t i = 0; i < whole; i += 16) {
-        sixteen_bytes four[4], mixed[4];
-        for (int k = 0; k < 4; k++) {
-            memcpy(&four[k], words + 4 * i + 16 * (size_t)k, sizeof four[k]);
-            four[k] = __builtin_shufflevector(four[k], four[k], 0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7,
-                                              11, 15);
-        }
-        for (int k = 0; k < 2; k++) { /* places 0 and 1, then 2 and 3, of eight words */
-            mixed[k] = __builtin_shufflevector(four[2 * k], four[2 * k + 1], 0, 1, 2, 3, 16, 17, 18, 19, 4, 5,
-                                               6, 7, 20, 21, 22, 23);
-            mixed[2 + k] = __builtin_shufflevector(four[2 * k], four[2 * k + 1], 8, 9, 10, 11, 24, 25, 26, 27,
-                                                   12, 13, 14, 15, 28, 29, 30, 31);
-        }
-        for (int k = 0; k < 4; k++) {
-            const sixteen_bytes *a = &mixed[k / 2 * 2];
-            four[k] = k % 2 == 0 ? __builtin_shufflevector(a[0], a[1], 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19,
-                                                           20, 21, 22, 23)
-                                 : __builtin_shufflevector(a[0], a[1], 8, 9, 10, 11, 12, 13, 14, 15, 24, 25,
-                                                           26, 27, 28, 29, 30, 31);
-            memcpy(planes + (size_t)k * pitch + i, &four[k], sizeof four[k]);
-        }
-    }
-    for (size_t i = whole; i < n; i++)
-        for (size_t k = 0; k < 4; k++)
-            planes[k * pitch + i] = words[4 * i + k];
-}
 
 /* ---- Eight codes at a time. Spelled out as vectors, since of the same loops over elements gcc makes none
  * for instructions older than AVX-512. Comparisons of vectors give -1. ---- */
@@ -90,6 +60,13 @@ void cg_zeros_of_bits(const uint8_t *bytes, size_t first, int bits, int add, boo
     cg_spread_bits(bytes, first * (size_t)bits, bits, n, code);
     for (size_t i = 0; i < n; i++)
         zero[i] = (float)((code[i] + add) & ((1 << bits) - 1));
+}
+
+/* The same of eight codes of two or three bits. */
+CG_ALWAYS_INLINE void few_bits_of(const uint8_t *b, int bits, eight_ints *out)
+{
+    int32_t w = b[0] | b[1] << 8 | (bits == 3 ? b[2] << 16 : 0);
+    *out = (eight_ints){w, w, w, w, w, w, w, w} >> (eight_ints){0, 1, 2, 3, 4, 5, 6, 7} * bits;
 }
 
 CG_ALWAYS_INLINE void bytes_of(const uint8_t *b, eight_ints *out)
@@ -179,9 +156,19 @@ CG_ALWAYS_INLINE bool is_table(enum cg_code_kind kind)
     return kind == CG_CODE_TABLE_LOW || kind == CG_CODE_TABLE_HIGH;
 }
 
-CG_ALWAYS_INLINE bool has_nibbles(enum cg_code_kind kind)
+/* The bits of a code of those that share bytes. */
+CG_ALWAYS_INLINE int bits_of(enum cg_code_kind kind)
 {
-    return kind == CG_CODE_NIBBLES || is_table(kind);
+    return kind == CG_CODE_TWOS                        ? 2
+           : kind == CG_CODE_THREES                    ? 3
+           : kind == CG_CODE_NIBBLES || is_table(kind) ? 4
+                                                       : 8;
+}
+
+/* How many codes begin with a byte of their own and end with one. */
+CG_ALWAYS_INLINE size_t codes_together(enum cg_code_kind kind)
+{
+    return kind == CG_CODE_THREES ? 8 : 8 / (size_t)bits_of(kind);
 }
 
 /* Codes i to i + 7, and the squared steps of floats. */
@@ -190,8 +177,12 @@ CG_ALWAYS_INLINE void eight_codes(enum cg_code_kind kind, const struct cg_code_r
 {
     const uint8_t *bytes = run->bytes;
     eight_ints x, value, square;
-    if (has_nibbles(kind))
+    if (kind == CG_CODE_TWOS || kind == CG_CODE_THREES)
+        few_bits_of(bytes + i * (size_t)bits_of(kind) / 8, bits_of(kind), &x);
+    else if (bits_of(kind) == 4)
         nibbles_of(bytes + i / 2, kind == CG_CODE_TABLE_HIGH, &x);
+    else if (kind == CG_CODE_WORDS)
+        memcpy(&x, bytes + 4 * i, sizeof x);
     else
         bytes_of(bytes + i, &x);
     if (kind == CG_CODE_TABLE_LOW) {
@@ -206,12 +197,12 @@ CG_ALWAYS_INLINE void eight_codes(enum cg_code_kind kind, const struct cg_code_r
     } else {
         if (kind == CG_CODE_INTEGERS)
             x = x << 24 >> 24;
-        if (kind == CG_CODE_NIBBLES)
-            x = (x & 15) - run->offset;
+        if (kind == CG_CODE_WORDS)
+            x = x >> run->shift;
+        if (bits_of(kind) < 8 || kind == CG_CODE_WORDS)
+            x = (x & ((1 << (kind == CG_CODE_WORDS ? 4 : bits_of(kind))) - 1)) - run->offset;
         if (kind == CG_CODE_OCTETS)
             x = x - run->offset;
-        if (kind == CG_CODE_HALVES)
-            x = (x >> run->shift & 15) - run->offset;
         *code = __builtin_convertvector(x, eight_floats);
     }
 }
@@ -220,15 +211,16 @@ CG_ALWAYS_INLINE void eight_codes(enum cg_code_kind kind, const struct cg_code_r
 CG_ALWAYS_INLINE void one_code(enum cg_code_kind kind, const struct cg_code_run *run, size_t i, float *code,
                                float *square)
 {
-    uint8_t eight[EIGHT] = {0};
+    uint8_t eight[EIGHT * sizeof(int32_t)] = {0};
     struct cg_code_run one = *run;
+    size_t bits = (size_t)bits_of(kind), at = i * bits / 8, shift = i * bits % 8;
     one.bytes = eight;
-    if (!has_nibbles(kind))
-        eight[0] = run->bytes[i];
-    else /* the second of a byte takes the place of the first */
-        eight[0] = i % 2 == 0                   ? run->bytes[i / 2]
-                   : kind == CG_CODE_TABLE_HIGH ? (uint8_t)(run->bytes[i / 2] << 4)
-                                                : run->bytes[i / 2] >> 4;
+    if (kind == CG_CODE_WORDS)
+        memcpy(eight, run->bytes + 4 * i, 4);
+    else if (kind == CG_CODE_TABLE_HIGH)
+        eight[0] = (uint8_t)(run->bytes[at] << shift);
+    else
+        eight[0] = (uint8_t)((run->bytes[at] | (shift + bits > 8 ? run->bytes[at + 1] : 0) << 8) >> shift);
     eight_floats codes, squares = {0};
     eight_codes(kind, &one, 0, &codes, &squares);
     *code = codes[0];
@@ -284,7 +276,7 @@ CG_CLONES void cg_code_bounds(float least, float most, const struct cg_code_bloc
     }
 }
 
-/* Block after block: eight codes at a time as far as they go, where nibbles from whole bytes on. */
+/* Block after block: eight codes at a time as far as they go, from whole bytes on. */
 CG_ALWAYS_INLINE double take(enum cg_code_kind kind, const struct cg_code_run *run,
                              const struct cg_code_blocks *blocks, size_t n, float *restrict values)
 {
@@ -297,7 +289,7 @@ CG_ALWAYS_INLINE double take(enum cg_code_kind kind, const struct cg_code_run *r
         size_t stop = end < n ? end : n;
         if (!is_f8(kind) && !is_table(kind))
             sum += isfinite(scale) ? (double)(stop - i) * ((double)scale * (double)scale) : 0;
-        size_t eights = has_nibbles(kind) && i % 2 != 0 ? 0 : (stop - i) / EIGHT;
+        size_t eights = i % codes_together(kind) != 0 ? 0 : (stop - i) / EIGHT;
         CG_UNROLL(4)
         for (size_t k = 0; k < eights; k++, i += EIGHT) {
             eight_floats code, squares;
@@ -326,10 +318,12 @@ CG_ALWAYS_INLINE double take(enum cg_code_kind kind, const struct cg_code_run *r
         return take(kind, run, blocks, n, values);                                                           \
     }
 
+TAKER(take_twos, CG_CODE_TWOS)
+TAKER(take_threes, CG_CODE_THREES)
 TAKER(take_nibbles, CG_CODE_NIBBLES)
+TAKER(take_words, CG_CODE_WORDS)
 TAKER(take_octets, CG_CODE_OCTETS)
 TAKER(take_integers, CG_CODE_INTEGERS)
-TAKER(take_halves, CG_CODE_HALVES)
 TAKER(take_table_low, CG_CODE_TABLE_LOW)
 TAKER(take_table_high, CG_CODE_TABLE_HIGH)
 TAKER(take_e4m3, CG_CODE_F8_E4M3)
@@ -489,17 +483,24 @@ double cg_take_codes(const struct cg_code_run *run, const struct cg_code_blocks 
 {
     static double (*const takers[CG_CODE_KINDS])(const struct cg_code_run *, const struct cg_code_blocks *,
                                                  size_t, float *restrict) = {
-        [CG_CODE_NIBBLES] = take_nibbles,      [CG_CODE_OCTETS] = take_octets,
-        [CG_CODE_INTEGERS] = take_integers,    [CG_CODE_HALVES] = take_halves,
-        [CG_CODE_TABLE_LOW] = take_table_low,  [CG_CODE_TABLE_HIGH] = take_table_high,
-        [CG_CODE_F8_E4M3] = take_e4m3,         [CG_CODE_F8_E5M2] = take_e5m2,
-        [CG_CODE_F8_E4M3FNUZ] = take_e4m3fnuz, [CG_CODE_F8_E5M2FNUZ] = take_e5m2fnuz,
+        [CG_CODE_TWOS] = take_twos,
+        [CG_CODE_THREES] = take_threes,
+        [CG_CODE_NIBBLES] = take_nibbles,
+        [CG_CODE_WORDS] = take_words,
+        [CG_CODE_OCTETS] = take_octets,
+        [CG_CODE_INTEGERS] = take_integers,
+        [CG_CODE_TABLE_LOW] = take_table_low,
+        [CG_CODE_TABLE_HIGH] = take_table_high,
+        [CG_CODE_F8_E4M3] = take_e4m3,
+        [CG_CODE_F8_E5M2] = take_e5m2,
+        [CG_CODE_F8_E4M3FNUZ] = take_e4m3fnuz,
+        [CG_CODE_F8_E5M2FNUZ] = take_e5m2fnuz,
     };
+    double sum;
+    if (cg_permute_take(run, blocks, n, values, &sum) || cg_float8_take(run, blocks, n, values, &sum))
+        return sum;
     if (cg_nibbles_fit(run, blocks, n))
         return cg_nibbles_take(run, blocks, n, values);
-    double sum;
-    if (cg_float8_take(run, blocks, n, values, &sum))
-        return sum;
     sum = takers[run->kind](run, blocks, n, values);
     return is_table(run->kind) ? sum_steps(run, blocks, n) : sum;
 }

@@ -15,10 +15,13 @@ extern const uint8_t cg_awq_nibble[8];
 
 /* How the codes of a run lie, and what they stand for. */
 enum cg_code_kind {
-    CG_CODE_NIBBLES,    /* two a byte, the low one first, less `offset` */
+    CG_CODE_TWOS,       /* of two bits each, from the lowest up, less `offset` */
+    CG_CODE_THREES,     /* of three */
+    CG_CODE_NIBBLES,    /* of four */
+    CG_CODE_WORDS,      /* of each word of 32 bits the nibble at bit `shift`, less `offset` */
+    CG_CODE_HALVES,     /* that nibble of words that cg_words_split has split, at bit 0 or 4 of bytes */
     CG_CODE_OCTETS,     /* bytes, less `offset` */
     CG_CODE_INTEGERS,   /* signed bytes */
-    CG_CODE_HALVES,     /* of each byte the nibble at bit `shift`, 0 or 4, less `offset` */
     CG_CODE_TABLE_LOW,  /* two a byte, the low one first: E2M1, by its table, with steps of one digit */
     CG_CODE_TABLE_HIGH, /* the high one first: places of any table, with steps of all digits */
     CG_CODE_F8_E4M3,
@@ -78,9 +81,6 @@ void cg_code_bounds(float least, float most, const struct cg_code_blocks *blocks
  * is left of blocks that 16 do not divide. */
 double cg_take_codes(const struct cg_code_run *run, const struct cg_code_blocks *blocks, size_t n,
                      float *values);
-
-/* The bytes of n words, those in the same place of each side by side: planes[4][pitch]. */
-void cg_split_words(const uint8_t *words, size_t n, uint8_t *planes, size_t pitch);
 
 /* Zero points of `bits` each, from number `first` on, `add` added within their bits; or AWQ's: whole words.
  */

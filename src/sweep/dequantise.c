@@ -1,5 +1,6 @@
 #include "cognate/mem.h"
 #include "cognate/text.h"
+#include "nibbles.h"
 #include "shuffled.h"
 #include "spread.h"
 #include <assert.h>
@@ -243,14 +244,23 @@ static int64_t split_pitch(const struct cg_dequantiser *d)
     return d->columns + 64;
 }
 
-/* The eight rows of AWQ's words that a row lies in. */
-static void split_band(struct cg_dequantiser *d, int64_t row)
+/* A run of AWQ's: eight rows are a row of words, which are read once where they are split. */
+static void find_words(struct cg_dequantiser *d, int64_t row, int64_t column, size_t n,
+                       struct cg_code_run *run)
 {
     int64_t first = row - row % 8;
+    const uint8_t *words = d->codes + (first * d->columns - d->codes_first) / 2;
+    int nibble = cg_awq_nibble[row % 8];
+    run->bytes = words + 4 * column;
+    run->shift = 4 * nibble;
+    if (!d->splits || (column | (int64_t)n) % 32 != 0)
+        return;
     if (d->split_at != first)
-        cg_split_words(d->codes + (first * d->columns - d->codes_first) / 2, (size_t)d->columns, d->split,
-                       (size_t)split_pitch(d));
+        cg_words_split(words, (size_t)d->columns, d->split, (size_t)split_pitch(d));
     d->split_at = first;
+    run->kind = CG_CODE_HALVES;
+    run->bytes = d->split + nibble / 2 * split_pitch(d) + column;
+    run->shift = nibble % 2 * 4;
 }
 
 struct cg_code_run cg_codes_of(struct cg_dequantiser *d, int64_t row, int64_t column, size_t n,
@@ -261,14 +271,11 @@ struct cg_code_run cg_codes_of(struct cg_dequantiser *d, int64_t row, int64_t co
         .kind = d->code_kind, .offset = how->offset, .table = d->table, .steps = &d->steps};
     size_t at = (size_t)(row * d->columns + column - d->codes_first), bit = at * (size_t)how->bits;
     run.bytes = d->codes + bit / 8;
-    if (run.kind == CG_CODE_HALVES) {
-        int nibble = cg_awq_nibble[row % 8];
-        split_band(d, row);
-        run.bytes = d->split + nibble / 2 * split_pitch(d) + column;
-        run.shift = nibble % 2 * 4;
-    } else if ((how->codes == CG_CODES_BITS && how->bits != 4 && how->bits != 8) || bit % 8 != 0) {
+    if (run.kind == CG_CODE_WORDS) {
+        find_words(d, row, column, n, &run);
+    } else if ((how->codes == CG_CODES_BITS && how->bits > 4 && how->bits < 8) || bit % 8 != 0) {
         cg_spread_bits(d->codes, bit, how->bits, n, code);
-        run.kind = how->bits <= 4 ? CG_CODE_HALVES : CG_CODE_OCTETS;
+        run.kind = CG_CODE_OCTETS;
         run.bytes = code;
     }
     return run;
@@ -398,9 +405,12 @@ static enum cg_code_kind kind_of(const struct cg_quantised *how)
 {
     switch (how->codes) {
     case CG_CODES_BITS:
-        return how->bits == 4 ? CG_CODE_NIBBLES : CG_CODE_OCTETS;
+        return how->bits == 2   ? CG_CODE_TWOS
+               : how->bits == 3 ? CG_CODE_THREES
+               : how->bits == 4 ? CG_CODE_NIBBLES
+                                : CG_CODE_OCTETS;
     case CG_CODES_AWQ:
-        return CG_CODE_HALVES;
+        return CG_CODE_WORDS;
     case CG_CODES_E2M1:
         return CG_CODE_TABLE_LOW;
     case CG_CODES_TABLE:
@@ -538,7 +548,8 @@ static int begin_tile(struct cg_dequantiser *d, struct cg_err *err)
 /* Room for the bytes of AWQ's words, eight rows at a time. */
 static int begin_split(struct cg_dequantiser *d, struct cg_err *err)
 {
-    size_t n = d->how->codes == CG_CODES_AWQ ? 4 * (size_t)split_pitch(d) : 0;
+    d->splits = d->how->codes == CG_CODES_AWQ && cg_words_split_fit(d->columns, d->how->block_columns);
+    size_t n = d->splits ? 4 * (size_t)split_pitch(d) : 0;
     return cg_grow((void **)&d->split, &d->split_capacity, n, 1, err);
 }
 

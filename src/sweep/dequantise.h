@@ -22,6 +22,7 @@ struct cg_dequantiser {
     uint8_t
         *split; /* [4][columns and some] AWQ's words of eight rows, byte by byte: two rows' codes in each */
     size_t split_capacity;
+    bool splits;      /* runs are taken from there where they can */
     int64_t split_at; /* the first of those rows; -1: none yet */
     bool whole_zeros; /* zero points are small whole numbers */
     float least_code, most_code;

@@ -45,10 +45,26 @@ TARGET CG_ALWAYS_INLINE void join(__m256i a, __m256i b, __m256i c, __m256i d, __
     }
 }
 
+/* 32 codes of two bits, laid out as places_of does: of each byte four copies, in which one code each is kept
+ * and found where it lies in its nibble. */
+TARGET CG_ALWAYS_INLINE __m256i twos_of(const uint8_t *bytes)
+{
+    static const uint8_t number_at[16] = {0, 1, 2, 3, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0};
+    const __m256i spread = _mm256_setr_epi8(0, 0, 0, 0, 2, 2, 2, 2, 4, 4, 4, 4, 6, 6, 6, 6, /* upper */
+                                            1, 1, 1, 1, 3, 3, 3, 3, 5, 5, 5, 5, 7, 7, 7, 7);
+    int64_t eight;
+    memcpy(&eight, bytes, sizeof eight);
+    __m256i copies = _mm256_shuffle_epi8(_mm256_set1_epi64x(eight), spread);
+    __m256i kept = _mm256_and_si256(copies, _mm256_set1_epi32((int)0xC0300C03));
+    __m256i either = _mm256_or_si256(kept, _mm256_srli_epi16(kept, 4));
+    return _mm256_shuffle_epi8(plane_at(number_at), _mm256_and_si256(either, _mm256_set1_epi8(15)));
+}
+
 /* A byte looked up is 0 where the place has its highest bit: in all dictionaries but that of its block. What
  * a code is moved to becomes the last byte of a float of 2^23. */
 TARGET CG_ALWAYS_INLINE void take(const struct cg_lookup *row, int dictionaries, const uint8_t *codes,
-                                  const uint8_t *places, size_t n, float *restrict values)
+                                  enum cg_code_kind kind, const uint8_t *places, size_t n,
+                                  float *restrict values)
 {
     const __m256i none = _mm256_setzero_si256(), last_places = _mm256_set1_epi8(0x70),
                   move = _mm256_set1_epi8(MOVE);
@@ -64,7 +80,10 @@ TARGET CG_ALWAYS_INLINE void take(const struct cg_lookup *row, int dictionaries,
                 byte[k] =
                     _mm256_or_si256(byte[k], _mm256_shuffle_epi8(plane_at(row->byte[k] + ENTRIES * t), own));
         }
-        __m256i code = _mm256_add_epi8(places_of(codes, LOW_FIRST, i), _mm256_and_si256(byte[0], move));
+        __m256i code = kind == CG_CODE_TWOS
+                           ? twos_of(codes + i / 4)
+                           : places_of(codes, kind == CG_CODE_NIBBLES ? LOW_FIRST : ALONE, i);
+        code = _mm256_add_epi8(code, _mm256_and_si256(byte[0], move));
         join(code, none, none, _mm256_set1_epi8(0x4B), moved);
         join(none, _mm256_andnot_si256(move, byte[0]), byte[1], byte[2], scale);
         for (int k = 0; k < 4; k++)
@@ -73,10 +92,15 @@ TARGET CG_ALWAYS_INLINE void take(const struct cg_lookup *row, int dictionaries,
 }
 
 #define TAKER(dictionaries)                                                                                  \
-    TARGET static void take_##dictionaries(const struct cg_lookup *row, const uint8_t *codes,                \
+    TARGET static void take_##dictionaries(const struct cg_lookup *row, const struct cg_code_run *run,       \
                                            const uint8_t *places, size_t n, float *values)                   \
     {                                                                                                        \
-        take(row, dictionaries, codes, places, n, values);                                                   \
+        if (run->kind == CG_CODE_TWOS)                                                                       \
+            take(row, dictionaries, run->bytes, CG_CODE_TWOS, places, n, values);                            \
+        else if (run->kind == CG_CODE_NIBBLES)                                                               \
+            take(row, dictionaries, run->bytes, CG_CODE_NIBBLES, places, n, values);                         \
+        else                                                                                                 \
+            take(row, dictionaries, run->bytes, CG_CODE_OCTETS, places, n, values);                          \
     }
 
 TAKER(1)
@@ -84,12 +108,13 @@ TAKER(2)
 TAKER(3)
 TAKER(4)
 
-void cg_lookup_take(const struct cg_lookup *row, size_t blocks, const uint8_t *codes, const uint8_t *places,
-                    size_t n, float *values)
+void cg_lookup_take(const struct cg_lookup *row, size_t blocks, const struct cg_code_run *run,
+                    const uint8_t *places, size_t n, float *values)
 {
-    static void (*const takers[])(const struct cg_lookup *, const uint8_t *, const uint8_t *, size_t,
-                                  float *) = {take_1, take_2, take_3, take_4};
-    takers[(blocks - 1) / ENTRIES](row, codes, places, n, values);
+    static void (*const takers[])(const struct cg_lookup *, const struct cg_code_run *, const uint8_t *,
+                                  size_t, float *) = {take_1, take_2, take_3, take_4};
+    assert(run->kind == CG_CODE_TWOS || run->kind == CG_CODE_NIBBLES || run->kind == CG_CODE_OCTETS);
+    takers[(blocks - 1) / ENTRIES](row, run, places, n, values);
 }
 
 #else
@@ -109,12 +134,12 @@ void cg_lookup_places(const int32_t *block, size_t columns, uint8_t *places)
     assert(!"nothing fits");
 }
 
-void cg_lookup_take(const struct cg_lookup *row, size_t blocks, const uint8_t *codes, const uint8_t *places,
-                    size_t n, float *values)
+void cg_lookup_take(const struct cg_lookup *row, size_t blocks, const struct cg_code_run *run,
+                    const uint8_t *places, size_t n, float *values)
 {
     (void)row;
     (void)blocks;
-    (void)codes;
+    (void)run;
     (void)places;
     (void)n;
     (void)values;

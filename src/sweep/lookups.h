@@ -1,13 +1,11 @@
-/* Codes of four bits whose columns belong to blocks in no order, by AVX2: what a row needs of a block is
- * looked up byte by byte, as if in a dictionary of 16 words, in as many dictionaries as there are blocks.
+/* Codes of two to four bits whose columns belong to blocks in no order, by AVX2: what a row needs of a block
+ * is looked up byte by byte, as if in a dictionary of 16 words, in as many dictionaries as there are blocks.
  * Pure, local.
  */
 #ifndef COGNATE_SWEEP_LOOKUPS_H
 #define COGNATE_SWEEP_LOOKUPS_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "codes.h"
 
 enum { CG_LOOKUP_BLOCKS = 64, CG_LOOKUP_COLUMNS = 32 };
 
@@ -29,8 +27,9 @@ void cg_lookup_places(const int32_t *block, size_t columns, uint8_t *places);
 /* Of a row's blocks. Zero points and offset are whole numbers, 0 to 16 together. */
 void cg_lookup_fill(const float *scale, const float *zero, int offset, size_t blocks, struct cg_lookup *row);
 
-/* (code - zero) * scale, in float, of n codes, two a byte, the low one first. */
-void cg_lookup_take(const struct cg_lookup *row, size_t blocks, const uint8_t *codes, const uint8_t *places,
-                    size_t n, float *values);
+/* (code - zero) * scale, in float, of the n codes of a run: of two bits, of four, or bytes of less than that.
+ */
+void cg_lookup_take(const struct cg_lookup *row, size_t blocks, const struct cg_code_run *run,
+                    const uint8_t *places, size_t n, float *values);
 
 #endif

@@ -24,13 +24,12 @@ enum { SHORT = MANY / 2 }; /* blocks that go two at a time */
 
 bool cg_nibbles_fit(const struct cg_code_run *run, const struct cg_code_blocks *blocks, size_t n)
 {
-    bool paired =
-        run->kind == CG_CODE_NIBBLES || run->kind == CG_CODE_TABLE_LOW || run->kind == CG_CODE_TABLE_HIGH;
+    bool four_bits = run->kind == CG_CODE_NIBBLES || run->kind == CG_CODE_HALVES ||
+                     run->kind == CG_CODE_TABLE_LOW || run->kind == CG_CODE_TABLE_HIGH;
     bool whole = (blocks->length | blocks->skip | n) % MANY == 0;
     if (run->kind == CG_CODE_TABLE_LOW && blocks->length == SHORT)
         whole = (blocks->skip | n % MANY) == 0;
-    return (paired || (run->kind == CG_CODE_HALVES && blocks->whole)) && whole &&
-           __builtin_cpu_supports("avx2");
+    return four_bits && whole && __builtin_cpu_supports("avx2");
 }
 
 /* A table of 16 floats as the tables of their four bytes, the lowest first, in both halves of a vector: bytes
@@ -166,17 +165,28 @@ TARGET static double take_short(const struct cg_code_run *run, const struct cg_c
 
 TAKER(take_numbers, LOW_FIRST, NUMBER)
 TAKER(take_whole_numbers, LOW_FIRST, WHOLE_NUMBER)
-TAKER(take_low_halves, LOW_ALONE, WHOLE_NUMBER)
-TAKER(take_high_halves, HIGH_ALONE, WHOLE_NUMBER)
+TAKER(take_low_halves, LOW_HALVES, NUMBER)
+TAKER(take_high_halves, HIGH_HALVES, NUMBER)
+TAKER(take_whole_low_halves, LOW_HALVES, WHOLE_NUMBER)
+TAKER(take_whole_high_halves, HIGH_HALVES, WHOLE_NUMBER)
 TAKER(take_low, LOW_FIRST, PLACE_OF_ONE_DIGIT)
 TAKER(take_high, HIGH_FIRST, PLACE)
+
+static double take_halves(const struct cg_code_run *run, const struct cg_code_blocks *blocks, size_t n,
+                          float *values)
+{
+    if (run->shift == 0)
+        return blocks->whole ? take_whole_low_halves(run, blocks, n, values)
+                             : take_low_halves(run, blocks, n, values);
+    return blocks->whole ? take_whole_high_halves(run, blocks, n, values)
+                         : take_high_halves(run, blocks, n, values);
+}
 
 double cg_nibbles_take(const struct cg_code_run *run, const struct cg_code_blocks *blocks, size_t n,
                        float *values)
 {
     if (run->kind == CG_CODE_HALVES)
-        return run->shift == 0 ? take_low_halves(run, blocks, n, values)
-                               : take_high_halves(run, blocks, n, values);
+        return take_halves(run, blocks, n, values);
     if (run->kind == CG_CODE_NIBBLES)
         return blocks->whole ? take_whole_numbers(run, blocks, n, values)
                              : take_numbers(run, blocks, n, values);
@@ -186,7 +196,52 @@ double cg_nibbles_take(const struct cg_code_run *run, const struct cg_code_block
                                           : take_high(run, blocks, n, values);
 }
 
+bool cg_words_split_fit(int64_t columns, int64_t block)
+{
+    return (columns | block) % MANY == 0 && __builtin_cpu_supports("avx2");
+}
+
+/* Of four words that lie together the bytes in the same place side by side, then those of all 32. */
+TARGET void cg_words_split(const uint8_t *words, size_t n, uint8_t *planes, size_t pitch)
+{
+    const __m256i by_byte =
+        _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15));
+    for (size_t i = 0; i < n; i += MANY) {
+        __m256i four[4], plane[4];
+        for (size_t k = 0; k < 4; k++) {
+            const void *from = words + 4 * i + MANY * k;
+            four[k] = _mm256_shuffle_epi8(_mm256_loadu_si256((const __m256i *)from), by_byte);
+        }
+        for (int half = 0; half < 2; half++) {
+            __m256i a =
+                half == 0 ? _mm256_unpacklo_epi32(four[0], four[1]) : _mm256_unpackhi_epi32(four[0], four[1]);
+            __m256i b =
+                half == 0 ? _mm256_unpacklo_epi32(four[2], four[3]) : _mm256_unpackhi_epi32(four[2], four[3]);
+            plane[2 * half] = _mm256_unpacklo_epi64(a, b);
+            plane[2 * half + 1] = _mm256_unpackhi_epi64(a, b);
+        }
+        for (size_t k = 0; k < 4; k++)
+            _mm256_storeu_si256((__m256i *)(void *)(planes + k * pitch + i), plane[k]);
+    }
+}
+
 #else
+
+bool cg_words_split_fit(int64_t columns, int64_t block)
+{
+    (void)columns;
+    (void)block;
+    return false;
+}
+
+void cg_words_split(const uint8_t *words, size_t n, uint8_t *planes, size_t pitch)
+{
+    (void)words;
+    (void)n;
+    (void)planes;
+    (void)pitch;
+    assert(!"nothing fits");
+}
 
 bool cg_nibbles_fit(const struct cg_code_run *run, const struct cg_code_blocks *blocks, size_t n)
 {

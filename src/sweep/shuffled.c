@@ -1,5 +1,6 @@
 #include "shuffled.h"
 #include "cognate/mem.h"
+#include "spread.h"
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
@@ -94,6 +95,19 @@ static double take_alone(struct cg_dequantiser *d, int64_t row, int64_t column, 
     return 0;
 }
 
+/* Codes of three bits as bytes first. */
+static void look_up(struct cg_dequantiser *d, int64_t row, int64_t column, size_t n, float *values)
+{
+    uint8_t bytes[CG_MOST_CODES];
+    struct cg_code_run run = cg_codes_of(d, row, column, n, bytes);
+    if (run.kind == CG_CODE_THREES) {
+        cg_spread_bits(run.bytes, 0, 3, n, bytes);
+        run.kind = CG_CODE_OCTETS;
+        run.bytes = bytes;
+    }
+    cg_lookup_take(&d->lookup, (size_t)d->column_blocks, &run, d->places + column, n, values);
+}
+
 double cg_dequantise_shuffled(struct cg_dequantiser *d, int64_t row, int64_t column, size_t n, float *room,
                               const float **values)
 {
@@ -102,9 +116,7 @@ double cg_dequantise_shuffled(struct cg_dequantiser *d, int64_t row, int64_t col
     const float *held = in_band ? d->band + (row - d->band_at) * d->band_pitch + column : NULL;
     load_row(d, row);
     if (d->looks_up && (column | (int64_t)n) % CG_LOOKUP_COLUMNS == 0)
-        cg_lookup_take(&d->lookup, (size_t)d->column_blocks,
-                       d->codes + (row * d->columns + column - d->codes_first) / 2, d->places + column, n,
-                       room);
+        look_up(d, row, column, n, room);
     else if (!in_band)
         sum = take_alone(d, row, column, n, room);
     else if (values)
@@ -120,12 +132,14 @@ double cg_dequantise_shuffled(struct cg_dequantiser *d, int64_t row, int64_t col
     return sum / 12;
 }
 
-/* Whether scales are looked up byte by byte: floats of 16 bits beside zero points of four, or none. */
+/* Whether scales are looked up byte by byte: floats of 16 bits beside zero points of four at most, or none.
+ */
 static int begin_lookups(struct cg_dequantiser *d, struct cg_err *err)
 {
     const struct cg_quantised *how = d->how;
     enum cg_dtype scales = d->kind[CG_SIDE_SCALE]->dtype;
-    d->looks_up = how->codes == CG_CODES_BITS && how->bits == 4 && (scales == CG_F16 || scales == CG_BF16) &&
+    d->looks_up = how->codes == CG_CODES_BITS && how->bits >= 2 && how->bits <= 4 &&
+                  (scales == CG_F16 || scales == CG_BF16) &&
                   (!d->kind[CG_SIDE_ZERO] || how->zeros != CG_ZEROS_NUMBERS) &&
                   cg_lookup_fits(d->columns, d->column_blocks);
     if (!d->looks_up)

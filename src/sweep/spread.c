@@ -73,16 +73,17 @@ TARGET CG_ALWAYS_INLINE __m256i sixteen(const struct windows *windows, const uin
     return _mm256_srl_epi16(_mm256_mullo_epi16(both, windows->factors), down);
 }
 
-/* As many as can be read 16 bytes at a time, a multiple of MANY. */
+/* As many as there are, a multiple of MANY. Those behind which no 16 bytes can be read are copied first. */
 TARGET static size_t take_many(const uint8_t *bytes, int bits, size_t n, uint8_t *code)
 {
     const struct windows windows = windows_of(bits);
     const __m128i down = _mm_cvtsi32_si128(16 - bits);
-    size_t size = n * (size_t)bits / 8, step = MANY / 8 * (size_t)bits, last = step - (size_t)bits + WIDTH,
-           i = 0;
-    for (size_t at = 0; at + last <= size; at += step, i += MANY) {
-        __m256i first = sixteen(&windows, bytes + at, bits, down);
-        __m256i second = sixteen(&windows, bytes + at + 2 * bits, bits, down);
+    size_t step = MANY / 8 * (size_t)bits, size = n / MANY * step, last = step - (size_t)bits + WIDTH, i = 0;
+    uint8_t rest[MANY + WIDTH] = {0};
+    for (size_t at = 0; at < size; at += step, i += MANY) {
+        const uint8_t *from = at + last <= size ? bytes + at : memcpy(rest, bytes + at, step);
+        __m256i first = sixteen(&windows, from, bits, down);
+        __m256i second = sixteen(&windows, from + 2 * bits, bits, down);
         __m256i all = _mm256_permute4x64_epi64(_mm256_packus_epi16(first, second), 0xD8);
         _mm256_storeu_si256((__m256i *)(void *)(code + i), all);
     }
