@@ -1,6 +1,7 @@
 #include "block.h"
 #include "cognate/mem.h"
 #include "mix.h"
+#include "pair_512.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -132,14 +133,21 @@ static void set_aside_nonfinite(struct cg_block *block, int m)
     member->moments.maximum = some ? high : NAN;
 }
 
+/* The sums of both members, and of their products. */
+static double measure_two(struct cg_block *block, struct cg_block_moments out[2])
+{
+    const float *a = block->member[0].values.single, *b = block->member[1].values.single;
+    double product;
+    return cg_pair_512(a, b, block->n, out, &product) ? product : cg_single_pair(a, b, block->n, out);
+}
+
 void cg_block_measure(struct cg_block *block, size_t n)
 {
     struct cg_block_moments pair[2];
     bool paired = block->single && block->members == 2, odd = false;
     block->n = n;
     if (paired)
-        block->products[0] =
-            cg_single_pair(block->member[0].values.single, block->member[1].values.single, n, pair);
+        block->products[0] = measure_two(block, pair);
     for (int m = 0; m < block->members; m++) {
         struct cg_block_member *member = &block->member[m];
         member->nonfinite = 0;

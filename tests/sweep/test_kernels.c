@@ -2,6 +2,7 @@
  * against it: the same bits. */
 #include "noise.h"
 #include "sweep/kernels.h"
+#include "sweep/pair_512.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -144,11 +145,22 @@ struct copy {
     uint64_t (*hash)(struct cg_values x, uint64_t first, size_t n);
 };
 
+/* Where the processor has the instructions. */
+static double pair_by_512(const float *a, const float *b, size_t n, struct cg_block_moments *out)
+{
+    double product;
+    return cg_pair_512(a, b, n, out, &product) ? product : cg_single_pair(a, b, n, out);
+}
+
 static const struct copy copies[] = {
     {"library", cg_block_moments, cg_block_product, cg_block_difference, cg_block_signed_add,
      cg_single_moments, cg_single_extremes, cg_single_product, cg_single_pair, cg_single_difference,
      cg_single_signed_add, cg_single_signed_add_single, cg_single_join, cg_block_weighted_squares,
      cg_single_weighted_squares, cg_single_spread, cg_block_hash},
+    {"512", cg_block_moments, cg_block_product, cg_block_difference, cg_block_signed_add, cg_single_moments,
+     cg_single_extremes, cg_single_product, pair_by_512, cg_single_difference, cg_single_signed_add,
+     cg_single_signed_add_single, cg_single_join, cg_block_weighted_squares, cg_single_weighted_squares,
+     cg_single_spread, cg_block_hash},
     {"plain", plain_moments, plain_product, plain_difference, plain_signed_add, plain_single_moments,
      plain_single_extremes, plain_single_product, plain_single_pair, plain_single_difference,
      plain_single_signed_add, plain_singles_signed_add, plain_single_join, plain_weighted,
@@ -161,7 +173,7 @@ static const struct copy copies[] = {
 
 static size_t count_copies(void)
 {
-    return HAVE_WIDE ? 3 : 2;
+    return HAVE_WIDE ? 4 : 3;
 }
 
 /* Lanes `first`, `first + step`, ...: the even ones before the odd ones. */
