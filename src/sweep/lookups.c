@@ -1,10 +1,13 @@
 #include "lookups.h"
 #include "cognate/clones.h"
 #include "nibbles_avx2.h"
+#include "places_512.h"
+#include "spread.h"
 #include <assert.h>
 #include <string.h>
 
-enum { ENTRIES = 16, ABOVE = 16, MOVE = 31 };
+/* MOST_BY_BYTES: blocks, in four dictionaries. */
+enum { ENTRIES = 16, MOST_BY_BYTES = 64, ENTRIES_512 = 32, ABOVE = 16, MOVE = 31 };
 
 CG_CLONES void cg_lookup_fill(const float *restrict scale, const float *restrict zero, int offset,
                               size_t blocks, struct cg_lookup *restrict row)
@@ -12,7 +15,9 @@ CG_CLONES void cg_lookup_fill(const float *restrict scale, const float *restrict
     uint32_t bits[CG_LOOKUP_BLOCKS];
     memcpy(bits, scale, blocks * sizeof *bits);
     for (size_t b = 0; b < blocks; b++) {
-        row->byte[0][b] = (uint8_t)(bits[b] >> 8 | (uint32_t)(ABOVE - offset - (int)zero[b]));
+        uint32_t moved = (uint32_t)(ABOVE - offset - (int)zero[b]);
+        row->word[b] = bits[b] | moved;
+        row->byte[0][b] = (uint8_t)(bits[b] >> 8 | moved);
         row->byte[1][b] = (uint8_t)(bits[b] >> 16);
         row->byte[2][b] = (uint8_t)(bits[b] >> 24);
     }
@@ -22,7 +27,8 @@ CG_CLONES void cg_lookup_fill(const float *restrict scale, const float *restrict
 
 bool cg_lookup_fits(int64_t columns, int64_t blocks)
 {
-    return columns % CG_LOOKUP_COLUMNS == 0 && blocks <= CG_LOOKUP_BLOCKS && __builtin_cpu_supports("avx2");
+    int64_t most = HAS_512 ? CG_LOOKUP_BLOCKS : __builtin_cpu_supports("avx2") ? MOST_BY_BYTES : 0;
+    return columns % CG_LOOKUP_COLUMNS == 0 && blocks <= most;
 }
 
 /* As places_of lays codes out: by fours, to the lower half of a vector and to the upper in turn. */
@@ -91,16 +97,56 @@ TARGET CG_ALWAYS_INLINE void take(const struct cg_lookup *row, int dictionaries,
     }
 }
 
+/* Sixteen words of as many blocks; each pair of vectors is a dictionary. */
+TARGET_512 CG_ALWAYS_INLINE __m512i look_up(const __m512i *table, int dictionaries, __m512i place)
+{
+    __m512i found[4];
+    for (int t = 0; t < dictionaries; t++)
+        found[t] = _mm512_permutex2var_epi32(table[2 * t], place, table[2 * t + 1]);
+    for (int width = 1, bit = ENTRIES_512; width < dictionaries; width *= 2, bit *= 2) {
+        __mmask16 upper = _mm512_test_epi32_mask(place, _mm512_set1_epi32(bit));
+        for (int t = 0; t < dictionaries; t += 2 * width)
+            found[t] = _mm512_mask_mov_epi32(found[t], upper, found[t + width]);
+    }
+    return found[0];
+}
+
+TARGET_512 CG_ALWAYS_INLINE void take_512(const struct cg_lookup *row, int dictionaries, const uint8_t *codes,
+                                          int bits, const uint8_t *places, size_t n, float *restrict values)
+{
+    const __m512i move = _mm512_set1_epi32(MOVE), above = _mm512_set1_epi32(ABOVE),
+                  code_bits = _mm512_set1_epi32((1 << bits) - 1);
+    __m512i table[8];
+    for (int t = 0; t < 2 * dictionaries; t++)
+        table[t] = _mm512_loadu_si512(row->word + SIXTEEN * t);
+    for (size_t i = 0; i < n; i += MANY) {
+        __m512i place[2];
+        bytes_in_order(places + i, place);
+        for (size_t k = 0; k < 2; k++) {
+            __m512i both = look_up(table, dictionaries, place[k]);
+            __m512i code = sixteen_places(codes + (i / SIXTEEN + k) * 2 * (size_t)bits, bits);
+            code = _mm512_add_epi32(_mm512_and_si512(code, code_bits), _mm512_and_si512(both, move));
+            __m512 number = _mm512_cvtepi32_ps(_mm512_sub_epi32(code, above));
+            __m512 scale = _mm512_castsi512_ps(_mm512_andnot_si512(move, both));
+            _mm512_storeu_ps(values + i + SIXTEEN * k, _mm512_mul_ps(number, scale));
+        }
+    }
+}
+
+/* Codes of three bits as bytes first. */
 #define TAKER(dictionaries)                                                                                  \
     TARGET static void take_##dictionaries(const struct cg_lookup *row, const struct cg_code_run *run,       \
                                            const uint8_t *places, size_t n, float *values)                   \
     {                                                                                                        \
+        uint8_t spread[CG_MOST_CODES];                                                                       \
+        if (run->kind == CG_CODE_THREES)                                                                     \
+            cg_spread_bits(run->bytes, 0, 3, n, spread);                                                     \
         if (run->kind == CG_CODE_TWOS)                                                                       \
             take(row, dictionaries, run->bytes, CG_CODE_TWOS, places, n, values);                            \
-        else if (run->kind == CG_CODE_NIBBLES)                                                               \
-            take(row, dictionaries, run->bytes, CG_CODE_NIBBLES, places, n, values);                         \
+        else if (run->kind == CG_CODE_THREES)                                                                \
+            take(row, dictionaries, spread, CG_CODE_OCTETS, places, n, values);                              \
         else                                                                                                 \
-            take(row, dictionaries, run->bytes, CG_CODE_OCTETS, places, n, values);                          \
+            take(row, dictionaries, run->bytes, CG_CODE_NIBBLES, places, n, values);                         \
     }
 
 TAKER(1)
@@ -108,13 +154,33 @@ TAKER(2)
 TAKER(3)
 TAKER(4)
 
+#define TAKER_512(dictionaries)                                                                              \
+    TARGET_512 static void take_##dictionaries##_512(const struct cg_lookup *row,                            \
+                                                     const struct cg_code_run *run, const uint8_t *places,   \
+                                                     size_t n, float *values)                                \
+    {                                                                                                        \
+        if (run->kind == CG_CODE_TWOS)                                                                       \
+            take_512(row, dictionaries, run->bytes, 2, places, n, values);                                   \
+        else if (run->kind == CG_CODE_THREES)                                                                \
+            take_512(row, dictionaries, run->bytes, 3, places, n, values);                                   \
+        else                                                                                                 \
+            take_512(row, dictionaries, run->bytes, 4, places, n, values);                                   \
+    }
+
+TAKER_512(1)
+TAKER_512(2)
+TAKER_512(4)
+
 void cg_lookup_take(const struct cg_lookup *row, size_t blocks, const struct cg_code_run *run,
                     const uint8_t *places, size_t n, float *values)
 {
-    static void (*const takers[])(const struct cg_lookup *, const struct cg_code_run *, const uint8_t *,
-                                  size_t, float *) = {take_1, take_2, take_3, take_4};
-    assert(run->kind == CG_CODE_TWOS || run->kind == CG_CODE_NIBBLES || run->kind == CG_CODE_OCTETS);
-    takers[(blocks - 1) / ENTRIES](row, run, places, n, values);
+    typedef void (*taker)(const struct cg_lookup *, const struct cg_code_run *, const uint8_t *, size_t,
+                          float *);
+    static const taker by_bytes[] = {take_1, take_2, take_3, take_4},
+                       whole[] = {take_1_512, take_2_512, take_4_512, take_4_512};
+    assert(run->kind == CG_CODE_TWOS || run->kind == CG_CODE_THREES || run->kind == CG_CODE_NIBBLES);
+    taker take_run = HAS_512 ? whole[(blocks - 1) / ENTRIES_512] : by_bytes[(blocks - 1) / ENTRIES];
+    take_run(row, run, places, n, values);
 }
 
 #else

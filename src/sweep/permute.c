@@ -3,13 +3,11 @@
 
 #if defined(__x86_64__) && defined(__GNUC__)
 
-#include "cognate/clones.h"
-#include <immintrin.h>
+#include "places_512.h"
 
-#define TARGET     __attribute__((target("avx2")))
-#define TARGET_512 __attribute__((target("avx512f")))
+#define TARGET __attribute__((target("avx2")))
 
-enum { MANY = 32, EIGHT = 8, SIXTEEN = 16 }; /* codes at a time, and in a vector */
+enum { MANY = 32, EIGHT = 8 }; /* codes at a time, and in a vector */
 
 /* What all codes of a block stand for. */
 TARGET CG_ALWAYS_INLINE __m256 eight_values(const struct cg_code_run *run, float scale, float zero)
@@ -35,13 +33,6 @@ TARGET_512 CG_ALWAYS_INLINE __m512 sixteen_values(const struct cg_code_run *run,
 static inline double squares_of(float scale, size_t n)
 {
     return isfinite(scale) ? (double)n * ((double)scale * (double)scale) : 0;
-}
-
-CG_ALWAYS_INLINE int32_t word_at(const uint8_t *bytes)
-{
-    int32_t word;
-    __builtin_memcpy(&word, bytes, sizeof word);
-    return word;
 }
 
 /* Sixteen codes fill as many bytes as twice their bits. No byte beyond them is read: of three bits the second
@@ -81,39 +72,11 @@ TARGET CG_ALWAYS_INLINE double take(const struct cg_code_run *run, int bits,
     return sum;
 }
 
-/* The same word in all of eight places, and another in the others. */
-TARGET_512 CG_ALWAYS_INLINE __m512i two_words(const uint8_t *low, const uint8_t *high)
-{
-    __m512i first = _mm512_castsi256_si512(_mm256_set1_epi32(word_at(low)));
-    return _mm512_inserti64x4(first, _mm256_set1_epi32(word_at(high)), 1);
-}
-
-/* Sixteen codes that share bytes, each lowest in its place. */
-TARGET_512 CG_ALWAYS_INLINE __m512i places_of(const uint8_t *bytes, int bits)
-{
-    const __m512i twos = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
-    const __m512i threes = _mm512_setr_epi32(0, 3, 6, 9, 12, 15, 18, 21, 8, 11, 14, 17, 20, 23, 26, 29);
-    const __m512i fours = _mm512_setr_epi32(0, 4, 8, 12, 16, 20, 24, 28, 0, 4, 8, 12, 16, 20, 24, 28);
-    if (bits == 2)
-        return _mm512_srlv_epi32(_mm512_set1_epi32(word_at(bytes)), twos);
-    return _mm512_srlv_epi32(two_words(bytes, bytes + 2 * bits - 4), bits == 3 ? threes : fours);
-}
-
-/* The places of 32 halves. */
-TARGET_512 CG_ALWAYS_INLINE void places_of_halves(const uint8_t *bytes, int shift, __m512i places[2])
-{
-    const __m256i in_order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
-    const __m128i down = _mm_cvtsi32_si128(shift);
-    __m256i all = _mm256_loadu_si256((const __m256i *)(const void *)bytes);
-    all = _mm256_permutevar8x32_epi32(all, in_order);
-    places[0] = _mm512_srl_epi32(_mm512_cvtepu8_epi32(_mm256_castsi256_si128(all)), down);
-    places[1] = _mm512_srl_epi32(_mm512_cvtepu8_epi32(_mm256_extracti128_si256(all, 1)), down);
-}
-
 TARGET_512 CG_ALWAYS_INLINE double take_512(const struct cg_code_run *run, int bits, bool halves,
                                             const struct cg_code_blocks *blocks, size_t n,
                                             float *restrict values)
 {
+    const __m128i down = _mm_cvtsi32_si128(run->shift);
     double sum = 0;
     size_t i = 0, b = 0;
     for (size_t end = blocks->length - blocks->skip; i < n; end += blocks->length, b++) {
@@ -123,9 +86,10 @@ TARGET_512 CG_ALWAYS_INLINE double take_512(const struct cg_code_run *run, int b
         for (; i < stop; i += MANY) {
             __m512i places[2];
             if (halves)
-                places_of_halves(run->bytes + i, run->shift, places);
-            for (size_t k = 0; k < 2 && !halves; k++)
-                places[k] = places_of(run->bytes + (i / SIXTEEN + k) * 2 * (size_t)bits, bits);
+                bytes_in_order(run->bytes + i, places);
+            for (size_t k = 0; k < 2; k++)
+                places[k] = halves ? _mm512_srl_epi32(places[k], down)
+                                   : sixteen_places(run->bytes + (i / SIXTEEN + k) * 2 * (size_t)bits, bits);
             for (int k = 0; k < 2; k++)
                 _mm512_storeu_ps(values + i + SIXTEEN * k, _mm512_permutexvar_ps(places[k], table));
         }
@@ -148,11 +112,6 @@ TAKER(take_nibbles_512, TARGET_512, take_512(run, 4, false, blocks, n, values))
 TAKER(take_halves_512, TARGET_512, take_512(run, 4, true, blocks, n, values))
 
 typedef double (*taker)(const struct cg_code_run *, const struct cg_code_blocks *, size_t, float *);
-
-/* A test that wants what older processors do says false. */
-#ifndef HAS_512
-#define HAS_512 __builtin_cpu_supports("avx512f")
-#endif
 
 /* NULL where there is none for the kind on this processor. */
 static taker taker_of(enum cg_code_kind kind)

@@ -1,6 +1,5 @@
 #include "shuffled.h"
 #include "cognate/mem.h"
-#include "spread.h"
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
@@ -95,16 +94,9 @@ static double take_alone(struct cg_dequantiser *d, int64_t row, int64_t column, 
     return 0;
 }
 
-/* Codes of three bits as bytes first. */
 static void look_up(struct cg_dequantiser *d, int64_t row, int64_t column, size_t n, float *values)
 {
-    uint8_t bytes[CG_MOST_CODES];
-    struct cg_code_run run = cg_codes_of(d, row, column, n, bytes);
-    if (run.kind == CG_CODE_THREES) {
-        cg_spread_bits(run.bytes, 0, 3, n, bytes);
-        run.kind = CG_CODE_OCTETS;
-        run.bytes = bytes;
-    }
+    struct cg_code_run run = cg_codes_of(d, row, column, n, NULL); /* of a whole byte on, as they lie */
     cg_lookup_take(&d->lookup, (size_t)d->column_blocks, &run, d->places + column, n, values);
 }
 
