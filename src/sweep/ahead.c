@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Enough for segments of some KiB of two members. Longer ones than LONG_SEGMENT gain little, and pages that
- * are not touched cost nothing. */
-enum { MOST_BYTES = 32 << 20, LONG_SEGMENT = 8000 };
+/* Enough for segments of 2 KiB and more of two members, in no more memory than other tensors take. Longer
+ * ones than LONG_SEGMENT gain little, and pages that are not touched cost nothing. */
+enum { MOST_BYTES = 16 << 20, LONG_SEGMENT = 8000 };
 
 static bool any_gathered(const struct cg_plan *plan)
 {
