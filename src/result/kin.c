@@ -18,13 +18,19 @@ static int32_t count_of(const struct cg_cell *cell, int method)
     return method == CG_BY_RAW ? cell->raw : cell->probe;
 }
 
+static double p_of_count(const struct cg_kin *kin, const struct cg_cell *cell, int method)
+{
+    int32_t count = count_of(cell, method);
+    return count < 0 ? NAN : cg_poisson_log10_tail(count, kin->rate[method]);
+}
+
 static double p_of(const struct cg_kin *kin, const struct cg_cell *cell, enum cg_method method)
 {
     switch (method) {
     case CG_BY_RAW:
+        return p_of_count(kin, cell, CG_BY_RAW);
     case CG_BY_PROBE:
-        return count_of(cell, method) < 0 ? NAN
-                                          : cg_poisson_log10_tail(count_of(cell, method), kin->rate[method]);
+        return p_of_count(kin, cell, CG_BY_PROBE);
     case CG_BY_GRAM:
         return cg_t_log10_tail(cell->gram, CG_SHIFTS - 1);
     default:

@@ -117,7 +117,8 @@ CG_ALWAYS_INLINE struct f8 f8_of(enum cg_code_kind kind)
 /* cg_small_float of eight bytes. */
 CG_ALWAYS_INLINE void f8_values(struct f8 f8, const eight_ints *bytes, eight_ints *value)
 {
-    eight_ints magnitude = *bytes & 0x7F, subnormal = magnitude < (1 << f8.mantissa_bits);
+    const int32_t least_normal = 1 << f8.mantissa_bits;
+    eight_ints magnitude = *bytes & 0x7F, subnormal = magnitude < least_normal;
     eight_ints bits = (magnitude << (23 - f8.mantissa_bits)) + (((127 - f8.bias) - subnormal) << 23);
     eight_ints leading_one = subnormal & ((128 - f8.bias) << 23);
     *value = (eight_ints)((eight_floats)bits - (eight_floats)leading_one);
@@ -197,10 +198,14 @@ CG_ALWAYS_INLINE void eight_codes(enum cg_code_kind kind, const struct cg_code_r
     } else {
         if (kind == CG_CODE_INTEGERS)
             x = x << 24 >> 24;
+        if (kind == CG_CODE_TWOS)
+            x = (x & 3) - run->offset;
+        if (kind == CG_CODE_THREES)
+            x = (x & 7) - run->offset;
+        if (kind == CG_CODE_NIBBLES)
+            x = (x & 15) - run->offset;
         if (kind == CG_CODE_WORDS)
-            x = x >> run->shift;
-        if (bits_of(kind) < 8 || kind == CG_CODE_WORDS)
-            x = (x & ((1 << (kind == CG_CODE_WORDS ? 4 : bits_of(kind))) - 1)) - run->offset;
+            x = (x >> run->shift & 15) - run->offset;
         if (kind == CG_CODE_OCTETS)
             x = x - run->offset;
         *code = __builtin_convertvector(x, eight_floats);
