@@ -59,8 +59,8 @@ static void find_signs(struct cg_signs *signs, int64_t first, size_t n)
 int cg_sketch_init(struct cg_sketch *sketch, int64_t most, struct cg_err *err)
 {
     *sketch = (struct cg_sketch){0};
-    if ((sketch->sums = cg_new((size_t)most, sizeof *sketch->sums, err)) &&
-        (sketch->recent = cg_new((size_t)most, sizeof *sketch->recent, err)))
+    if ((sketch->sums = cg_new_aligned((size_t)most, sizeof *sketch->sums, err)) &&
+        (sketch->recent = cg_new_aligned((size_t)most, sizeof *sketch->recent, err)))
         return 0;
     cg_sketch_release(sketch);
     return -1;
