@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Enough for segments of 2 KiB and more of two members, in no more memory than other tensors take. Longer
+/* Enough for segments of 2 KiB and more of two members, in about the memory that other tensors take. Longer
  * ones than LONG_SEGMENT gain little, and pages that are not touched cost nothing. */
 enum { MOST_BYTES = 16 << 20, LONG_SEGMENT = 8000 };
 

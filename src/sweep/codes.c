@@ -22,18 +22,11 @@ typedef int32_t eight_ints __attribute__((vector_size(EIGHT * sizeof(int32_t))))
 typedef uint32_t eight_naturals __attribute__((vector_size(EIGHT * sizeof(uint32_t))));
 typedef float eight_floats __attribute__((vector_size(EIGHT * sizeof(float))));
 
-CG_ALWAYS_INLINE int32_t word_at(const uint8_t *bytes)
-{
-    int32_t word;
-    __builtin_memcpy(&word, bytes, sizeof word);
-    return word;
-}
-
 /* The nibbles of a word, each lowest in its place. What lies above them stays. */
 CG_ALWAYS_INLINE void nibbles_of(const uint8_t *bytes, bool high_first, eight_ints *out)
 {
     const eight_ints low = {0, 4, 8, 12, 16, 20, 24, 28}, high = {4, 0, 12, 8, 20, 16, 28, 24};
-    int32_t w = word_at(bytes);
+    int32_t w = cg_word_at(bytes);
     *out = (eight_ints){w, w, w, w, w, w, w, w} >> (high_first ? high : low);
 }
 
@@ -42,7 +35,7 @@ CG_CLONES static void zeros_of_words(const uint8_t *bytes, int add, bool awq, si
 {
     const eight_ints in_order = {0, 4, 8, 12, 16, 20, 24, 28}, by_awq = {0, 16, 4, 20, 8, 24, 12, 28};
     for (size_t i = 0; i < n; i += EIGHT) {
-        int32_t w = word_at(bytes + i / 2);
+        int32_t w = cg_word_at(bytes + i / 2);
         eight_ints x = (eight_ints){w, w, w, w, w, w, w, w} >> (awq ? by_awq : in_order);
         eight_floats number = __builtin_convertvector((x + add) & 15, eight_floats);
         memcpy(zero + i, &number, sizeof number);
@@ -506,6 +499,7 @@ double cg_take_codes(const struct cg_code_run *run, const struct cg_code_blocks 
         return sum;
     if (cg_nibbles_fit(run, blocks, n))
         return cg_nibbles_take(run, blocks, n, values);
+    assert(takers[run->kind]);
     sum = takers[run->kind](run, blocks, n, values);
     return is_table(run->kind) ? sum_steps(run, blocks, n) : sum;
 }

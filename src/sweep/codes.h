@@ -15,12 +15,12 @@ extern const uint8_t cg_awq_nibble[8];
 
 /* How the codes of a run lie, and what they stand for. */
 enum cg_code_kind {
-    CG_CODE_TWOS,       /* of two bits each, from the lowest up, less `offset` */
-    CG_CODE_THREES,     /* of three */
-    CG_CODE_NIBBLES,    /* of four */
-    CG_CODE_WORDS,      /* of each word of 32 bits the nibble at bit `shift`, less `offset` */
-    CG_CODE_HALVES,     /* that nibble of words that cg_words_split has split, at bit 0 or 4 of bytes */
-    CG_CODE_OCTETS,     /* bytes, less `offset` */
+    CG_CODE_TWOS,    /* of two bits each, from the lowest up, less `offset` */
+    CG_CODE_THREES,  /* of three */
+    CG_CODE_NIBBLES, /* of four */
+    CG_CODE_WORDS,   /* of each word of 32 bits the nibble at bit `shift`, less `offset` */
+    CG_CODE_HALVES,  /* the same of words that cg_words_split (nibbles.h) has split: at bit 0 or 4 of bytes */
+    CG_CODE_OCTETS,  /* bytes, less `offset` */
     CG_CODE_INTEGERS,   /* signed bytes */
     CG_CODE_TABLE_LOW,  /* two a byte, the low one first: E2M1, by its table, with steps of one digit */
     CG_CODE_TABLE_HIGH, /* the high one first: places of any table, with steps of all digits */
@@ -74,11 +74,19 @@ double cg_sum_of_blocks(const int64_t (*whole)[2], const float *scale, size_t n)
 void cg_code_bounds(float least, float most, const struct cg_code_blocks *blocks, size_t n, float *low,
                     float *high);
 
-/* values[i] = (code[i] - zero) * scale * factor, in float. Returns the sum of the squares of step * scale,
- * where steps are 1 but for tables and floats. A float's step is that of its power of two; at a power of two
- * itself, where the step below is half of that above, what makes h^2 / 12 the moment of the cell. Codes and
- * scales that are not finite add nothing. Of tables the sum is that of cg_sum_of_blocks, and behind it what
- * is left of blocks that 16 do not divide. */
+/* Four bytes as a word. */
+static inline int32_t cg_word_at(const uint8_t *bytes)
+{
+    int32_t word;
+    __builtin_memcpy(&word, bytes, sizeof word);
+    return word;
+}
+
+/* values[i] = (code[i] - zero) * scale * factor, in float. Halves: as cg_words_split_fit says. Returns the
+ * sum of the squares of step * scale, where steps are 1 but for tables and floats. A float's step is that of
+ * its power of two; at a power of two itself, where the step below is half of that above, what makes h^2 / 12
+ * the moment of the cell. Codes and scales that are not finite add nothing. Of tables the sum is that of
+ * cg_sum_of_blocks, and behind it what is left of blocks that 16 do not divide. */
 double cg_take_codes(const struct cg_code_run *run, const struct cg_code_blocks *blocks, size_t n,
                      float *values);
 

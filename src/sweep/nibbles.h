@@ -17,8 +17,8 @@ double cg_nibbles_take(const struct cg_code_run *run, const struct cg_code_block
  * of 32. */
 bool cg_words_split_fit(int64_t columns, int64_t block);
 
-/* The bytes of n words, those in the same place of each together: planes[4][pitch]. Of every 32 they lie in
- * the order in which cg_nibbles_take wants halves. */
+/* The bytes of n words, a multiple of 32, those in the same place of each together: planes[4][pitch]. Of
+ * every 32 they lie in the order in which cg_nibbles_take wants halves. */
 void cg_words_split(const uint8_t *words, size_t n, uint8_t *planes, size_t pitch);
 
 #endif

@@ -42,8 +42,8 @@ TARGET CG_ALWAYS_INLINE void pick_sixteen(const uint8_t *bytes, int bits, __m256
     const __m256i places =
         _mm256_mullo_epi32(_mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7), _mm256_set1_epi32(bits));
     __m256i next = _mm256_add_epi32(places, _mm256_set1_epi32(bits == 2 ? 16 : 8));
-    __m256i first = _mm256_set1_epi32(word_at(bytes)),
-            second = _mm256_set1_epi32(word_at(bytes + 2 * bits - 4));
+    __m256i first = _mm256_set1_epi32(cg_word_at(bytes)),
+            second = _mm256_set1_epi32(cg_word_at(bytes + 2 * bits - 4));
     first = _mm256_srlv_epi32(first, places);
     second = _mm256_srlv_epi32(second, next);
     if (bits == 2) {

@@ -4,9 +4,9 @@
 
 #if defined(__x86_64__) && defined(__GNUC__)
 
+#include "codes.h"
 #include "cognate/clones.h"
 #include <immintrin.h>
-#include <stdint.h>
 
 #define TARGET_512 __attribute__((target("avx512f")))
 
@@ -17,18 +17,11 @@
 
 enum { SIXTEEN = 16 };
 
-CG_ALWAYS_INLINE int32_t word_at(const uint8_t *bytes)
-{
-    int32_t word;
-    __builtin_memcpy(&word, bytes, sizeof word);
-    return word;
-}
-
 /* The same word in all of eight places, and another in the others. */
 TARGET_512 CG_ALWAYS_INLINE __m512i two_words(const uint8_t *low, const uint8_t *high)
 {
-    __m512i first = _mm512_castsi256_si512(_mm256_set1_epi32(word_at(low)));
-    return _mm512_inserti64x4(first, _mm256_set1_epi32(word_at(high)), 1);
+    __m512i first = _mm512_castsi256_si512(_mm256_set1_epi32(cg_word_at(low)));
+    return _mm512_inserti64x4(first, _mm256_set1_epi32(cg_word_at(high)), 1);
 }
 
 /* Sixteen codes that share bytes, each lowest in its place. */
@@ -38,7 +31,7 @@ TARGET_512 CG_ALWAYS_INLINE __m512i sixteen_places(const uint8_t *bytes, int bit
     const __m512i threes = _mm512_setr_epi32(0, 3, 6, 9, 12, 15, 18, 21, 8, 11, 14, 17, 20, 23, 26, 29);
     const __m512i fours = _mm512_setr_epi32(0, 4, 8, 12, 16, 20, 24, 28, 0, 4, 8, 12, 16, 20, 24, 28);
     if (bits == 2)
-        return _mm512_srlv_epi32(_mm512_set1_epi32(word_at(bytes)), twos);
+        return _mm512_srlv_epi32(_mm512_set1_epi32(cg_word_at(bytes)), twos);
     return _mm512_srlv_epi32(two_words(bytes, bytes + 2 * bits - 4), bits == 3 ? threes : fours);
 }
 
